@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kernel_types.h: the kernel fields that our programs read, and no others. CO-RE finds their real offsets on the running
+ * kernel, so this does not depend on the build host's kernel. Types that this file does not declare come from <linux/bpf.h>.
+ */
+#ifndef NPANEL_KERNEL_TYPES_H
+#define NPANEL_KERNEL_TYPES_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef struct {
+	__s64 counter;
+} atomic_long_t;
+
+typedef __s64 ktime_t;
+
+enum cgroup_subsys_id {
+	cpu_cgrp_id = 1,
+	memory_cgrp_id = 4,
+	pids_cgrp_id = 11,
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct task_cputime {
+	__u64 stime;
+	__u64 utime;
+	unsigned long long sum_exec_runtime;
+};
+
+struct cgroup_base_stat {
+	struct task_cputime cputime;
+};
+
+struct prev_cputime {
+	__u64 utime;
+	__u64 stime;
+};
+
+struct psi_group {
+	/* [NR_PSI_AGGREGATORS][NR_PSI_STATES - 1]; the first row is the one that *.pressure files show. */
+	__u64 total[12];
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup_base_stat bstat;
+	struct prev_cputime prev_cputime;
+	struct psi_group *psi;
+};
+
+struct cfs_bandwidth {
+	ktime_t period;
+	__u64 quota;
+	int nr_periods;
+	int nr_throttled;
+	__u64 throttled_time;
+};
+
+struct task_group {
+	struct cgroup_subsys_state css;
+	struct cfs_bandwidth cfs_bandwidth;
+};
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long high;
+	unsigned long max;
+};
+
+enum memcg_memory_event {
+	MEMCG_HIGH = 1,
+	MEMCG_MAX = 2,
+	MEMCG_OOM = 3,
+	MEMCG_OOM_KILL = 4,
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+	atomic_long_t memory_events[9];
+};
+
+struct pids_cgroup {
+	struct cgroup_subsys_state css;
+	atomic64_t counter;
+	atomic64_t limit;
+};
+
+struct bpf_iter_meta;
+
+struct bpf_iter__cgroup {
+	struct bpf_iter_meta *meta;
+	struct cgroup *cgroup;
+};
+
+#pragma clang attribute pop
+
+#endif

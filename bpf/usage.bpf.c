@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* usage.bpf.c: one walk over the account cgroups writes what each uses into an array that user space has mapped. */
+#include "lib/compat.bpf.h"
+#include "npanel/usage.h"
+
+/* Depth of an account's cgroup below the cgroup v2 root; what lies above is the walk's own root, below is summed up already. */
+const volatile int np_account_level = 2;
+const volatile __u64 np_page_size = 4096;
+
+/* Set to 0 by the agent before each walk. */
+__u32 np_rows = 0;
+__u32 np_rows_dropped = 0; /* accounts that found the array full */
+
+/* Key: row of the latest walk. Value: one account's figures. The agent sets max_entries: the accounts it may hold. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_usage);
+} np_usage_row SEC(".maps");
+
+static __always_inline void read_cpu(struct np_usage *row, struct cgroup *cgrp)
+{
+	row->runtime_ns = cgrp->bstat.cputime.sum_exec_runtime;
+	row->user_ticks_ns = cgrp->bstat.cputime.utime;
+	row->system_ticks_ns = cgrp->bstat.cputime.stime;
+	row->shown_user_ns = cgrp->prev_cputime.utime;
+	row->shown_system_ns = cgrp->prev_cputime.stime;
+}
+
+static __always_inline void read_bandwidth(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, cpu_cgrp_id);
+	struct task_group *group;
+
+	if (!css)
+		return;
+	group = NP_CAST(struct task_group, css);
+	if (!bpf_core_field_exists(group->cfs_bandwidth)) /* CONFIG_CFS_BANDWIDTH */
+		return;
+	row->quota_ns = NP_GET(group, cfs_bandwidth.quota);
+	row->period_ns = NP_GET(group, cfs_bandwidth.period);
+	row->throttled_ns = NP_GET(group, cfs_bandwidth.throttled_time);
+	row->periods = NP_GET(group, cfs_bandwidth.nr_periods);
+	row->throttled_periods = NP_GET(group, cfs_bandwidth.nr_throttled);
+	row->groups |= NP_USAGE_BANDWIDTH;
+}
+
+/* page_counter.max and .high hold PAGE_COUNTER_MAX for "max": LONG_MAX / PAGE_SIZE. */
+static __always_inline __u64 pages_to_bytes(__u64 pages)
+{
+	return pages >= 0x7fffffffffffffffULL / np_page_size ? NP_UNLIMITED : pages * np_page_size;
+}
+
+static __always_inline void read_memory(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
+	struct mem_cgroup *memcg;
+
+	if (!css)
+		return;
+	memcg = NP_CAST(struct mem_cgroup, css);
+	row->memory_bytes = NP_GET(memcg, memory.usage.counter) * np_page_size;
+	row->memory_max_bytes = pages_to_bytes(NP_GET(memcg, memory.max));
+	row->memory_high_bytes = pages_to_bytes(NP_GET(memcg, memory.high));
+	row->memory_high_events = NP_GET(memcg, memory_events[MEMCG_HIGH].counter);
+	row->memory_max_events = NP_GET(memcg, memory_events[MEMCG_MAX].counter);
+	row->memory_oom_events = NP_GET(memcg, memory_events[MEMCG_OOM].counter);
+	row->memory_oom_kills = NP_GET(memcg, memory_events[MEMCG_OOM_KILL].counter);
+	row->groups |= NP_USAGE_MEMORY;
+}
+
+/* PIDS_MAX, "max", is PID_MAX_LIMIT + 1: 4 * 1024 * 1024 + 1 on 64 bits. */
+#define NP_PIDS_MAX (4ULL * 1024 * 1024 + 1)
+
+static __always_inline void read_pids(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, pids_cgrp_id);
+	struct pids_cgroup *pids;
+	__u64 max;
+
+	if (!css)
+		return;
+	pids = NP_CAST(struct pids_cgroup, css);
+	row->pids = NP_GET(pids, counter.counter);
+	max = NP_GET(pids, limit.counter);
+	row->pids_max = max >= NP_PIDS_MAX ? NP_UNLIMITED : max;
+	row->groups |= NP_USAGE_PIDS;
+	if (np_pids_refused(css, &row->pids_refused))
+		row->groups |= NP_USAGE_PIDS_EVENTS;
+}
+
+static __always_inline void read_pressure(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct psi_group *psi;
+
+	/* A pointer since 6.1. CONFIG_PSI; NULL when booted with psi=0. */
+	if (!bpf_core_field_exists(cgrp->psi))
+		return;
+	psi = cgrp->psi;
+	if (!psi)
+		return;
+	for (int i = 0; i < NP_PRESSURES; i++)
+		row->pressure_ns[i] = psi->total[i];
+	row->groups |= NP_USAGE_PRESSURE;
+}
+
+static __always_inline int walk(struct cgroup *cgrp)
+{
+	struct np_usage *row;
+	__u32 index = np_rows;
+
+	if (!cgrp)
+		return 0;
+	if (cgrp->level < np_account_level)
+		np_rstat_flush(cgrp);
+	if (cgrp->level != np_account_level)
+		return 0;
+	row = bpf_map_lookup_elem(&np_usage_row, &index);
+	if (!row) {
+		np_rows_dropped++;
+		return 0;
+	}
+	row->cgroup_id = cgrp->kn->id;
+	row->groups = NP_USAGE_CPU;
+	read_cpu(row, cgrp);
+	read_bandwidth(row, cgrp);
+	read_memory(row, cgrp);
+	read_pids(row, cgrp);
+	read_pressure(row, cgrp);
+	np_rows = index + 1;
+	return 0;
+}
+
+SEC("iter.s/cgroup")
+int np_usage_walk(struct bpf_iter__cgroup *ctx)
+{
+	return walk(ctx->cgroup);
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* usage.h: what does one walk over the account cgroups bring back? */
+#ifndef NPANEL_USAGE_H
+#define NPANEL_USAGE_H
+
+#include "wall.h"
+
+/* A limit of "max". */
+#define NP_UNLIMITED (~0ULL)
+
+/* Groups of fields that this kernel, or this cgroup, really has. A group that is absent reads zero: look here first. */
+enum np_usage_group {
+	NP_USAGE_CPU = 1 << 0,	      /* time used: every cgroup has it */
+	NP_USAGE_BANDWIDTH = 1 << 1,  /* quota and throttling: the cpu controller */
+	NP_USAGE_MEMORY = 1 << 2,     /* the memory controller */
+	NP_USAGE_PIDS = 1 << 3,	      /* the pids controller */
+	NP_USAGE_PIDS_EVENTS = 1 << 4, /* refused forks */
+	NP_USAGE_PRESSURE = 1 << 5,   /* PSI */
+};
+
+enum np_pressure {
+	NP_PRESSURE_IO_SOME,
+	NP_PRESSURE_IO_FULL,
+	NP_PRESSURE_MEMORY_SOME,
+	NP_PRESSURE_MEMORY_FULL,
+	NP_PRESSURE_CPU_SOME,
+	NP_PRESSURE_CPU_FULL,
+	NP_PRESSURES, /* the order of enum psi_states, Linux 6.1 to 6.18 */
+};
+
+/* Index: 0 … np_usage_rows - 1, in the order of the walk. Times in nanoseconds, memory in bytes. */
+struct np_usage {
+	__u64 cgroup_id; /* the inode number of the cgroup's directory */
+	__u64 groups;	 /* enum np_usage_group */
+
+	/* As the scheduler counts them; cpu.stat shows them after cputime_adjust(), see model/cputime.h. */
+	__u64 runtime_ns;
+	__u64 user_ticks_ns;
+	__u64 system_ticks_ns;
+	__u64 shown_user_ns; /* what cpu.stat showed last */
+	__u64 shown_system_ns;
+
+	__u64 quota_ns; /* a period, or NP_UNLIMITED */
+	__u64 period_ns;
+	__u64 throttled_ns;
+	__u32 periods;
+	__u32 throttled_periods;
+
+	__u64 memory_bytes;
+	__u64 memory_max_bytes;
+	__u64 memory_high_bytes;
+	__u64 memory_high_events;
+	__u64 memory_max_events;
+	__u64 memory_oom_events;
+	__u64 memory_oom_kills;
+
+	__u64 pids;
+	__u64 pids_max;
+	__u64 pids_refused;
+
+	__u64 pressure_ns[NP_PRESSURES];
+};
+NP_ASSERT(sizeof(struct np_usage) == 216);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* wall.h: which words may a header use that clang -target bpf, gcc and g++ all compile? */
+#ifndef NPANEL_WALL_H
+#define NPANEL_WALL_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define NP_ASSERT(condition) static_assert(condition)
+#else
+#define NP_ASSERT(condition) _Static_assert(condition, #condition)
+#endif
+
+#define NP_SECOND_NS 1000000000ULL
+#define NP_MINUTE_NS (60 * NP_SECOND_NS)
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "support/capable_host.h"
+
+namespace npanel {
+namespace {
+
+std::string text_of(const std::vector<Setting>& settings, std::string_view file) {
+  const auto found = std::ranges::find(settings, file, &Setting::file);
+  return found == settings.end() ? "absent" : found->text;
+}
+
+TEST(Settings, SayTheDefaultsOfAnAccount) {
+  const std::vector<Setting> expected{{"cpu.max", "50000 100000"},
+                                      {"memory.high", "max"},
+                                      {"memory.max", "536870912"},
+                                      {"memory.swap.max", "0"},
+                                      {"pids.max", "256"},
+                                      {"io.max", "259:0 rbps=50000000 wbps=50000000"},
+                                      {"cgroup.freeze", "0"}};
+  EXPECT_EQ(settings_for({.name = "bob"}, capable_host()), expected);
+}
+
+TEST(Settings, SayMaxWhereThereIsNoLimit) {
+  const Limits none{.cpu_percent = {}, .memory_max_bytes = {}, .memory_high_bytes = {}, .swap_max_bytes = {}, .io_read_bytes_per_s = {}, .io_write_bytes_per_s = {}, .pids_max = {}};
+  const auto settings = settings_for({.name = "bob", .limits = none}, capable_host());
+  EXPECT_EQ(text_of(settings, "cpu.max"), "max 100000");
+  EXPECT_EQ(text_of(settings, "memory.max"), "max");
+  EXPECT_EQ(text_of(settings, "pids.max"), "max");
+  EXPECT_EQ(text_of(settings, "io.max"), "259:0 rbps=max wbps=max");
+}
+
+TEST(Settings, FreezeASuspendedAccount) {
+  EXPECT_EQ(text_of(settings_for({.name = "bob", .state = AccountState::suspended}, capable_host()), "cgroup.freeze"), "1");
+}
+
+TEST(Settings, RoundMemoryDownToPagesAsTheKernelDoes) {
+  const Limits limits{.memory_max_bytes = (64ULL << 20) + 4095};
+  EXPECT_EQ(text_of(settings_for({.name = "bob", .limits = limits}, capable_host()), "memory.max"), "67108864");
+}
+
+TEST(Settings, LimitEveryDevice) {
+  HostAbilities host = capable_host();
+  host.devices = {"259:0", "8:16"};
+  const auto settings = settings_for({.name = "bob"}, host);
+  EXPECT_EQ(std::ranges::count(settings, "io.max", &Setting::file), 2);
+}
+
+TEST(Settings, LeaveAMissingControllerAlone) {
+  const auto settings = settings_for({.name = "bob"}, host_without("memory"));
+  for (const char* file : {"memory.max", "memory.high", "memory.swap.max"}) EXPECT_EQ(text_of(settings, file), "absent");
+  EXPECT_EQ(text_of(settings, "pids.max"), "256");
+}
+
+TEST(Holds, ComparesAWholeFile) {
+  EXPECT_TRUE(holds({"memory.max", "max"}, "max\n"));
+  EXPECT_TRUE(holds({"cpu.max", "20000 100000"}, "20000 100000\n"));
+  EXPECT_FALSE(holds({"cpu.max", "20000 100000"}, "20000 50000\n"));
+  EXPECT_FALSE(holds({"pids.max", "32"}, "320\n"));
+}
+
+TEST(Holds, FindsTheDeviceOfIoMax) {
+  const Setting setting{"io.max", "259:0 rbps=1000000 wbps=max"};
+  EXPECT_TRUE(holds(setting, "8:16 rbps=5 wbps=5 riops=max wiops=max\n259:0 rbps=1000000 wbps=max riops=max wiops=max\n"));
+  EXPECT_FALSE(holds(setting, "259:0 rbps=1000000 wbps=7 riops=max wiops=max\n"));
+  EXPECT_FALSE(holds(setting, "259:01 rbps=1000000 wbps=max riops=max wiops=max\n"));
+  EXPECT_FALSE(holds(setting, ""));
+}
+
+TEST(Holds, TakesADeviceWithoutALineAsUnlimited) {
+  EXPECT_TRUE(holds({"io.max", "259:0 rbps=max wbps=max"}, ""));
+}
+
+TEST(StandIns, AreRlimitsForMemoryAndPidsOnly) {
+  const Account account{.name = "bob"};
+  EXPECT_EQ(stand_ins_for(account, capable_host()), StandIns{});
+  EXPECT_EQ(stand_ins_for(account, host_without("memory")), (StandIns{.address_space_bytes = 512ULL << 20, .processes = {}}));
+  EXPECT_EQ(stand_ins_for(account, host_without("pids")), (StandIns{.address_space_bytes = {}, .processes = 256}));
+  EXPECT_EQ(stand_ins_for(account, host_without("io")), StandIns{});
+}
+
+TEST(Degraded, NamesEachMissingControllerAndWhatStandsIn) {
+  const Account account{.name = "bob"};
+  EXPECT_TRUE(degraded(account, capable_host()).empty());
+  for (const char* controller : {"cpu", "memory", "pids", "io"}) {
+    const auto reasons = degraded(account, host_without(controller));
+    ASSERT_EQ(reasons.size(), 1u) << controller;
+    EXPECT_TRUE(reasons.front().starts_with(controller)) << reasons.front();
+  }
+}
+
+TEST(Degraded, IsSilentAboutALimitThatNobodyAskedFor) {
+  EXPECT_TRUE(degraded({.name = "bob", .limits = {.cpu_percent = std::nullopt}}, host_without("cpu")).empty());
+}
+
+TEST(Degraded, SaysThatNoDeviceWasFound) {
+  HostAbilities host = capable_host();
+  host.devices.clear();
+  EXPECT_EQ(degraded({.name = "bob"}, host).size(), 1u);
+}
+
+}  // namespace
+}  // namespace npanel

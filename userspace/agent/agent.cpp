@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <algorithm>
+
+#include "agent/log.h"
+#include "api/codec.h"
+#include "base/clock.h"
+
+namespace npanel {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+std::vector<std::string> names_of(const auto& accounts) {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : accounts) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string version) {
+  Store store = NP_TRY(Store::open(config.database));
+  std::unique_ptr<Agent> agent(new Agent(config, std::move(version), std::move(store)));
+  NP_TRY(agent->load_accounts());
+  if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
+  if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
+  for (const std::string_view controller : kControllers)
+    if (!agent->reconciler_.host().controllers.contains(controller))
+      log_warning("cgroup v2 offers no " + std::string(controller) + " controller; accounts are degraded (npanelctl doctor)");
+  agent->reconcile_all();
+  return agent;
+}
+
+Result<void> Agent::load_accounts() {
+  for (Account& account : NP_TRY(store_.accounts())) {
+    if (account.slot >= NP_SLOTS) return failure("account \"" + account.name + "\" has slot " + std::to_string(account.slot) + ", of " + std::to_string(NP_SLOTS));
+    slots_.emplace(account.slot, account.name);
+    if (account.state == AccountState::deleting) deleting_.insert(account.name);
+    const std::string name = account.name;
+    accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
+  }
+  return {};
+}
+
+void Agent::reconcile_all() {
+  const auto start = Steady::now();
+  std::vector<SmtpGuard::Owner> owners;
+  for (auto& [name, entry] : accounts_) {
+    if (entry.account.state == AccountState::deleting) continue;
+    reconcile(entry);
+    if (entry.applied.cgroup_id) owners.push_back({.cgroup_id = *entry.applied.cgroup_id, .uid = entry.account.uid});
+  }
+  if (const auto forgotten = reconciler_.forget_all_but(owners))
+    figures_.writes += static_cast<uint64_t>(*forgotten);
+  else
+    log_error("old map entries: " + forgotten.error().text + "; carrying on");
+  orphans_ = reconciler_.orphans(names_of(accounts_));
+  for (const std::string& name : orphans_) log_warning("cgroup " + name + " holds processes but belongs to no account; left alone");
+  figures_.full_seconds = std::chrono::duration<double>(Steady::now() - start).count();
+  log_info(std::to_string(accounts_.size()) + " accounts compared with the kernel in " + std::to_string(figures_.full_seconds) + " s, " +
+           std::to_string(figures_.writes) + " writes");
+}
+
+void Agent::reconcile_some() {
+  auto next = accounts_.upper_bound(reconciled_to_);
+  for (uint64_t done = 0; done < config_.reconcile_per_second && done < accounts_.size(); ++done) {
+    if (next == accounts_.end()) next = accounts_.begin();
+    if (next->second.account.state != AccountState::deleting) {
+      reconcile(next->second);
+      if (const int writes = next->second.applied.writes; writes > 0)
+        log_warning("account " + next->first + ": " + std::to_string(writes) + " settings had been changed by others and were restored");
+    }
+    reconciled_to_ = next->first;
+    ++next;
+  }
+}
+
+void Agent::reconcile(Entry& entry) {
+  const std::vector<std::string> before = entry.applied.problems;
+  entry.applied = reconciler_.apply(entry.account, entry.applied);
+  ++figures_.passes;
+  figures_.writes += static_cast<uint64_t>(entry.applied.writes);
+  if (!entry.applied.problems.empty()) ++figures_.errors;
+  report_new_problems(entry, before);
+}
+
+void Agent::report_new_problems(const Entry& entry, const std::vector<std::string>& before) {
+  std::vector<Event> events;
+  for (const std::string& problem : entry.applied.problems) {
+    if (std::ranges::find(before, problem) != before.end()) continue;
+    log_error("account " + entry.account.name + ": " + problem + "; tried again with every pass");
+    events.push_back({.at_ms = now_ms(), .account = entry.account.name, .kind = "apply_failed", .detail = Json{{"reason", problem}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
+  }
+  if (events.empty()) return;
+  if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
+}
+
+Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
+  const std::string name = entry.account.name;
+  if (!NP_TRY(reconciler_.remove(entry.account, entry.applied, wait_ms))) return false;
+  NP_TRY(store_.erase(name, {.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}));
+  log_info("account " + name + ": deleted");
+  slots_.erase(entry.account.slot);
+  deleting_.erase(name);
+  accounts_.erase(name);
+  return true;
+}
+
+void Agent::tick() {
+  reconciler_.look_for_devices();
+  for (const std::string& name : std::vector(deleting_.begin(), deleting_.end()))
+    if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)
+      log_error("account " + name + ": " + gone.error().text + "; deletion goes on");
+  reconcile_some();
+  take_refusals();
+  write_down_refusals();
+}
+
+int Agent::refusals_fd() { return reconciler_.smtp() ? reconciler_.smtp()->refusals_fd() : -1; }
+
+void Agent::take_refusals() {
+  if (!reconciler_.smtp()) return;
+  const auto drained = reconciler_.smtp()->drain_refusals([this](const np_smtp_refusal& refusal) { refusals_.add(refusal); });
+  if (!drained) log_error(drained.error().text + "; carrying on");
+}
+
+void Agent::write_down_refusals() {
+  const std::vector<Event> events = refusals_.take([this](uint32_t slot) -> std::optional<std::string> {
+    const auto owner = slots_.find(slot);
+    return owner == slots_.end() ? std::nullopt : std::optional(owner->second);
+  });
+  if (events.empty()) return;
+  for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
+  if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
+}
+
+}  // namespace npanel

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/reconciler.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "kernel/block_devices.h"
+#include "kernel/process.h"
+
+namespace npanel {
+namespace {
+
+// Moves the value out, or keeps the reason.
+template <class T>
+std::optional<T> value_or_reason(Result<T> result, std::optional<std::string>& reason) {
+  if (result) return std::move(*result);
+  reason = std::move(result.error().text);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(const Config& config) : configured_devices_(config.io_devices) {
+  host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  look_for_devices();
+  tree_ = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
+  if (!tree_) {
+    smtp_reason_ = usage_reason_ = tree_reason_;
+    return;
+  }
+  host_.controllers = tree_->controllers();
+  usage_ = value_or_reason(UsageWalk::load(tree_->fd(), tree_->account_level(), NP_SLOTS), usage_reason_);
+  smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
+                                             .account_level = tree_->account_level(),
+                                             .pin_dir = config.pin_dir,
+                                             .ports = config.smtp_ports}),
+                          smtp_reason_);
+}
+
+void Reconciler::look_for_devices() {
+  if (configured_devices_.empty()) {
+    host_.devices = real_block_devices();
+    return;
+  }
+  host_.devices.clear();
+  for (const std::string& node : configured_devices_)
+    if (const auto number = device_number(node)) host_.devices.push_back(*number);
+}
+
+Applied Reconciler::apply(const Account& account, const Applied& before) {
+  Applied applied;
+  if (tree_) {
+    if (const auto cgroup = tree_->find_or_make(account.name)) {
+      if (const auto id = cgroup->id()) applied.cgroup_id = *id;
+      apply_settings(*cgroup, account, applied);
+      apply_stand_ins_to_all(*cgroup, account, applied);
+    } else {
+      applied.problems.push_back(cgroup.error().text);
+    }
+  }
+  if (smtp_) {
+    Account gone = account;
+    gone.uid.reset();
+    if (before.cgroup_id && before.cgroup_id != applied.cgroup_id)
+      if (const auto removed = smtp_->remove(gone, before.cgroup_id); !removed) applied.problems.push_back(removed.error().text);
+    if (const auto written = smtp_->set(account, applied.cgroup_id))
+      applied.writes += *written;
+    else
+      applied.problems.push_back("smtp: " + written.error().text);
+  }
+  return applied;
+}
+
+void Reconciler::apply_settings(const Cgroup& cgroup, const Account& account, Applied& applied) const {
+  for (const Setting& setting : settings_for(account, host_)) {
+    const auto now = cgroup.read(setting.file);
+    if (now && holds(setting, *now)) continue;
+    const auto written = now ? cgroup.write(setting.file, setting.text) : Result<void>(std::unexpected(now.error()));
+    if (written)
+      ++applied.writes;
+    else
+      applied.problems.push_back(setting.file + ": " + written.error().text);
+  }
+}
+
+void Reconciler::apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, Applied& applied) const {
+  const StandIns stand_ins = stand_ins_for(account, host_);
+  if (stand_ins == StandIns{}) return;
+  const auto pids = cgroup.pids();
+  if (!pids) {
+    applied.problems.push_back("cgroup.procs: " + pids.error().text);
+    return;
+  }
+  for (const pid_t pid : *pids)
+    if (const auto set = apply_stand_ins(pid, stand_ins); !set && set.error().code != ESRCH)
+      applied.problems.push_back("pid " + std::to_string(pid) + ": " + set.error().text);
+}
+
+Result<void> Reconciler::start_fresh(const Account& account) {
+  if (!smtp_) return {};
+  return smtp_->reset(account.slot);
+}
+
+Result<bool> Reconciler::remove(const Account& account, const Applied& before, int wait_ms) {
+  // The id must be known before the cgroup goes: an agent that was restarted meanwhile has never applied the account.
+  std::optional<uint64_t> cgroup_id = before.cgroup_id;
+  if (tree_) {
+    if (const auto cgroup = tree_->find(account.name))
+      if (const auto id = cgroup->id()) cgroup_id = *id;
+    if (!NP_TRY(tree_->remove(account.name, wait_ms))) return false;
+  }
+  if (smtp_) NP_TRY(smtp_->remove(account, cgroup_id));
+  return true;
+}
+
+Result<int> Reconciler::forget_all_but(std::span<const SmtpGuard::Owner> known) {
+  if (!smtp_) return 0;
+  return smtp_->forget_all_but(known);
+}
+
+std::vector<std::string> Reconciler::orphans(const std::vector<std::string>& known) {
+  std::vector<std::string> left;
+  if (!tree_) return left;
+  const auto names = tree_->list();
+  if (!names) return left;
+  for (const std::string& name : *names) {
+    if (std::ranges::binary_search(known, name)) continue;
+    const auto cgroup = tree_->find(name);
+    const auto populated = cgroup ? cgroup->populated() : Result<bool>(false);
+    // Processes of an account that the database does not know (an older backup, say) are never killed on a guess.
+    const bool busy = populated && *populated;
+    if (busy || !tree_->remove(name, 0).value_or(false)) left.push_back(name);
+  }
+  return left;
+}
+
+Result<std::vector<pid_t>> Reconciler::processes(const Account& account) const {
+  if (!tree_) return failure(*tree_reason_);
+  return NP_TRY(tree_->find(account.name)).pids();
+}
+
+Result<void> Reconciler::add_process(const Account& account, pid_t pid) const {
+  NP_TRY(check_movable(pid));
+  if (tree_) {
+    if (auto moved = NP_TRY(tree_->find_or_make(account.name)).add(pid); !moved) {
+      moved.error().field = "pid";
+      return moved;
+    }
+  }
+  return apply_stand_ins(pid, stand_ins_for(account, host_));
+}
+
+std::vector<std::string> Reconciler::degraded(const Account& account, const Applied& applied) const {
+  std::vector<std::string> reasons = npanel::degraded(account, host_);
+  reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
+  if (smtp_reason_ && account.rate_limit.mode != SmtpMode::off) reasons.push_back("smtp: not limited: " + *smtp_reason_);
+  return reasons;
+}
+
+}  // namespace npanel

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// reconciler.h: how does the kernel come to hold what the administrator said about one account?
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/config.h"
+#include "kernel/account_tree.h"
+#include "kernel/smtp_guard.h"
+#include "kernel/usage_walk.h"
+#include "model/settings.h"
+
+namespace npanel {
+
+// What the kernel holds of one account.
+struct Applied {
+  std::optional<uint64_t> cgroup_id = {};
+  int writes = 0;                         // what was not right already
+  std::vector<std::string> problems = {}; // what could not be made right, one sentence each
+};
+
+// Reads first, writes only what differs. Every part of the kernel that is missing is a reason, not an end: the rest works on.
+class Reconciler {
+ public:
+  explicit Reconciler(const Config& config);
+
+  // `before`: what was there last time, so that a cgroup that somebody made anew is noticed.
+  [[nodiscard]] Applied apply(const Account& account, const Applied& before);
+  // An account that is new: full bucket, counts of zero.
+  Result<void> start_fresh(const Account& account);
+  // True when nothing of it is left in the kernel; false while its processes are still dying.
+  [[nodiscard]] Result<bool> remove(const Account& account, const Applied& before, int wait_ms);
+  // Drops what the kernel holds of accounts that are not among these.
+  [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
+  // Cgroups that hold processes of no account; empty ones are removed.
+  [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known);
+
+  [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
+  Result<void> add_process(const Account& account, pid_t pid) const;
+
+  // Block devices come and go.
+  void look_for_devices();
+  [[nodiscard]] const HostAbilities& host() const { return host_; }
+  [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Applied& applied) const;
+
+  // nullptr when missing; the reason says why.
+  [[nodiscard]] SmtpGuard* smtp() { return smtp_ ? &*smtp_ : nullptr; }
+  [[nodiscard]] UsageWalk* usage() { return usage_ ? &*usage_ : nullptr; }
+  [[nodiscard]] const std::optional<std::string>& smtp_reason() const { return smtp_reason_; }
+  [[nodiscard]] const std::optional<std::string>& usage_reason() const { return usage_reason_; }
+
+ private:
+  void apply_settings(const Cgroup& cgroup, const Account& account, Applied& applied) const;
+  void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, Applied& applied) const;
+
+  std::vector<std::string> configured_devices_;
+  HostAbilities host_;
+  std::optional<AccountTree> tree_;
+  std::optional<SmtpGuard> smtp_;
+  std::optional<UsageWalk> usage_;
+  std::optional<std::string> tree_reason_;
+  std::optional<std::string> smtp_reason_;
+  std::optional<std::string> usage_reason_;
+};
+
+}  // namespace npanel

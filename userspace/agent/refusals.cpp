@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/refusals.h"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "api/codec.h"
+#include "base/clock.h"
+#include "kernel/process.h"
+
+namespace npanel {
+namespace {
+
+// A command name is any bytes that the process chose.
+std::string command(const np_smtp_refusal& refusal) { return {refusal.comm, ::strnlen(refusal.comm, sizeof(refusal.comm))}; }
+
+}  // namespace
+
+std::string destination(const np_smtp_refusal& refusal) {
+  char text[INET6_ADDRSTRLEN] = "?";
+  ::inet_ntop(refusal.family == 6 ? AF_INET6 : AF_INET, refusal.address, text, sizeof(text));
+  const std::string address = refusal.family == 6 ? "[" + std::string(text) + "]" : std::string(text);
+  return address + ":" + std::to_string(refusal.port);
+}
+
+void Refusals::add(const np_smtp_refusal& refusal) {
+  const auto [bundle, fresh] = bundles_.try_emplace({refusal.slot, refusal.verdict}, Bundle{.first = refusal, .exe = {}, .count = 0});
+  if (fresh) bundle->second.exe = executable(static_cast<pid_t>(refusal.pid));
+  ++bundle->second.count;
+}
+
+std::vector<Event> Refusals::take(const std::function<std::optional<std::string>(uint32_t slot)>& account_of) {
+  std::vector<Event> events;
+  for (const auto& [key, bundle] : bundles_) {
+    const auto account = account_of(bundle.first.slot);
+    if (!account) continue;
+    const Json detail{{"count", bundle.count},
+                      {"pid", bundle.first.pid},
+                      {"uid", bundle.first.uid},
+                      {"comm", command(bundle.first)},
+                      {"exe", bundle.exe ? Json(*bundle.exe) : Json(nullptr)},
+                      {"destination", destination(bundle.first)}};
+    events.push_back({.at_ms = now_ms(),
+                      .account = account,
+                      .kind = bundle.first.verdict == NP_SMTP_DENIED ? "smtp_denied" : "smtp_would_deny",
+                      .detail = detail.dump(-1, ' ', true, Json::error_handler_t::replace)});
+  }
+  bundles_.clear();
+  return events;
+}
+
+}  // namespace npanel

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/problem.h"
+
+#include "api/codec.h"
+
+namespace npanel {
+namespace {
+
+const char* title(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 422: return "Unprocessable Content";
+    default: return "Service Unavailable";
+  }
+}
+
+int status_for(int code) {
+  switch (code) {
+    case EINVAL: return 400;
+    case ENOENT: return 404;
+    case EEXIST:
+    case EBUSY: return 409;
+    case ESRCH:
+    case EPERM: return 422;
+    default: return 503;
+  }
+}
+
+}  // namespace
+
+Response problem(int status, std::string_view detail, std::string_view field) {
+  Json json{{"type", "about:blank"}, {"title", title(status)}, {"status", status}, {"detail", detail}};
+  if (!field.empty()) json["field"] = field;
+  return {.status = status,
+          .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
+          .content_type = "application/problem+json",
+          .allow = {}};
+}
+
+Response problem(const Error& error) { return problem(status_for(error.code), error.text, error.field); }
+
+}  // namespace npanel

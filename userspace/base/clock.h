@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// clock.h: what time is it, and how is a time written?
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <string>
+
+namespace npanel {
+
+[[nodiscard]] inline int64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+// RFC 3339 in UTC with milliseconds: "2026-11-22T19:40:00.123Z".
+[[nodiscard]] inline std::string utc_time(int64_t ms_since_1970) {
+  const std::time_t seconds = ms_since_1970 / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char day[32];
+  const size_t length = std::strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &parts);
+  char milliseconds[16];
+  std::snprintf(milliseconds, sizeof(milliseconds), ".%03dZ", static_cast<int>(ms_since_1970 % 1000));
+  return std::string(day, length) + milliseconds;
+}
+
+}  // namespace npanel

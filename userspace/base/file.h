@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// file.h: how are small files (control files, /proc) read and written below an open directory?
+#pragma once
+
+#include <fcntl.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace npanel {
+
+// Opens `path` (relative to `dir`, or absolute) with O_CLOEXEC. The error names the path.
+[[nodiscard]] Result<UniqueFd> open_at(int dir, const std::string& path, int flags, mode_t mode = 0);
+
+// The whole file, however many reads it takes.
+[[nodiscard]] Result<std::string> read_file_at(int dir, const std::string& path);
+
+// One write(2) of the whole text: control files take a value in one piece. The file must exist.
+[[nodiscard]] Result<void> write_file_at(int dir, const std::string& path, std::string_view text);
+
+}  // namespace npanel

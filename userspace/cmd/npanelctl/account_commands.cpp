@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/npanelctl/line.h"
+#include "cmd/npanelctl/options.h"
+
+namespace npanel {
+namespace {
+
+void add_delete(CLI::App& parent, Line& line) {
+  add_named(parent, line, "delete", "Kills the account's processes and forgets the account.")->callback([&line] {
+    require_name(line.name);
+    ask(line, dying_view, {"DELETE", account_path(line.name), {}}, line.name + " deleted");
+  });
+}
+
+void add_create(CLI::App& parent, Line& line) {
+  CLI::App* app = add_named(parent, line, "create", "Creates an account with the limits that are given.");
+  add_uid_option(*app, line.body);
+  add_limit_options(*app, line.body);
+  add_smtp_options(*app, line.body);
+  app->callback([&line] {
+    line.body["name"] = line.name;
+    ask(line, account_view, {"POST", "/api/v1/accounts", dumped(line.body)});
+  });
+}
+
+void add_set(CLI::App& parent, Line& line) {
+  CLI::App* app = add_named(parent, line, "set", "Changes the limits that are given and keeps the others.");
+  add_limit_options(*app, line.body);
+  app->callback([app, &line] {
+    require_name(line.name);
+    require_options(*app, line);
+    ask(line, account_view, {"PATCH", account_path(line.name), dumped(line.body)});
+  });
+}
+
+}  // namespace
+
+void add_account(Line& line) {
+  CLI::App* app = line.app.add_subcommand("account", "Creates, shows, changes and deletes accounts.");
+  app->require_subcommand(1);
+  add_create(*app, line);
+  app->add_subcommand("list", "Lists all accounts with their limits.")->callback([&line] {
+    ask(line, accounts_view, {"GET", "/api/v1/accounts", {}});
+  });
+  add_plain(*app, line, "show", "Shows one account with its limits.", "GET", "", account_view);
+  add_set(*app, line);
+  add_plain(*app, line, "suspend", "Freezes the account's processes.", "POST", "/suspend", account_view);
+  add_plain(*app, line, "resume", "Lets a suspended account's processes run again.", "POST", "/resume", account_view);
+  add_delete(*app, line);
+}
+
+}  // namespace npanel

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/npanelctl/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cmd/npanelctl/line.h"
+#include "cmd/npanelctl/options.h"
+
+#ifndef NPANEL_VERSION
+#define NPANEL_VERSION "dev"
+#endif
+
+namespace npanel {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kUsage = 2;
+constexpr NumberOption kPid = {"PID", "/pid", "", Unit::kCount, 1, 4194304, false};
+constexpr NumberOption kEventLimit = {
+    "--limit", "/limit", "How many events to show, the newest first; 100 without it.", Unit::kCount, 1, 1000, false};
+
+void add_rate_limit(Line& line) {
+  CLI::App* app = add_named(line.app, line, "rate-limit", "Changes how many SMTP connections the account may open.");
+  add_rate_limit_options(*app, line.body);
+  app->callback([app, &line] {
+    require_name(line.name);
+    require_options(*app, line);
+    ask(line, account_view, {"POST", account_path(line.name) + "/rate-limit", dumped(line.body)});
+  });
+}
+
+void add_process(Line& line) {
+  CLI::App* app = line.app.add_subcommand("process", "Puts processes into an account and lists those in it.");
+  app->require_subcommand(1);
+  CLI::App* add = add_named(*app, line, "add", "Puts running processes into the account.");
+  add->add_option("PID", line.pids, "The processes' ids.")->required()->type_name("");
+  add->callback([&line] {
+    require_name(line.name);
+    for (const std::string& pid : line.pids)
+      ask(line, nullptr,
+          {"POST", account_path(line.name) + "/processes", dumped(json::object({{"pid", number_value(kPid, pid)}}))},
+          "process " + pid + " added to " + line.name);
+  });
+  add_plain(*app, line, "list", "Lists the ids of the account's processes, one a line.", "GET", "/processes",
+            pids_view);
+}
+
+void add_stats(Line& line) {
+  CLI::App* app = line.app.add_subcommand("stats", "Shows what one account or all accounts use.");
+  const CLI::Option* name =
+      app->add_option("NAME", line.name, "The account's name; without it, all accounts.")->type_name("");
+  app->callback([&line, name] {
+    if (!name->empty()) require_name(line.name);
+    ask(line, stats_view, {"GET", name->empty() ? "/api/v1/stats" : account_path(line.name) + "/stats", {}});
+  });
+}
+
+void add_events(Line& line) {
+  CLI::App* app = line.app.add_subcommand("events", "Shows what happened to the accounts, the newest first.");
+  const CLI::Option* name =
+      app->add_option("--account", line.name, "The account whose events to show; without it, all.")->type_name("NAME");
+  add_number_option(*app, kEventLimit, line.body);
+  app->callback([&line, name] {
+    std::string query;
+    if (!name->empty()) {
+      require_name(line.name);
+      query += "&account=" + percent_encoded(line.name);
+    }
+    if (line.body.contains("limit")) query += "&limit=" + line.body["limit"].dump();
+    if (!query.empty()) query.front() = '?';
+    ask(line, events_view, {"GET", "/api/v1/events" + query, {}});
+  });
+}
+
+void add_about_agent(Line& line) {
+  const auto add = [&line](const char* command, const char* help, View view, const char* path) {
+    line.app.add_subcommand(command, help)->callback([&line, view, path] { ask(line, view, {"GET", path, {}}); });
+  };
+  add("status", "Shows what the agent runs on and how its work goes.", status_view, "/api/v1/status");
+  add("health", "Says whether the agent has all it needs, and if not, what is missing.", health_view, "/healthz");
+  add("metrics", "Prints the agent's metrics in Prometheus' text format.", nullptr, "/metrics");
+  line.app
+      .add_subcommand("doctor",
+                      "Says which limits this kernel can enforce and what stands in for the others; works "
+                      "without the agent.")
+      ->callback([&line] { line.command.doctor = true; });
+}
+
+void add_everything(Line& line) {
+  const auto store_socket = [&line](const std::string& path) {
+    if (path.empty()) throw CLI::ValidationError("--socket must be the path of the agent's unix socket; got \"\"");
+    line.command.socket = path;
+  };
+  line.app.require_subcommand(1);
+  line.app.fallthrough();  // --json and --socket may also follow the command
+  line.app.set_version_flag("--version", NPANEL_VERSION, "Prints the version and exits.");
+  line.app.set_help_flag("-h,--help", "Prints this help and exits.");
+  line.app.add_option_function<std::string>("--socket", store_socket, "The agent's unix socket.")
+      ->type_name("PATH")
+      ->default_str(line.command.socket);
+  line.app.add_flag("--json", line.command.json, "Prints the agent's JSON as it came, errors too.");
+  add_account(line);
+  add_rate_limit(line);
+  add_process(line);
+  add_stats(line);
+  add_events(line);
+  add_about_agent(line);
+}
+
+// CLI11 asks for a command when it got one that it does not know; this names what was not understood instead.
+std::string complaint(const CLI::App& app, const CLI::Error& wrong) {
+  const auto kind = static_cast<CLI::ExitCodes>(wrong.get_exit_code());
+  if (kind == CLI::ExitCodes::ValidationError) return wrong.what();
+  const auto rest = app.remaining(true);
+  const bool unknown = kind == CLI::ExitCodes::ExtrasError || kind == CLI::ExitCodes::RequiredError;
+  const std::string text =
+      unknown && !rest.empty() ? "not understood: " + CLI::detail::join(rest, " ") : std::string(wrong.what());
+  return text + "; --help tells what is possible";
+}
+
+}  // namespace
+
+std::expected<Command, int> parse_command_line(int argc, char** argv) {
+  Line line;
+  try {
+    add_everything(line);
+    line.app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // help, version
+    return std::unexpected(line.app.exit(asked));
+  } catch (const CLI::Error& wrong) {
+    std::cerr << "npanelctl: " << complaint(line.app, wrong) << '\n';
+    return std::unexpected(kUsage);
+  }
+  return std::move(line.command);
+}
+
+}  // namespace npanel

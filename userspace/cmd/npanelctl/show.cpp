@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/npanelctl/show.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "cmd/npanelctl/cells.h"
+#include "cmd/npanelctl/format.h"
+
+namespace npanel {
+namespace {
+
+using nlohmann::json;
+
+struct Label {
+  const char* option;  // as npanelctl's options call it
+  const char* name;    // as the API calls it
+};
+constexpr std::array kLimits = {
+    Label{.option = "cpu", .name = "cpu_percent"},
+    Label{.option = "memory", .name = "memory_max_bytes"},
+    Label{.option = "memory-high", .name = "memory_high_bytes"},
+    Label{.option = "swap", .name = "swap_max_bytes"},
+    Label{.option = "io-read", .name = "io_read_bytes_per_s"},
+    Label{.option = "io-write", .name = "io_write_bytes_per_s"},
+    Label{.option = "pids", .name = "pids_max"},
+};
+
+std::string smtp_cell(const json& rate) {
+  return plain(field(rate, "per_minute")) + "/min, burst " + plain(field(rate, "burst")) + ", " +
+         plain(field(rate, "mode"));
+}
+
+// A limit of a group: "max" when the group is there without one, "-" when the kernel has no such group.
+const char* null_limit(const json& group) {
+  return group.is_null() ? kUnavailable : kNoLimit;
+}
+
+void add_stats(Table& table, const json& stats) {
+  const json& cpu = field(stats, "cpu");
+  const json& memory = field(stats, "memory");
+  const json& pids = field(stats, "pids");
+  const json& smtp = field(stats, "smtp");
+  table.add({plain(field(stats, "name")), seconds(field(cpu, "usage_us")), seconds(field(cpu, "throttled_us")),
+             size(field(memory, "current_bytes")), size(field(memory, "max_bytes"), null_limit(memory)),
+             plain(field(pids, "current")), plain(field(pids, "max"), null_limit(pids)), plain(field(smtp, "allowed")),
+             plain(field(smtp, "denied")), plain(field(smtp, "would_have_denied"))});
+}
+
+std::string smtp_state(const json& smtp) {
+  const json& attached = field(smtp, "attached");
+  if (!attached.is_boolean()) return kUnavailable;
+  return attached.get<bool>() ? "attached" : "not attached: " + plain(field(smtp, "reason"), "no reason given");
+}
+
+}  // namespace
+
+std::string accounts_view(const json& answer) {
+  Table table(
+      {"NAME", ">UID", "STATE", ">CPU", ">MEMORY", ">SWAP", ">IO-READ", ">IO-WRITE", ">PIDS", "SMTP", "DEGRADED"});
+  for (const json& account : field(answer, "accounts")) {
+    const json& limits = field(account, "limits");
+    const auto cell = [&limits](const char* name) { return limit(name, field(limits, name)); };
+    table.add({plain(field(account, "name")), plain(field(account, "uid")), plain(field(account, "state")),
+               cell("cpu_percent"), cell("memory_max_bytes"), cell("swap_max_bytes"), cell("io_read_bytes_per_s"),
+               cell("io_write_bytes_per_s"), cell("pids_max"), smtp_cell(field(account, "rate_limit")),
+               field(account, "degraded").empty() ? "no" : "yes"});
+  }
+  return table.text();
+}
+
+std::string account_view(const json& answer) {
+  Pairs pairs;
+  for (const char* name : {"name", "uid", "state"}) pairs.emplace_back(name, plain(field(answer, name)));
+  for (const auto& [option, name] : kLimits)
+    pairs.emplace_back(option, limit(name, field(field(answer, "limits"), name)));
+  pairs.emplace_back("smtp", smtp_cell(field(answer, "rate_limit")));
+  const json& degraded = field(answer, "degraded");
+  if (degraded.empty()) pairs.emplace_back("degraded", "no, every limit is in force");
+  for (const json& reason : degraded) pairs.emplace_back("degraded", plain(reason));
+  return key_values(pairs);
+}
+
+std::string dying_view(const json& answer) {
+  return printable(plain(field(answer, "name"))) + ": processes are still dying, the agent goes on\n";
+}
+
+std::string pids_view(const json& answer) {
+  const std::string lines = joined(field(answer, "pids"), "\n", "");
+  return lines.empty() ? lines : lines + '\n';
+}
+
+std::string stats_view(const json& answer) {
+  Table table({"ACCOUNT", ">CPU", ">THROTTLED", ">MEMORY", ">MEMORY-MAX", ">PIDS", ">PIDS-MAX", ">SMTP-ALLOWED",
+               ">SMTP-DENIED", ">SMTP-WOULD-DENY"});
+  if (answer.contains("stats")) {
+    for (const json& stats : field(answer, "stats")) add_stats(table, stats);
+  } else {
+    add_stats(table, answer);
+  }
+  return table.text();
+}
+
+std::string events_view(const json& answer) {
+  Table table({"TIME", "ACCOUNT", "KIND", "DETAIL"});
+  for (const json& event : field(answer, "events"))
+    table.add({plain(field(event, "time")), plain(field(event, "account")), plain(field(event, "kind")),
+               event_detail(field(event, "detail"))});
+  return table.text();
+}
+
+std::string status_view(const json& answer) {
+  const json& smtp = field(answer, "smtp");
+  const json& reconcile = field(answer, "reconcile");
+  return key_values({{"version", plain(field(answer, "version"))},
+                     {"kernel", plain(field(answer, "kernel"))},
+                     {"started", plain(field(answer, "started"))},
+                     {"accounts", plain(field(answer, "accounts"))},
+                     {"cgroup path", plain(field(answer, "cgroup_path"))},
+                     {"controllers", joined(field(answer, "controllers"), " ", "none")},
+                     {"missing controllers", joined(field(answer, "missing_controllers"), " ", "none")},
+                     {"usage source", plain(field(answer, "usage_source"))},
+                     {"smtp", smtp_state(smtp)},
+                     {"smtp ports", joined(field(smtp, "ports"), " ", "none")},
+                     {"smtp lost records", plain(field(smtp, "lost_records"))},
+                     {"smtp unknown", plain(field(smtp, "unknown"))},
+                     {"reconcile accounts", plain(field(reconcile, "accounts"))},
+                     {"reconcile writes", plain(field(reconcile, "writes"))},
+                     {"reconcile full pass", plain(field(reconcile, "full_seconds")) + " s"},
+                     {"reconcile errors", plain(field(reconcile, "errors"))}});
+}
+
+std::string health_view(const json& answer) {
+  std::string text = printable(plain(field(answer, "status"))) + '\n';
+  for (const json& reason : field(answer, "reasons")) text += "  " + printable(plain(reason)) + '\n';
+  return text;
+}
+
+Result<std::string> show(View view, const std::string& body) {
+  const json answer = json::parse(body, nullptr, false);
+  if (!answer.is_object()) return failure("the agent's answer is not a JSON object; see it with --json");
+  return view(answer);
+}
+
+std::optional<std::string> refusal(const Response& response) {
+  if (response.status >= 200 && response.status < 300) return std::nullopt;
+  const json answer = json::parse(response.body, nullptr, false);
+  if (field(answer, "reasons").is_array()) return std::nullopt;
+  const std::string detail = plain(field(answer, "detail"), "");
+  return detail.empty() ? "the agent answered with HTTP status " + std::to_string(response.status) : printable(detail);
+}
+
+}  // namespace npanel

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// show.h: how does an answer of the agent look to a person?
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "cmd/npanelctl/client.h"
+
+namespace npanel {
+
+// The text for one kind of answer. What is missing in the answer, or of another type, is shown as "-" or as it is.
+using View = std::string (*)(const nlohmann::json& answer);
+
+[[nodiscard]] std::string accounts_view(const nlohmann::json& answer);
+[[nodiscard]] std::string account_view(const nlohmann::json& answer);
+[[nodiscard]] std::string dying_view(const nlohmann::json& answer);  // an account whose deletion takes longer
+[[nodiscard]] std::string pids_view(const nlohmann::json& answer);
+[[nodiscard]] std::string stats_view(const nlohmann::json& answer);  // of one account or of all
+[[nodiscard]] std::string events_view(const nlohmann::json& answer);
+[[nodiscard]] std::string status_view(const nlohmann::json& answer);
+[[nodiscard]] std::string health_view(const nlohmann::json& answer);
+
+[[nodiscard]] Result<std::string> show(View view, const std::string& body);
+
+// Why the agent refused; nullopt when it did not (a degraded /healthz is an answer, though its status is 503).
+[[nodiscard]] std::optional<std::string> refusal(const Response& response);
+
+}  // namespace npanel

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/bpf_object.h"
+
+#include <bpf/btf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "base/parse.h"
+
+namespace npanel {
+namespace {
+
+constexpr size_t kTailBytes = 2000;  // the verifier's last lines say what it did not like
+
+thread_local std::string log_tail;
+
+int keep(libbpf_print_level level, const char* format, va_list args) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[1024];
+  const int length = std::vsnprintf(line, sizeof(line), format, args);
+  log_tail += line;
+  if (log_tail.size() > kTailBytes) log_tail.erase(0, log_tail.size() - kTailBytes);
+  return length;
+}
+
+}  // namespace
+
+LibbpfLog::LibbpfLog() {
+  log_tail.clear();
+  libbpf_set_print(keep);
+}
+
+std::unexpected<Error> LibbpfLog::failure_of(const std::string& what, int code) const {
+  auto error = errno_failure(what, code);
+  if (const auto said = trim(log_tail); !said.empty()) error.error().text += std::string(" (") + std::string(said) + ")";
+  return error;
+}
+
+bool kernel_has_function(const char* name) {
+  static const std::unique_ptr<btf, decltype([](btf* types) { btf__free(types); })> types(btf__load_vmlinux_btf());
+  return types && btf__find_by_name_kind(types.get(), name, BTF_KIND_FUNC) > 0;
+}
+
+Result<MappedValues> MappedValues::map(int map_fd, size_t value_bytes, size_t entries) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t bytes = value_bytes * entries;
+  void* address = ::mmap(nullptr, (bytes + page - 1) / page * page, PROT_READ, MAP_SHARED, map_fd, 0);
+  if (address == MAP_FAILED) return errno_failure("mmap of a BPF array", errno);
+  return MappedValues(address, bytes);
+}
+
+MappedValues::~MappedValues() {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  if (address_) ::munmap(const_cast<void*>(address_), (bytes_ + page - 1) / page * page);
+}
+
+}  // namespace npanel

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf_object.h: how is a BPF skeleton opened, loaded, pinned and given back?
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace npanel {
+
+// A generated skeleton, destroyed with its own destroy().
+template <class Skeleton>
+struct DestroySkeleton {
+  void operator()(Skeleton* skeleton) const { Skeleton::destroy(skeleton); }
+};
+template <class Skeleton>
+using SkeletonPtr = std::unique_ptr<Skeleton, DestroySkeleton<Skeleton>>;
+
+// Closing an owned link detaches it unless it is pinned.
+using LinkPtr = std::unique_ptr<bpf_link, decltype([](bpf_link* link) { bpf_link__destroy(link); })>;
+
+// Keeps what libbpf has to say (it prints to stderr otherwise) for the next error text of this thread.
+class LibbpfLog {
+ public:
+  LibbpfLog();
+  // The failure of `what` with the last lines that libbpf wrote.
+  [[nodiscard]] std::unexpected<Error> failure_of(const std::string& what, int code) const;
+};
+
+// Does the running kernel have this function, by its BTF?
+[[nodiscard]] bool kernel_has_function(const char* name);
+
+// A read-only shared mapping of an mmap-able array's values.
+class MappedValues {
+ public:
+  static Result<MappedValues> map(int map_fd, size_t value_bytes, size_t entries);
+  MappedValues(MappedValues&& other) noexcept
+      : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  MappedValues(const MappedValues&) = delete;
+  MappedValues& operator=(const MappedValues&) = delete;
+  MappedValues& operator=(MappedValues&&) = delete;
+  ~MappedValues();
+
+  template <class Value>
+  [[nodiscard]] std::span<const Value> as() const {
+    return {static_cast<const Value*>(address_), bytes_ / sizeof(Value)};
+  }
+
+ private:
+  MappedValues(const void* address, size_t bytes) : address_(address), bytes_(bytes) {}
+  const void* address_;
+  size_t bytes_;
+};
+
+}  // namespace npanel

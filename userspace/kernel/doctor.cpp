@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/doctor.h"
+
+#include <bpf/bpf.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "kernel/block_devices.h"
+#include "kernel/bpf_object.h"
+#include "kernel/cgroup.h"
+#include "kernel/mounts.h"
+#include "kernel/usage_walk.h"
+#include "model/settings.h"
+#include "smtp.skel.h"
+
+namespace npanel {
+namespace {
+
+using State = Capability::State;
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Capability kernel_release() {
+  utsname name{};
+  ::uname(&name);
+  return {"kernel", State::ok, std::string(name.sysname) + " " + name.release};
+}
+
+Capability btf() {
+  if (exists("/sys/kernel/btf/vmlinux")) return {"btf", State::ok, "the kernel describes its types (CONFIG_DEBUG_INFO_BTF)"};
+  return {"btf", State::missing, "no /sys/kernel/btf/vmlinux: no BPF program can load; figures come from control files, SMTP is not limited"};
+}
+
+Capability cgroup2(const std::optional<std::string>& mount) {
+  if (mount == "/sys/fs/cgroup") return {"cgroup2", State::ok, "mounted at " + *mount};
+  if (mount) return {"cgroup2", State::degraded, "mounted at " + *mount + " beside v1: say so in paths.cgroup_mount, and see the controllers below"};
+  return {"cgroup2", State::missing,
+          "not mounted: boot with systemd.unified_cgroup_hierarchy=1; rlimits stand in for memory and pids"};
+}
+
+Capability controller(const std::string& mount, std::string_view name) {
+  const auto offered = read_file_at(AT_FDCWD, mount + "/cgroup.controllers");
+  const std::string what = "cgroup2." + std::string(name);
+  if (offered && (" " + *offered).find(" " + std::string(name)) != std::string::npos)
+    return {what, State::ok, "the controller is offered by cgroup v2"};
+  const std::string_view stands_in = name == "memory" ? "RLIMIT_AS on each process stands in"
+                                     : name == "pids" ? "RLIMIT_NPROC for the account's user stands in"
+                                                      : "nothing stands in";
+  return {what, State::missing, "cgroup v2 does not offer the controller (a v1 mount may hold it); " + std::string(stands_in)};
+}
+
+Capability psi() {
+  if (exists("/proc/pressure/cpu")) return {"psi", State::ok, "pressure stall information is on"};
+  return {"psi", State::missing, "no /proc/pressure: boot with psi=1; pressure figures are unavailable, limits are not touched by this"};
+}
+
+Capability block_devices() {
+  const auto devices = real_block_devices();
+  std::string list;
+  for (const std::string& device : devices) list += " " + device;
+  if (!devices.empty()) return {"io.devices", State::ok, "io.max applies to" + list};
+  return {"io.devices", State::missing, "no block device with hardware behind it: I/O is not limited"};
+}
+
+Capability bpffs() {
+  if (const auto mount = find_mount("bpf")) return {"bpffs", State::ok, "mounted at " + *mount + ": SMTP limits outlive the agent"};
+  return {"bpffs", State::missing, "no bpffs is mounted (mount -t bpf bpf /sys/fs/bpf): SMTP is not limited"};
+}
+
+// Loads the real programs and asks for a link to an invalid fd: EBADF says that all but the fd was right.
+Capability smtp() {
+  const LibbpfLog log;
+  const SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open_and_load());
+  if (!skeleton)
+    return {"bpf.connect", State::missing, log.failure_of("the SMTP programs do not load; SMTP is not limited", errno).error().text};
+  const int link = bpf_link_create(bpf_program__fd(skeleton->progs.np_smtp_conn4), -1, BPF_CGROUP_INET4_CONNECT, nullptr);
+  if (link == -EBADF) return {"bpf.connect", State::ok, "direct SMTP is limited at connect(), IPv4 and IPv6"};
+  return {"bpf.connect", State::missing, errno_failure("the SMTP programs cannot be attached", -link).error().text};
+}
+
+Capability usage(const std::string& mount) {
+  constexpr std::string_view kStandIn = "; figures are unavailable, limits are not touched by this";
+  const auto root = Cgroup::open(AT_FDCWD, mount);
+  if (!root) return {"bpf.iter_cgroup", State::missing, root.error().text + std::string(kStandIn)};
+  auto walk = UsageWalk::load(root->fd(), 1, 1024);
+  if (!walk) return {"bpf.iter_cgroup", State::missing, walk.error().text + std::string(kStandIn)};
+  const auto rows = walk->walk();
+  if (!rows) return {"bpf.iter_cgroup", State::missing, rows.error().text + std::string(kStandIn)};
+  return {"bpf.iter_cgroup", State::ok, "one read() brings every account's figures"};
+}
+
+}  // namespace
+
+std::vector<Capability> examine_host() {
+  const auto mount = find_mount("cgroup2");
+  const std::string cgroups = mount.value_or("/sys/fs/cgroup");
+  std::vector<Capability> found{kernel_release(), btf(), cgroup2(mount)};
+  for (const std::string_view name : kControllers) found.push_back(controller(cgroups, name));
+  found.insert(found.end(), {psi(), block_devices(), bpffs(), smtp(), usage(cgroups)});
+  return found;
+}
+
+}  // namespace npanel

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// doctor.h: what can this host do for us, what is missing, and what stands in for it?
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace npanel {
+
+struct Capability {
+  enum class State { ok, degraded, missing };
+  std::string name;
+  State state;
+  std::string detail;  // one sentence: what is there, or what is missing and what stands in
+};
+
+// Found by trying: the real programs are loaded and the real files opened; nothing stays behind. Needs root.
+[[nodiscard]] std::vector<Capability> examine_host();
+
+}  // namespace npanel

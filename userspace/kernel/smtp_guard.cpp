@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/smtp_guard.h"
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "kernel/bpf_object.h"
+#include "smtp.skel.h"
+
+namespace npanel {
+namespace {
+
+// Changes with the layout of a pinned map: objects of another layout are never mistaken for ours.
+constexpr const char* kPinVersion = "/v1";
+
+using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
+using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
+
+Result<void> make_pin_dir(const std::string& dir) {
+  struct statfs status {};
+  const std::string parent = dir.substr(0, dir.rfind('/'));
+  if (::statfs(parent.c_str(), &status) != 0) return errno_failure(parent, errno);
+  if (status.f_type != BPF_FS_MAGIC) return failure(parent + " is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)", ENODEV);
+  for (const std::string& path : {dir, dir + kPinVersion})
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
+  return {};
+}
+
+// The cgroup that a link is attached to; 0 once the kernel has detached it.
+uint64_t attached_to(const bpf_link* link) {
+  bpf_link_info info{};
+  __u32 length = sizeof(info);
+  if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &length) != 0) return 0;
+  return info.cgroup.cgroup_id;
+}
+
+Result<uint64_t> id_of(int cgroup_fd) {
+  struct stat status {};
+  if (::fstat(cgroup_fd, &status) != 0) return errno_failure("fstat of the cgroup to attach to", errno);
+  return status.st_ino;
+}
+
+// Swaps the program behind a pinned link that is still attached; nullptr when there is none worth keeping.
+LinkPtr adopt(const bpf_program* program, uint64_t cgroup_id, const std::string& pin) {
+  LinkPtr link(bpf_link__open(pin.c_str()));
+  if (!link || attached_to(link.get()) != cgroup_id) return nullptr;
+  if (bpf_link__update_program(link.get(), const_cast<bpf_program*>(program)) != 0) return nullptr;
+  return link;
+}
+
+Result<LinkPtr> adopt_or_attach(const LibbpfLog& log, bpf_program* program, int cgroup_fd, const std::string& pin) {
+  if (LinkPtr link = adopt(program, NP_TRY(id_of(cgroup_fd)), pin)) return link;
+  LinkPtr link(bpf_program__attach_cgroup(program, cgroup_fd));
+  const std::string name = bpf_program__name(program);
+  if (!link) return log.failure_of("attach " + name, errno);
+  ::unlink(pin.c_str());  // a link that the kernel detached, or of another cgroup
+  if (const int error = bpf_link__pin(link.get(), pin.c_str()); error != 0) return log.failure_of("pin " + pin, -error);
+  return link;
+}
+
+// One bpf(2) lookup; nullopt when the key is not there.
+template <class Value, class Key>
+std::optional<Value> lookup(const bpf_map* map, const Key& key, __u64 flags = 0) {
+  Value value{};
+  if (bpf_map_lookup_elem_flags(bpf_map__fd(map), &key, &value, flags) != 0) return std::nullopt;
+  return value;
+}
+
+template <class Key, class Value>
+Result<void> store(const bpf_map* map, const Key& key, const Value& value, __u64 flags = 0) {
+  if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, flags) == 0) return {};
+  return errno_failure(std::string("update BPF map ") + bpf_map__name(map), errno);
+}
+
+// 1 when the entry had to be written.
+template <class Key, class Value>
+Result<int> make_say(const bpf_map* map, const Key& key, const Value& value) {
+  const auto now = lookup<Value>(map, key);
+  if (now && std::memcmp(&*now, &value, sizeof(value)) == 0) return 0;
+  NP_TRY(store(map, key, value));
+  return 1;
+}
+
+template <class Key>
+Result<void> erase(const bpf_map* map, const Key& key) {
+  if (bpf_map_delete_elem(bpf_map__fd(map), &key) == 0 || errno == ENOENT) return {};
+  return errno_failure(std::string("delete from BPF map ") + bpf_map__name(map), errno);
+}
+
+// Removes the key only where it still belongs to this slot: a uid may have gone to another account.
+template <class Key>
+Result<void> erase_own(const bpf_map* map, const Key& key, uint32_t slot) {
+  if (lookup<uint32_t>(map, key) != slot) return {};
+  return erase(map, key);
+}
+
+template <class Key>
+std::vector<Key> keys_of(const bpf_map* map) {
+  std::vector<Key> keys;
+  Key key{};
+  const Key* previous = nullptr;
+  while (bpf_map_get_next_key(bpf_map__fd(map), previous, &key) == 0) {
+    keys.push_back(key);
+    previous = &keys.back();
+  }
+  return keys;
+}
+
+template <class Key>
+Result<int> erase_all_but(const bpf_map* map, const std::set<Key>& known) {
+  int erased = 0;
+  for (const Key& key : keys_of<Key>(map)) {
+    if (known.contains(key)) continue;
+    NP_TRY(erase(map, key));
+    ++erased;
+  }
+  return erased;
+}
+
+int hand_over(void* handler, void* record, size_t) {
+  (*static_cast<const RefusalHandler*>(handler))(*static_cast<const np_smtp_refusal*>(record));
+  return 0;
+}
+
+}  // namespace
+
+struct SmtpGuard::Attached {
+  SkeletonPtr<np_smtp_bpf> skeleton;
+  LinkPtr link4;
+  LinkPtr link6;
+  MappedValues counts;
+  MappedValues totals;
+  RefusalHandler handler;
+  RingPtr ring;
+};
+
+SmtpGuard::SmtpGuard(std::unique_ptr<Attached> attached) : attached_(std::move(attached)) {}
+SmtpGuard::SmtpGuard(SmtpGuard&&) noexcept = default;
+SmtpGuard& SmtpGuard::operator=(SmtpGuard&&) noexcept = default;
+SmtpGuard::~SmtpGuard() = default;
+
+Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
+  NP_TRY(make_pin_dir(options.pin_dir));
+  const std::string pins = options.pin_dir + kPinVersion + "/";
+  const LibbpfLog log;
+  SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open());
+  if (!skeleton) return log.failure_of("open BPF smtp", errno);
+  std::ranges::fill(skeleton->rodata->np_ports, __u16{0});
+  std::ranges::copy(options.ports, skeleton->rodata->np_ports);
+  skeleton->rodata->np_account_level = options.account_level;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton->obj) {
+    // Pinned maps of the same layout are taken over by the load, with all they hold.
+    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, (pins + bpf_map__name(map)).c_str());
+  }
+  if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return log.failure_of("load BPF smtp", -error);
+
+  LinkPtr link4 = NP_TRY(adopt_or_attach(log, skeleton->progs.np_smtp_conn4, options.cgroup_fd, pins + "link4"));
+  LinkPtr link6 = NP_TRY(adopt_or_attach(log, skeleton->progs.np_smtp_conn6, options.cgroup_fd, pins + "link6"));
+  MappedValues counts = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
+  MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
+  auto attached = std::make_unique<Attached>(std::move(skeleton), std::move(link4), std::move(link6), std::move(counts),
+                                             std::move(totals), RefusalHandler{}, RingPtr{});
+  attached->ring.reset(
+      ring_buffer__new(bpf_map__fd(attached->skeleton->maps.np_smtp_ring), hand_over, &attached->handler, nullptr));
+  if (!attached->ring) return log.failure_of("open the ring of refusals", errno);
+  return SmtpGuard(std::move(attached));
+}
+
+Result<int> SmtpGuard::set(const Account& account, std::optional<uint64_t> cgroup_id) {
+  const auto& maps = attached_->skeleton->maps;
+  const np_smtp_limit limit{.per_minute = account.rate_limit.per_minute,
+                            .burst = account.rate_limit.burst,
+                            .mode = static_cast<__u32>(account.rate_limit.mode),
+                            .reserved = 0};
+  int written = NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
+  if (cgroup_id) written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
+  if (account.uid) written += NP_TRY(make_say(maps.np_smtp_uid, *account.uid, account.slot));
+  return written;
+}
+
+Result<void> SmtpGuard::reset(uint32_t slot) {
+  const auto& maps = attached_->skeleton->maps;
+  NP_TRY(store(maps.np_smtp_bucket, slot, np_smtp_bucket{}, BPF_F_LOCK));
+  return store(maps.np_smtp_count, slot, np_smtp_count{});
+}
+
+Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> cgroup_id) {
+  const auto& maps = attached_->skeleton->maps;
+  if (cgroup_id) NP_TRY(erase_own(maps.np_smtp_cgroup, *cgroup_id, account.slot));
+  if (account.uid) NP_TRY(erase_own(maps.np_smtp_uid, *account.uid, account.slot));
+  return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
+}
+
+Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
+  std::set<uint64_t> cgroups;
+  std::set<uint32_t> uids;
+  for (const Owner& owner : known) {
+    cgroups.insert(owner.cgroup_id);
+    if (owner.uid) uids.insert(*owner.uid);
+  }
+  const auto& maps = attached_->skeleton->maps;
+  return NP_TRY(erase_all_but(maps.np_smtp_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_smtp_uid, uids));
+}
+
+np_smtp_count SmtpGuard::count(uint32_t slot) const { return attached_->counts.as<np_smtp_count>()[slot]; }
+
+np_smtp_total SmtpGuard::total() const { return attached_->totals.as<np_smtp_total>()[0]; }
+
+int SmtpGuard::refusals_fd() const { return ring_buffer__epoll_fd(attached_->ring.get()); }
+
+Result<void> SmtpGuard::drain_refusals(const RefusalHandler& each) {
+  attached_->handler = each;
+  const int got = ring_buffer__consume(attached_->ring.get());
+  if (got < 0) return errno_failure("read the ring of refusals", -got);
+  return {};
+}
+
+}  // namespace npanel

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// smtp_guard.h: how is an account's limit on direct SMTP given to the kernel, and what did the kernel count?
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/account.h"
+#include "npanel/smtp.h"
+
+namespace npanel {
+
+// The programs, maps and links are pinned, so limits and counting go on while no agent runs; the next agent adopts them.
+class SmtpGuard {
+ public:
+  struct Options {
+    int cgroup_fd;            // where the hooks attach: the cgroup v2 root
+    int account_level;        // depth of an account's cgroup below the cgroup v2 root
+    std::string pin_dir;      // below a bpffs
+    std::vector<uint16_t> ports;  // at most NP_SMTP_PORTS
+  };
+  static Result<SmtpGuard> attach(const Options& options);
+  SmtpGuard(SmtpGuard&&) noexcept;
+  SmtpGuard& operator=(SmtpGuard&&) noexcept;
+  ~SmtpGuard();
+
+  // Makes the kernel say what the account says; returns how many map entries were not right already.
+  Result<int> set(const Account& account, std::optional<uint64_t> cgroup_id);
+  // An account that is new in this slot starts with a full bucket and counts of zero.
+  Result<void> reset(uint32_t slot);
+  // Forgets the account; its slot may be used again.
+  Result<void> remove(const Account& account, std::optional<uint64_t> cgroup_id);
+  // Removes every cgroup id and uid that `known` does not own; returns how many.
+  struct Owner {
+    uint64_t cgroup_id;
+    std::optional<uid_t> uid;
+  };
+  Result<int> forget_all_but(std::span<const Owner> known);
+
+  [[nodiscard]] np_smtp_count count(uint32_t slot) const;
+  [[nodiscard]] np_smtp_total total() const;
+
+  // Becomes readable when refusals wait.
+  [[nodiscard]] int refusals_fd() const;
+  // Hands over every refusal that waits.
+  Result<void> drain_refusals(const std::function<void(const np_smtp_refusal&)>& each);
+
+ private:
+  struct Attached;
+  explicit SmtpGuard(std::unique_ptr<Attached> attached);
+  std::unique_ptr<Attached> attached_;
+};
+
+}  // namespace npanel

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/usage_walk.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include "kernel/bpf_object.h"
+#include "usage.skel.h"
+
+namespace npanel {
+
+struct UsageWalk::Loaded {
+  SkeletonPtr<np_usage_bpf> skeleton;
+  MappedValues rows;
+  LinkPtr link;
+};
+
+UsageWalk::UsageWalk(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
+UsageWalk::UsageWalk(UsageWalk&&) noexcept = default;
+UsageWalk& UsageWalk::operator=(UsageWalk&&) noexcept = default;
+UsageWalk::~UsageWalk() = default;
+
+Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_accounts) {
+  const LibbpfLog log;
+  SkeletonPtr<np_usage_bpf> skeleton(np_usage_bpf::open());
+  if (!skeleton) return log.failure_of("open BPF usage", errno);
+  skeleton->rodata->np_account_level = account_level;
+  skeleton->rodata->np_page_size = static_cast<__u64>(::sysconf(_SC_PAGESIZE));
+  skeleton->rodata->np_has_css_rstat_flush = kernel_has_function("css_rstat_flush");
+  skeleton->rodata->np_has_cgroup_rstat_flush =
+      !skeleton->rodata->np_has_css_rstat_flush && kernel_has_function("cgroup_rstat_flush");
+  skeleton->rodata->np_has_rdonly_cast = kernel_has_function("bpf_rdonly_cast");
+  bpf_map__set_max_entries(skeleton->maps.np_usage_row, most_accounts);
+  if (const int error = np_usage_bpf::load(skeleton.get()); error != 0) return log.failure_of("load BPF usage", -error);
+
+  MappedValues rows = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_usage_row), sizeof(np_usage), most_accounts));
+  bpf_iter_link_info where{};
+  where.cgroup.order = BPF_CGROUP_ITER_DESCENDANTS_PRE;
+  where.cgroup.cgroup_fd = static_cast<__u32>(tree_fd);
+  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &where, .link_info_len = sizeof(where));
+  LinkPtr link(bpf_program__attach_iter(skeleton->progs.np_usage_walk, &options));
+  if (!link) return log.failure_of("attach BPF usage", errno);
+  return UsageWalk(std::make_unique<Loaded>(std::move(skeleton), std::move(rows), std::move(link)));
+}
+
+Result<std::span<const np_usage>> UsageWalk::walk() {
+  loaded_->skeleton->bss->np_rows = 0;
+  loaded_->skeleton->bss->np_rows_dropped = 0;
+  // A cgroup iterator can be read once; a new one costs two system calls more.
+  const UniqueFd iterator(bpf_iter_create(bpf_link__fd(loaded_->link.get())));
+  if (!iterator.valid()) return errno_failure("bpf_iter_create", errno);
+  char nothing[1];
+  ssize_t got = 0;
+  do {
+    got = ::read(iterator.get(), nothing, sizeof(nothing));
+  } while (got < 0 && (errno == EINTR || errno == EAGAIN));
+  if (got < 0) return errno_failure("walk over the accounts' cgroups", errno);
+  return loaded_->rows.as<np_usage>().first(loaded_->skeleton->bss->np_rows);
+}
+
+}  // namespace npanel

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// usage_walk.h: what does every account use now, in one read()?
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "npanel/usage.h"
+
+struct np_usage_bpf;
+
+namespace npanel {
+
+class UsageWalk {
+ public:
+  // Loads the program for accounts `account_level` deep below the cgroup v2 root, whose parent is `tree_fd`.
+  // ENOTSUP and friends where the kernel has no cgroup iterator (before 6.1).
+  static Result<UsageWalk> load(int tree_fd, int account_level, uint32_t most_accounts);
+  UsageWalk(UsageWalk&&) noexcept;
+  UsageWalk& operator=(UsageWalk&&) noexcept;
+  ~UsageWalk();
+
+  // One row an account, in place: valid until the next walk.
+  [[nodiscard]] Result<std::span<const np_usage>> walk();
+
+ private:
+  struct Loaded;
+  explicit UsageWalk(std::unique_ptr<Loaded> loaded);
+  std::unique_ptr<Loaded> loaded_;
+};
+
+}  // namespace npanel

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// account.h: what did the administrator say about one hosting account?
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace npanel {
+
+// `[a-z_][a-z0-9_-]{0,31}`, the names that useradd(8) takes: never a path, never a control file's name ('.' is not in it).
+[[nodiscard]] Result<std::string> parse_account_name(std::string_view name);
+
+// nullopt is "no limit" (`max` in the cgroup filesystem). The defaults are FEATURES 1.1.
+struct Limits {
+  std::optional<uint64_t> cpu_percent = 50;  // of one core: 1 … 25600
+  std::optional<uint64_t> memory_max_bytes = 512ULL << 20;
+  std::optional<uint64_t> memory_high_bytes = std::nullopt;
+  std::optional<uint64_t> swap_max_bytes = 0;
+  std::optional<uint64_t> io_read_bytes_per_s = 50'000'000;  // a block device
+  std::optional<uint64_t> io_write_bytes_per_s = 50'000'000;
+  std::optional<uint64_t> pids_max = 256;
+
+  bool operator==(const Limits&) const = default;
+};
+
+// One row per number of Limits: the same names in the API, the database and the configuration, and what each may be.
+struct LimitField {
+  const char* name;
+  std::optional<uint64_t> Limits::* member;
+  uint64_t least;
+  uint64_t most;
+};
+inline constexpr uint64_t kMaxBytes = 1ULL << 50;
+inline constexpr LimitField kLimitFields[] = {
+    {"cpu_percent", &Limits::cpu_percent, 1, 25600},
+    {"memory_max_bytes", &Limits::memory_max_bytes, 64ULL << 20, kMaxBytes},
+    {"memory_high_bytes", &Limits::memory_high_bytes, 1ULL << 20, kMaxBytes},
+    {"swap_max_bytes", &Limits::swap_max_bytes, 0, kMaxBytes},
+    {"io_read_bytes_per_s", &Limits::io_read_bytes_per_s, 1ULL << 16, 1ULL << 40},
+    {"io_write_bytes_per_s", &Limits::io_write_bytes_per_s, 1ULL << 16, 1ULL << 40},
+    {"pids_max", &Limits::pids_max, 10, 4194304},  // PID_MAX_LIMIT on 64 bits
+};
+
+enum class SmtpMode { off, observe, enforce };
+[[nodiscard]] std::string_view to_string(SmtpMode mode);
+[[nodiscard]] std::optional<SmtpMode> parse_smtp_mode(std::string_view text);
+
+// How many direct SMTP connections may be opened: a token bucket (npanel/token_bucket.h).
+struct RateLimit {
+  uint32_t per_minute = 30;  // 0 … 100000; 0 = may not open SMTP at all
+  uint32_t burst = 10;       // 1 … 100000, at most what a day earns; 0 only with per_minute 0
+  SmtpMode mode = SmtpMode::enforce;
+
+  bool operator==(const RateLimit&) const = default;
+};
+
+enum class AccountState { active, suspended, deleting };
+[[nodiscard]] std::string_view to_string(AccountState state);
+[[nodiscard]] std::optional<AccountState> parse_account_state(std::string_view text);
+
+struct Account {
+  std::string name;
+  uint32_t slot = 0;  // index in the kernel's per-account maps
+  std::optional<uid_t> uid = std::nullopt;
+  AccountState state = AccountState::active;
+  Limits limits = {};
+  RateLimit rate_limit = {};
+
+  bool operator==(const Account&) const = default;
+};
+
+// System users (below UID_MIN of login.defs(5)) run the MTA and the web server: they are nobody's account.
+inline constexpr uid_t kLeastUid = 1000;
+
+// Errors carry the field: "limits.pids_max must be a whole number from 10 to 4194304 or null; got 3".
+[[nodiscard]] std::string range_wanted(const LimitField& field);
+[[nodiscard]] Result<void> check(const Limits& limits);
+[[nodiscard]] Result<void> check(const RateLimit& rate_limit);
+[[nodiscard]] Result<void> check_uid(uint64_t uid);
+
+}  // namespace npanel

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// settings.h: which control files say what the administrator said, and which say something else now?
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/account.h"
+
+namespace npanel {
+
+// What one write(2) to a control file of the account's cgroup makes true.
+struct Setting {
+  std::string file;  // "memory.max"
+  std::string text;  // "536870912"; for io.max one device's line
+  bool operator==(const Setting&) const = default;
+};
+
+// Controllers that the account's cgroup has: cpu, io, memory, pids.
+using Controllers = std::set<std::string, std::less<>>;
+inline constexpr std::string_view kControllers[] = {"cpu", "io", "memory", "pids"};
+
+// What the host can do about an account.
+struct HostAbilities {
+  Controllers controllers;
+  std::vector<std::string> devices;  // "259:0", where io.max applies
+  uint64_t page_bytes = 4096;        // the kernel keeps memory limits in whole pages
+};
+
+// Every setting of the account that this host can hold. memory.high stands before memory.max, freezing comes last.
+[[nodiscard]] std::vector<Setting> settings_for(const Account& account, const HostAbilities& host);
+
+// Does the control file, with this content, already say so?
+[[nodiscard]] bool holds(const Setting& setting, std::string_view content);
+
+// What stands in for controllers that are missing: rlimits of each process, setrlimit(2). nullopt = leave alone.
+struct StandIns {
+  std::optional<uint64_t> address_space_bytes;  // RLIMIT_AS for memory.max
+  std::optional<uint64_t> processes;            // RLIMIT_NPROC for pids.max
+  bool operator==(const StandIns&) const = default;
+};
+[[nodiscard]] StandIns stand_ins_for(const Account& account, const HostAbilities& host);
+
+// One sentence for each limit of the account that is not in force as it was asked for, and what stands in.
+[[nodiscard]] std::vector<std::string> degraded(const Account& account, const HostAbilities& host);
+
+}  // namespace npanel

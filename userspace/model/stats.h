@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// stats.h: what is known about the accounts and the agent at one moment?
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/account.h"
+#include "model/settings.h"
+#include "npanel/smtp.h"
+#include "npanel/usage.h"
+
+namespace npanel {
+
+struct AccountStats {
+  const Account* account = nullptr;            // lives in the agent
+  std::optional<np_usage> usage = {};          // nullopt: the walk did not meet the account's cgroup, or cannot run
+  std::optional<np_smtp_count> smtp = {};      // nullopt: the hooks are not attached
+  size_t degraded = 0;                         // limits that are not in force as asked for
+
+  // Has this cgroup these fields (enum np_usage_group)?
+  [[nodiscard]] bool has(uint64_t group) const { return usage && (usage->groups & group) != 0; }
+};
+
+struct ReconcileFigures {
+  uint64_t passes = 0;         // accounts looked at since start
+  uint64_t writes = 0;         // control files and map entries that were not right
+  uint64_t errors = 0;         // accounts whose limits could not be applied
+  double full_seconds = 0;     // the pass over all accounts at start
+};
+
+struct AgentStatus {
+  std::string version;
+  std::string kernel;
+  std::chrono::system_clock::time_point started;
+  size_t accounts = 0;
+  std::string cgroup_path;
+  Controllers controllers;
+  std::optional<std::string> usage_reason;  // why the walk cannot run
+  std::optional<std::string> smtp_reason;   // why the hooks are not attached
+  std::vector<uint16_t> smtp_ports;
+  np_smtp_total smtp{};
+  ReconcileFigures reconcile;
+  std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
+};
+
+}  // namespace npanel

@@ -1,0 +1,153 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154  # what vmtest/run and image.sh have set
+# What does the command answer on this kernel? Sourced by vmtest/run. Results are left in variables, not in
+# exit codes: bash forgets `set -e` in every function whose exit code is looked at.
+
+readonly kDone=85         # qemu's status after guest/image/exit.c
+readonly kMark=$'\036'    # starts the lines that are for us
+readonly kAttempts=3
+# Only lines the kernel wrote (they carry its clock), so that a command may print any of these words.
+readonly kSplat='^\[ *[0-9]+\.[0-9]+\].*(BUG:|WARNING:|Oops|Kernel panic|general protection fault|UBSAN:|KASAN:|rcu.*(stall|starved)|INFO: task .* blocked)'
+
+qemu_pid=
+
+stop_qemu() {
+  [[ $qemu_pid ]] || return 0
+  kill -KILL "$qemu_pid" 2>/dev/null || true
+  wait "$qemu_pid" 2>/dev/null || true
+  qemu_pid=
+}
+
+# Lays out what the guest finds under /opt/npanel.
+write_payload() {
+  local dir=$work/payload
+  rm -rf "$dir"
+  mkdir -p "$dir/out" "$dir/tests"
+  cp -a "$here" "$dir/vmtest"
+  if [[ -d $work/install ]]; then
+    cp -a "$work/install" "$dir/install"
+    find "$build/bin" -maxdepth 1 -name '*_kernel_test' -exec cp -t "$dir/tests" {} + 2>/dev/null || true
+  fi
+  printf '%q ' "$@" >"$dir/command"
+  # 256 MiB of room for what the command writes. No journal: debugfs does not replay one.
+  truncate -s $(($(du -sm "$dir" | cut -f 1) * 5 / 4 + 256))M "$work/payload.img"
+  mke2fs -q -F -t ext4 -O ^has_journal -E root_owner=0:0 -L NPANELPAY -d "$dir" "$work/payload.img"
+  rm -rf "$dir"
+}
+
+start_qemu() {
+  local kernel=$1 append="root=PARTUUID=$kMbrSignature-01 rootwait rootfstype=ext4 rw console=ttyS0 panic=-1 oops=panic"
+  append+=" loglevel=5 systemd.show_status=no net.ifnames=0"  # 5: WARNING splats are shown, information is not
+  if [[ $fast ]]; then
+    append+=" init=/usr/lib/npanel-vmtest/init-fast"
+  fi
+  rm -f "$work/io.img" "$work/results"
+  : >"$work/console.log"
+  truncate -s 256M "$work/io.img"
+  mkfifo "$work/results"
+  # Should we be killed without a chance to clean up, the machine ends too.
+  setpriv --pdeathsig KILL qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max,svm=off,la57=off -smp 2 -m 2048 \
+    -nodefaults -display none -no-reboot -device isa-debug-exit,iobase=0x501,iosize=1 \
+    -kernel "$image/vmlinuz-$kernel" -append "$append" \
+    -chardev "file,id=console,path=$work/console.log" -serial chardev:console \
+    -chardev stdio,id=results,signal=off -serial chardev:results \
+    -drive "if=none,id=root,format=raw,snapshot=on,file=$image/root.img" \
+    -drive "if=none,id=payload,format=raw,cache=unsafe,file=$work/payload.img" \
+    -drive "if=none,id=io,format=raw,cache=unsafe,file=$work/io.img" \
+    -device nvme,id=nvme,serial=npanel \
+    -device nvme-ns,drive=root,bus=nvme,nsid=1 \
+    -device nvme-ns,drive=payload,bus=nvme,nsid=2 \
+    -device nvme-ns,drive=io,bus=nvme,nsid=3 \
+    </dev/null >"$work/results" 2>"$work/qemu.log" &
+  qemu_pid=$!
+}
+
+# Prints the result stream as it comes; sets $ready and $code from the marked lines, $late at a deadline.
+follow_results() {
+  local began=$SECONDS deadline=$((SECONDS + boot_timeout)) line='' part status
+  ready='' code='' late=''
+  while ((SECONDS < deadline)); do
+    status=0
+    IFS= read -r -t 1 part || status=$?
+    line+=$part
+    if ((status > 128)); then continue; fi  # no whole line yet
+    case $line in
+      *"${kMark}npanel-ready")
+        ready=yes
+        deadline=$((began + timeout))
+        ;;
+      *"${kMark}npanel-exit "*)
+        printf '%s' "${line%"$kMark"*}"
+        code=${line##* }
+        ;;
+      ?*) printf '%s\n' "$line" ;;
+      *) ((status)) || echo ;;
+    esac
+    line=
+    if ((status)); then return; fi  # qemu is gone
+  done
+  late=yes
+}
+
+# One boot: sets $ready when the command was reached, $code when it came back, and $qemu_status.
+boot() {
+  write_payload "${@:2}"
+  start_qemu "$1"
+  follow_results <"$work/results"
+  if [[ $late ]]; then stop_qemu; fi
+  qemu_status=0
+  wait "$qemu_pid" 2>/dev/null || qemu_status=$?
+  qemu_pid=
+}
+
+# Files the command left in $NPANEL_OUT, and the console.
+collect() {
+  local out=$1
+  rm -rf "$out"
+  mkdir -p "$out" "$work/rdump"
+  debugfs -R "rdump /out $work/rdump" "$work/payload.img" >"$work/debugfs.log" 2>&1 || true
+  if [[ -d $work/rdump/out ]]; then cp -a "$work/rdump/out/." "$out/"; fi
+  rm -rf "$work/rdump"
+  tr -d '\r' <"$work/console.log" >"$out/console.log"
+}
+
+# Runs the command on one kernel; sets $kernel_status to the command's exit code, or to one of README.md's.
+run_kernel() {
+  local kernel=$1 out=$results/$1 attempt began=$SECONDS
+  for ((attempt = 1; ; attempt++)); do
+    boot "$@"
+    collect "$out"
+    if [[ $ready ]]; then break; fi
+    say "$kernel: ${late:+deadline of $boot_timeout s, }guest not ready (qemu: $qemu_status), attempt $attempt of $kAttempts; last of $out/console.log:"
+    cat "$work/qemu.log" >&2
+    tail -n 5 "$out/console.log" >&2
+    if ((attempt == kAttempts)); then
+      say "$kernel: infrastructure, not a result: no boot reached the command"
+      kernel_status=125
+      return
+    fi
+  done
+  judge "$kernel" $((SECONDS - began)) "$out/console.log"
+}
+
+judge() {
+  local kernel=$1 seconds=$2 console=$3 splat
+  splat=$(grep -aE "$kSplat" "$console" | head -n 20) || true
+  if [[ $splat ]]; then
+    say "$kernel: the kernel complained ($console):"
+    printf '%s\n' "$splat" >&2
+  fi
+  if [[ $code ]] && ((qemu_status == kDone)); then
+    kernel_status=$code
+    if [[ $splat ]] && ((code == 0)); then kernel_status=1; fi
+    say "$kernel: exit code $kernel_status after $seconds s"
+  elif [[ $late ]]; then
+    kernel_status=124
+    say "$kernel: ended at the deadline of $timeout s (NPANEL_VM_TIMEOUT)"
+  else
+    kernel_status=125
+    say "$kernel: the guest died without a result (qemu: $qemu_status); last of $console:"
+    tail -n 15 "$console" >&2
+  fi
+}

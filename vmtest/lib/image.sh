@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154  # what vmtest/run has set
+# Where is the guest's image, and is it what this checkout asks for? Sourced by vmtest/run.
+# After `image_ensure`, $image holds root.img, vmlinuz-6.1 and vmlinuz-6.12, and stays until we exit.
+
+readonly kMbrSignature=6e70616e   # "npan"; the partition is PARTUUID=6e70616e-01
+readonly kKeptImages=3            # other checkouts and branches have their own
+
+cache=${NPANEL_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/npanel-vmtest}
+image=
+
+# Sets the newest kernels, as name=version, from the meta packages. One call: apt-cache needs a second to start.
+resolve_kernels() {
+  local depends
+  depends=$(apt-cache show --no-all-versions linux-image-cloud-amd64 linux-image-6.12-cloud-amd64 2>/dev/null |
+    sed -n 's/^Depends: \(linux-image-[^ ]*\) (= \([^)]*\)).*/\1=\2/p') || true
+  kernel_6_1=$(grep -F linux-image-6.1. <<<"$depends") && kernel_6_12=$(grep -F linux-image-6.12. <<<"$depends")
+}
+
+image_key() {
+  {
+    echo "$kernel_6_1 $kernel_6_12"
+    (cd "$here" && sha256sum packages lib/image.sh guest/image/*)
+  } | sha256sum | cut -c 1-16
+}
+
+image_ensure() {
+  mkdir -p "$cache"
+  exec {cache_lock}>"$cache/lock"
+  flock "$cache_lock"   # one build at a time; also keeps the pruning of others away until we hold our image
+  if ! resolve_kernels; then
+    say "reading the package lists (apt-get update)"
+    apt-get update -qq
+    resolve_kernels || die 2 "apt knows no linux-image-cloud-amd64 and linux-image-6.12-cloud-amd64: is this Debian 12?"
+  fi
+  image=$cache/$(image_key)
+  if [[ ! -e $image/complete ]]; then
+    rm -rf "$image"
+    mkdir "$image"
+    image_build
+    touch "$image/complete"
+  fi
+  touch "$image"
+  exec {image_lock}>"$image/in-use"
+  flock -s "$image_lock"
+  prune_images
+  exec {cache_lock}>&-
+}
+
+prune_images() {
+  local old fd
+  for old in $(find "$cache" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | tail -n +$((kKeptImages + 1)) | cut -d ' ' -f 2); do
+    exec {fd}>"$cache/$old/in-use"
+    if flock -n "$fd"; then
+      rm -rf "${cache:?}/$old"
+    fi
+    exec {fd}>&-
+  done
+}
+
+image_build() {
+  local tree=$work/tree began=$SECONDS
+  say "building the guest image, once for this package list (about two minutes)"
+  download_kernels
+  say "installing the packages of vmtest/packages with mmdebstrap"
+  mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
+    --include="$(sed 's/#.*//' "$here/packages" | xargs | tr ' ' ',')" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/javascript/*' \
+    --aptopt='Acquire::Languages "none"' \
+    bookworm "$tree" ${NPANEL_VM_MIRROR:+"$NPANEL_VM_MIRROR"} >"$work/mmdebstrap.log" 2>&1 ||
+    { cat "$work/mmdebstrap.log" >&2; die 125 "mmdebstrap failed"; }
+  add_kernel 6.1 "$tree"
+  add_kernel 6.12 "$tree"
+  configure_guest "$tree"
+  say "writing root.img"
+  write_root_image "$tree"
+  rm -rf "$tree"
+  say "image ready after $((SECONDS - began)) s: $image"
+}
+
+download_kernels() {
+  say "downloading $kernel_6_1 and $kernel_6_12"
+  mkdir "$work/debs"
+  # A list that is older than the mirror names packages that are gone: refresh it once.
+  fetch_kernels || { apt-get update -qq && resolve_kernels && fetch_kernels; } ||
+    die 125 "the kernels could not be downloaded"
+}
+
+fetch_kernels() {
+  (cd "$work/debs" && apt-get download -qq -o APT::Sandbox::User=root "$kernel_6_1" "$kernel_6_12")
+}
+
+add_kernel() {
+  local unpacked=$work/kernel-$1 release
+  dpkg -x "$work"/debs/linux-image-"$1".*_amd64.deb "$unpacked"
+  release=$(basename "$unpacked"/lib/modules/*)
+  cp "$unpacked/boot/vmlinuz-$release" "$image/vmlinuz-$1"
+  mkdir -p "$2/usr/lib/modules"
+  mv "$unpacked/lib/modules/$release" "$2/usr/lib/modules/"
+  chroot "$2" depmod "$release"
+  rm -rf "$unpacked"
+}
+
+configure_guest() {
+  local tree=$1 ours=$1/usr/lib/npanel-vmtest unit
+  install -D -t "$ours" "$here"/guest/image/{start,init-fast}
+  gcc -O2 -Wall -static -o "$ours/exit" "$here/guest/image/exit.c"
+  install -D -m 644 -t "$tree/etc/systemd/system" "$here/guest/image/npanel-vmtest.service"
+  chroot "$tree" systemctl --quiet enable npanel-vmtest.service
+  for unit in "${kMaskedUnits[@]}"; do
+    ln -sf /dev/null "$tree/etc/systemd/system/$unit"
+  done
+  printf '%032x\n' 1 >"$tree/etc/machine-id"  # a set one: no first-boot work
+  echo vmtest >"$tree/etc/hostname"
+  printf '127.0.0.1 localhost vmtest\n::1 localhost\n' >"$tree/etc/hosts"
+  mkdir -p "$tree/etc/systemd/journald.conf.d"
+  printf '[Journal]\nStorage=volatile\n' >"$tree/etc/systemd/journald.conf.d/vmtest.conf"
+}
+
+# Nothing here is under test, and each costs boot time or wakes up in the middle of a measurement. Without the
+# trigger udev handles what appears after boot and leaves alone what was there (it would load modules for seconds).
+readonly kMaskedUnits=(
+  apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
+  systemd-tmpfiles-clean.timer e2scrub_reap.service prometheus.service
+  getty.target serial-getty@ttyS0.service systemd-logind.service systemd-user-sessions.service
+  systemd-udev-trigger.service modprobe@.service systemd-modules-load.service kmod-static-nodes.service
+  systemd-binfmt.service systemd-sysusers.service systemd-remount-fs.service systemd-random-seed.service
+  systemd-journal-flush.service systemd-pstore.service systemd-update-utmp.service
+  systemd-update-utmp-runlevel.service
+  dev-hugepages.mount sys-fs-fuse-connections.mount sys-kernel-config.mount
+)
+
+write_root_image() {
+  local tree=$1 start=1048576 bytes
+  bytes=$(($(du -s --block-size=1 "$tree" | cut -f 1) * 5 / 4 + (512 << 20)))
+  bytes=$((bytes >> 20 << 20))
+  truncate -s $((start + bytes)) "$image/root.img"
+  printf 'label: dos\nlabel-id: 0x%s\nstart=%d, type=83\n' "$kMbrSignature" $((start / 512)) |
+    sfdisk --quiet "$image/root.img"
+  mke2fs -q -t ext4 -L npanelroot -E "offset=$start,lazy_itable_init=1" -d "$tree" "$image/root.img" $((bytes >> 10))k
+}
