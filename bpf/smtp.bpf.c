@@ -11,7 +11,7 @@
 #define SOCK_STREAM 1 /* <sys/socket.h> wants a hosted target */
 
 /* Host byte order; 0 ends the list. */
-const volatile __u16 np_ports[NP_SMTP_PORTS] = { 25, 465, 587 };
+const volatile __u16 np_ports[NP_SMTP_PORTS] = {25, 465, 587};
 /* Depth of an account's cgroup below the cgroup v2 root: /npanel/bob is 2. */
 const volatile int np_account_level = 2;
 
@@ -67,7 +67,8 @@ struct {
 	__type(value, struct np_smtp_total);
 } np_smtp_total SEC(".maps");
 
-/* struct np_smtp_refusal. At 56 bytes and a header of 8 it holds about 4,000 refusals that the agent has not read yet. */
+/* struct np_smtp_refusal. At 56 bytes and a header of 8 it holds about 4,000 refusals that the agent has not read yet.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NP_SMTP_RING_BYTES);

@@ -3,7 +3,8 @@
 #include "lib/compat.bpf.h"
 #include "npanel/usage.h"
 
-/* Depth of an account's cgroup below the cgroup v2 root; what lies above is the walk's own root, below is summed up already. */
+/* Depth of an account's cgroup below the cgroup v2 root; what lies above is the walk's own root, below is summed up
+ * already. */
 const volatile int np_account_level = 2;
 const volatile __u64 np_page_size = 4096;
 

@@ -11,12 +11,12 @@
 #include "kernel_types.h"
 
 /*
- * bpf_ksym_exists() on a kfunc does not load on 6.1, so user space looks the names up in the kernel's BTF before the load
- * and the verifier drops the other branch.
+ * bpf_ksym_exists() on a kfunc does not load on 6.1, so user space looks the names up in the kernel's BTF before the
+ * load and the verifier drops the other branch.
  */
-extern void cgroup_rstat_flush(struct cgroup *cgrp) __ksym __weak;		/* 6.1 to 6.16 */
-extern void css_rstat_flush(struct cgroup_subsys_state *css) __ksym __weak;	/* since 6.17 */
-extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;		/* since 6.2 */
+extern void cgroup_rstat_flush(struct cgroup *cgrp) __ksym __weak;	    /* 6.1 to 6.16 */
+extern void css_rstat_flush(struct cgroup_subsys_state *css) __ksym __weak; /* since 6.17 */
+extern void *bpf_rdonly_cast(void *obj, __u32 btf_id) __ksym __weak;	    /* since 6.2 */
 
 const volatile bool np_has_cgroup_rstat_flush = false;
 const volatile bool np_has_css_rstat_flush = false;
@@ -41,9 +41,9 @@ static __always_inline void np_rstat_flush(struct cgroup *cgrp)
 
 /* The css of a controller, or NULL where the controller is not compiled in or not enabled for this cgroup. */
 #define NP_CSS(cgrp, controller)                                                                                       \
-	(bpf_core_enum_value_exists(enum cgroup_subsys_id, controller) ?                                               \
-		 np_css((cgrp), bpf_core_enum_value(enum cgroup_subsys_id, controller)) :                              \
-		 NULL)
+	(bpf_core_enum_value_exists(enum cgroup_subsys_id, controller)                                                 \
+		 ? np_css((cgrp), bpf_core_enum_value(enum cgroup_subsys_id, controller))                              \
+		 : NULL)
 
 static __always_inline struct cgroup_subsys_state *np_css(struct cgroup *cgrp, __u64 controller)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * kernel_types.h: the kernel fields that our programs read, and no others. CO-RE finds their real offsets on the running
- * kernel, so this does not depend on the build host's kernel. Types that this file does not declare come from <linux/bpf.h>.
+ * kernel_types.h: the kernel fields that our programs read, and no others. CO-RE finds their real offsets on the
+ * running kernel, so this does not depend on the build host's kernel. Types that this file does not declare come from
+ * <linux/bpf.h>.
  */
 #ifndef NPANEL_KERNEL_TYPES_H
 #define NPANEL_KERNEL_TYPES_H

@@ -7,11 +7,12 @@
 
 #include "token_bucket.h"
 
-/* An account's slot is its index in the per-account arrays; the store hands it out. FEATURES 1.1: 10,000 accounts a server. */
-#define NP_SLOTS	    10000U
-#define NP_SMTP_PORTS	    8U
-#define NP_COMM_LEN	    16
-#define NP_SMTP_RING_BYTES  (256U * 1024U)
+/* An account's slot is its index in the per-account arrays; the store hands it out. FEATURES 1.1: 10,000 accounts a
+ * server. */
+#define NP_SLOTS	   10000U
+#define NP_SMTP_PORTS	   8U
+#define NP_COMM_LEN	   16
+#define NP_SMTP_RING_BYTES (256U * 1024U)
 
 enum np_smtp_mode {
 	NP_SMTP_OFF = 0,     /* neither counted nor limited */
@@ -63,9 +64,9 @@ struct np_smtp_refusal {
 	__u32 slot;
 	__u32 pid; /* thread group id */
 	__u32 uid;
-	__u16 port;	/* host byte order */
-	__u8 family;	/* 4 or 6; an IPv4-mapped IPv6 destination is 4 */
-	__u8 verdict;	/* enum np_smtp_verdict */
+	__u16 port;	  /* host byte order */
+	__u8 family;	  /* 4 or 6; an IPv4-mapped IPv6 destination is 4 */
+	__u8 verdict;	  /* enum np_smtp_verdict */
 	__u8 address[16]; /* network byte order; the first 4 when family is 4 */
 	char comm[NP_COMM_LEN];
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* token_bucket.h: may one more event pass under a rate and a burst? The kernel and the unit tests run this very code. */
+/* token_bucket.h: may one more event pass under a rate and a burst? The kernel and the unit tests run this very code.
+ */
 #ifndef NPANEL_TOKEN_BUCKET_H
 #define NPANEL_TOKEN_BUCKET_H
 
@@ -24,7 +25,8 @@ NP_ASSERT(sizeof(struct np_bucket) == 16);
 
 /*
  * Takes one token when there is one: 1 when it passes, 0 when not. An all-zero bucket is new and starts full. A clock
- * that steps back earns nothing and takes nothing. per_minute up to NP_BUCKET_PER_MINUTE_MAX, burst up to NP_BUCKET_BURST_MAX.
+ * that steps back earns nothing and takes nothing. per_minute up to NP_BUCKET_PER_MINUTE_MAX, burst up to
+ * NP_BUCKET_BURST_MAX.
  */
 static inline int np_bucket_take(struct np_bucket *bucket, __u32 per_minute, __u32 burst, __u64 now_ns)
 {

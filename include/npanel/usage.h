@@ -10,12 +10,12 @@
 
 /* Groups of fields that this kernel, or this cgroup, really has. A group that is absent reads zero: look here first. */
 enum np_usage_group {
-	NP_USAGE_CPU = 1 << 0,	      /* time used: every cgroup has it */
-	NP_USAGE_BANDWIDTH = 1 << 1,  /* quota and throttling: the cpu controller */
-	NP_USAGE_MEMORY = 1 << 2,     /* the memory controller */
-	NP_USAGE_PIDS = 1 << 3,	      /* the pids controller */
+	NP_USAGE_CPU = 1 << 0,	       /* time used: every cgroup has it */
+	NP_USAGE_BANDWIDTH = 1 << 1,   /* quota and throttling: the cpu controller */
+	NP_USAGE_MEMORY = 1 << 2,      /* the memory controller */
+	NP_USAGE_PIDS = 1 << 3,	       /* the pids controller */
 	NP_USAGE_PIDS_EVENTS = 1 << 4, /* refused forks */
-	NP_USAGE_PRESSURE = 1 << 5,   /* PSI */
+	NP_USAGE_PRESSURE = 1 << 5,    /* PSI */
 };
 
 enum np_pressure {

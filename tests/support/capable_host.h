@@ -6,7 +6,9 @@
 
 namespace npanel {
 
-inline HostAbilities capable_host() { return {.controllers = {"cpu", "io", "memory", "pids"}, .devices = {"259:0"}, .page_bytes = 4096}; }
+inline HostAbilities capable_host() {
+  return {.controllers = {"cpu", "io", "memory", "pids"}, .devices = {"259:0"}, .page_bytes = 4096};
+}
 
 inline HostAbilities host_without(std::string_view controller) {
   HostAbilities host = capable_host();

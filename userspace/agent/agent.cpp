@@ -28,14 +28,17 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string ve
   if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
   for (const std::string_view controller : kControllers)
     if (!agent->reconciler_.host().controllers.contains(controller))
-      log_warning("cgroup v2 offers no " + std::string(controller) + " controller; accounts are degraded (npanelctl doctor)");
+      log_warning("cgroup v2 offers no " + std::string(controller) +
+                  " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
   return agent;
 }
 
 Result<void> Agent::load_accounts() {
   for (Account& account : NP_TRY(store_.accounts())) {
-    if (account.slot >= NP_SLOTS) return failure("account \"" + account.name + "\" has slot " + std::to_string(account.slot) + ", of " + std::to_string(NP_SLOTS));
+    if (account.slot >= NP_SLOTS)
+      return failure("account \"" + account.name + "\" has slot " + std::to_string(account.slot) + ", of " +
+                     std::to_string(NP_SLOTS));
     slots_.emplace(account.slot, account.name);
     if (account.state == AccountState::deleting) deleting_.insert(account.name);
     const std::string name = account.name;
@@ -57,10 +60,11 @@ void Agent::reconcile_all() {
   else
     log_error("old map entries: " + forgotten.error().text + "; carrying on");
   orphans_ = reconciler_.orphans(names_of(accounts_));
-  for (const std::string& name : orphans_) log_warning("cgroup " + name + " holds processes but belongs to no account; left alone");
+  for (const std::string& name : orphans_)
+    log_warning("cgroup " + name + " holds processes but belongs to no account; left alone");
   figures_.full_seconds = std::chrono::duration<double>(Steady::now() - start).count();
-  log_info(std::to_string(accounts_.size()) + " accounts compared with the kernel in " + std::to_string(figures_.full_seconds) + " s, " +
-           std::to_string(figures_.writes) + " writes");
+  log_info(std::to_string(accounts_.size()) + " accounts compared with the kernel in " +
+           std::to_string(figures_.full_seconds) + " s, " + std::to_string(figures_.writes) + " writes");
 }
 
 void Agent::reconcile_some() {
@@ -70,7 +74,8 @@ void Agent::reconcile_some() {
     if (next->second.account.state != AccountState::deleting) {
       reconcile(next->second);
       if (const int writes = next->second.applied.writes; writes > 0)
-        log_warning("account " + next->first + ": " + std::to_string(writes) + " settings had been changed by others and were restored");
+        log_warning("account " + next->first + ": " + std::to_string(writes) +
+                    " settings had been changed by others and were restored");
     }
     reconciled_to_ = next->first;
     ++next;
@@ -91,7 +96,10 @@ void Agent::report_new_problems(const Entry& entry, const std::vector<std::strin
   for (const std::string& problem : entry.applied.problems) {
     if (std::ranges::find(before, problem) != before.end()) continue;
     log_error("account " + entry.account.name + ": " + problem + "; tried again with every pass");
-    events.push_back({.at_ms = now_ms(), .account = entry.account.name, .kind = "apply_failed", .detail = Json{{"reason", problem}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
+    events.push_back({.at_ms = now_ms(),
+                      .account = entry.account.name,
+                      .kind = "apply_failed",
+                      .detail = Json{{"reason", problem}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
   }
   if (events.empty()) return;
   if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
@@ -118,11 +126,14 @@ void Agent::tick() {
   write_down_refusals();
 }
 
-int Agent::refusals_fd() { return reconciler_.smtp() ? reconciler_.smtp()->refusals_fd() : -1; }
+int Agent::refusals_fd() {
+  return reconciler_.smtp() ? reconciler_.smtp()->refusals_fd() : -1;
+}
 
 void Agent::take_refusals() {
   if (!reconciler_.smtp()) return;
-  const auto drained = reconciler_.smtp()->drain_refusals([this](const np_smtp_refusal& refusal) { refusals_.add(refusal); });
+  const auto drained =
+      reconciler_.smtp()->drain_refusals([this](const np_smtp_refusal& refusal) { refusals_.add(refusal); });
   if (!drained) log_error(drained.error().text + "; carrying on");
 }
 

@@ -15,8 +15,9 @@
 
 namespace npanel {
 
-// The desired state is in the store and, the same, in `accounts_`; the actual state is the kernel's. A request changes the
-// store first, then the kernel: what was acknowledged is on disk, and whatever the kernel refused is tried again by tick().
+// The desired state is in the store and, the same, in `accounts_`; the actual state is the kernel's. A request changes
+// the store first, then the kernel: what was acknowledged is on disk, and whatever the kernel refused is tried again by
+// tick().
 class Agent final : public Service {
  public:
   // Reads the store and brings the kernel in line with it.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/config.h"
 
+#include <toml++/toml.h>
+
 #include <functional>
 #include <map>
-#include <toml++/toml.h>
 
 #include "npanel/smtp.h"
 
@@ -96,18 +97,19 @@ Setter texts(std::vector<std::string>& target) {
 }
 
 Setters setters_for(Config& config) {
-  Setters setters{{"paths.cgroup_mount", text(config.cgroup_mount)},
-                  {"paths.cgroup", text(config.cgroup_path)},
-                  {"paths.database", text(config.database)},
-                  {"paths.socket", text(config.socket)},
-                  {"paths.bpf_pins", text(config.pin_dir)},
-                  {"api.group", text(config.socket_group)},
-                  {"smtp.ports", ports(config.smtp_ports)},
-                  {"io.devices", texts(config.io_devices)},
-                  {"reconcile.accounts_per_second", number(config.reconcile_per_second, 1, NP_SLOTS)},
-                  {"defaults.rate_limit.per_minute", small_number(config.default_rate_limit.per_minute, NP_BUCKET_PER_MINUTE_MAX)},
-                  {"defaults.rate_limit.burst", small_number(config.default_rate_limit.burst, NP_BUCKET_BURST_MAX)},
-                  {"defaults.rate_limit.mode", mode(config.default_rate_limit.mode)}};
+  Setters setters{
+      {"paths.cgroup_mount", text(config.cgroup_mount)},
+      {"paths.cgroup", text(config.cgroup_path)},
+      {"paths.database", text(config.database)},
+      {"paths.socket", text(config.socket)},
+      {"paths.bpf_pins", text(config.pin_dir)},
+      {"api.group", text(config.socket_group)},
+      {"smtp.ports", ports(config.smtp_ports)},
+      {"io.devices", texts(config.io_devices)},
+      {"reconcile.accounts_per_second", number(config.reconcile_per_second, 1, NP_SLOTS)},
+      {"defaults.rate_limit.per_minute", small_number(config.default_rate_limit.per_minute, NP_BUCKET_PER_MINUTE_MAX)},
+      {"defaults.rate_limit.burst", small_number(config.default_rate_limit.burst, NP_BUCKET_BURST_MAX)},
+      {"defaults.rate_limit.mode", mode(config.default_rate_limit.mode)}};
   for (const LimitField& field : kLimitFields)
     setters.emplace(std::string("defaults.limits.") + field.name, limit(config.default_limits.*field.member, field));
   return setters;
@@ -117,11 +119,13 @@ std::string place(const std::string& path, const toml::source_region& region) {
   return path + ":" + std::to_string(region.begin.line);
 }
 
-Result<void> take(const std::string& path, const toml::table& table, const std::string& prefix, const Setters& setters) {
+Result<void> take(const std::string& path, const toml::table& table, const std::string& prefix,
+                  const Setters& setters) {
   for (const auto& [key, node] : table) {
     const std::string name = prefix + std::string(key.str());
     if (const auto setter = setters.find(name); setter != setters.end()) {
-      if (auto set = setter->second(node); !set) return failure(place(path, node.source()) + ": " + name + " " + set.error().text, EINVAL);
+      if (auto set = setter->second(node); !set)
+        return failure(place(path, node.source()) + ": " + name + " " + set.error().text, EINVAL);
     } else if (const toml::table* inner = node.as_table()) {
       NP_TRY(take(path, *inner, name + ".", setters));
     } else {
@@ -132,7 +136,8 @@ Result<void> take(const std::string& path, const toml::table& table, const std::
 }
 
 Result<void> check_cgroup_path(const std::string& path) {
-  if (path.starts_with('/') || ("/" + path + "/").find("/../") != std::string::npos || ("/" + path + "/").find("/./") != std::string::npos)
+  if (path.starts_with('/') || ("/" + path + "/").find("/../") != std::string::npos ||
+      ("/" + path + "/").find("/./") != std::string::npos)
     return failure("paths.cgroup must be a path below the mount, without . and ..: " + path, EINVAL);
   return {};
 }
@@ -146,7 +151,9 @@ Result<Config> read_config(const std::string& path) {
   } catch (const toml::parse_error& problem) {
     return failure(place(path, problem.source()) + ": " + std::string(problem.description()), EINVAL);
   }
-  const auto whole = [&](Result<void> checked) { return checked ? checked : failure(path + ": defaults: " + checked.error().text, EINVAL); };
+  const auto whole = [&](Result<void> checked) {
+    return checked ? checked : failure(path + ": defaults: " + checked.error().text, EINVAL);
+  };
   NP_TRY(whole(check(config.default_limits)));
   NP_TRY(whole(check(config.default_rate_limit)));
   NP_TRY(whole(check_cgroup_path(config.cgroup_path)));

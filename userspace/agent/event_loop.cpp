@@ -96,14 +96,17 @@ Result<void> EventLoop::on_readable_or_late(int fd, std::function<void()> handle
   Source& added = add_source(std::move(handler));
   added.timeout_ms = std::move(timeout_ms);
   NP_TRY(checked(sd_event_add_io(event_, &added.source, fd, EPOLLIN, Source::on_io, &added), "watch a descriptor"));
-  NP_TRY(checked(sd_event_add_time(event_, &added.timer, CLOCK_MONOTONIC, kNever, kAccuracyUs, Source::on_late, &added), "add a timer"));
+  NP_TRY(checked(sd_event_add_time(event_, &added.timer, CLOCK_MONOTONIC, kNever, kAccuracyUs, Source::on_late, &added),
+                 "add a timer"));
   return checked(sd_event_source_set_prepare(added.source, Source::before_sleep), "prepare a timer");
 }
 
 Result<void> EventLoop::every(std::chrono::microseconds interval, std::function<void()> handler) {
   Source& added = add_source(std::move(handler));
   added.interval_us = static_cast<uint64_t>(interval.count());
-  return checked(sd_event_add_time_relative(event_, &added.source, CLOCK_MONOTONIC, added.interval_us, kAccuracyUs, Source::on_tick, &added), "add a timer");
+  return checked(sd_event_add_time_relative(event_, &added.source, CLOCK_MONOTONIC, added.interval_us, kAccuracyUs,
+                                            Source::on_tick, &added),
+                 "add a timer");
 }
 
 Result<void> EventLoop::on_signal(int signal, std::function<void()> handler) {
@@ -115,10 +118,16 @@ Result<void> EventLoop::on_signal(int signal, std::function<void()> handler) {
   return checked(sd_event_add_signal(event_, &added.source, signal, Source::on_signal, &added), "watch a signal");
 }
 
-Result<void> EventLoop::keep_watchdog() { return checked(sd_event_set_watchdog(event_, 1), "keep the systemd watchdog"); }
+Result<void> EventLoop::keep_watchdog() {
+  return checked(sd_event_set_watchdog(event_, 1), "keep the systemd watchdog");
+}
 
-Result<void> EventLoop::run() { return checked(sd_event_loop(event_), "event loop"); }
+Result<void> EventLoop::run() {
+  return checked(sd_event_loop(event_), "event loop");
+}
 
-void EventLoop::stop() { sd_event_exit(event_, 0); }
+void EventLoop::stop() {
+  sd_event_exit(event_, 0);
+}
 
 }  // namespace npanel

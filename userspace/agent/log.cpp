@@ -20,8 +20,14 @@ void write_line(const char* priority, std::string_view text) {
 
 }  // namespace
 
-void log_info(std::string_view text) { write_line(SD_INFO, text); }
-void log_warning(std::string_view text) { write_line(SD_WARNING, text); }
-void log_error(std::string_view text) { write_line(SD_ERR, text); }
+void log_info(std::string_view text) {
+  write_line(SD_INFO, text);
+}
+void log_warning(std::string_view text) {
+  write_line(SD_WARNING, text);
+}
+void log_error(std::string_view text) {
+  write_line(SD_ERR, text);
+}
 
 }  // namespace npanel

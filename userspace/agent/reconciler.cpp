@@ -63,7 +63,8 @@ Applied Reconciler::apply(const Account& account, const Applied& before) {
     Account gone = account;
     gone.uid.reset();
     if (before.cgroup_id && before.cgroup_id != applied.cgroup_id)
-      if (const auto removed = smtp_->remove(gone, before.cgroup_id); !removed) applied.problems.push_back(removed.error().text);
+      if (const auto removed = smtp_->remove(gone, before.cgroup_id); !removed)
+        applied.problems.push_back(removed.error().text);
     if (const auto written = smtp_->set(account, applied.cgroup_id))
       applied.writes += *written;
     else
@@ -154,7 +155,8 @@ Result<void> Reconciler::add_process(const Account& account, pid_t pid) const {
 std::vector<std::string> Reconciler::degraded(const Account& account, const Applied& applied) const {
   std::vector<std::string> reasons = npanel::degraded(account, host_);
   reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
-  if (smtp_reason_ && account.rate_limit.mode != SmtpMode::off) reasons.push_back("smtp: not limited: " + *smtp_reason_);
+  if (smtp_reason_ && account.rate_limit.mode != SmtpMode::off)
+    reasons.push_back("smtp: not limited: " + *smtp_reason_);
   return reasons;
 }
 

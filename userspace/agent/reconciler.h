@@ -17,11 +17,12 @@ namespace npanel {
 // What the kernel holds of one account.
 struct Applied {
   std::optional<uint64_t> cgroup_id = {};
-  int writes = 0;                         // what was not right already
-  std::vector<std::string> problems = {}; // what could not be made right, one sentence each
+  int writes = 0;                          // what was not right already
+  std::vector<std::string> problems = {};  // what could not be made right, one sentence each
 };
 
-// Reads first, writes only what differs. Every part of the kernel that is missing is a reason, not an end: the rest works on.
+// Reads first, writes only what differs. Every part of the kernel that is missing is a reason, not an end: the rest
+// works on.
 class Reconciler {
  public:
   explicit Reconciler(const Config& config);

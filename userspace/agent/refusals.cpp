@@ -13,7 +13,9 @@ namespace npanel {
 namespace {
 
 // A command name is any bytes that the process chose.
-std::string command(const np_smtp_refusal& refusal) { return {refusal.comm, ::strnlen(refusal.comm, sizeof(refusal.comm))}; }
+std::string command(const np_smtp_refusal& refusal) {
+  return {refusal.comm, ::strnlen(refusal.comm, sizeof(refusal.comm))};
+}
 
 }  // namespace
 
@@ -25,7 +27,8 @@ std::string destination(const np_smtp_refusal& refusal) {
 }
 
 void Refusals::add(const np_smtp_refusal& refusal) {
-  const auto [bundle, fresh] = bundles_.try_emplace({refusal.slot, refusal.verdict}, Bundle{.first = refusal, .exe = {}, .count = 0});
+  const auto [bundle, fresh] =
+      bundles_.try_emplace({refusal.slot, refusal.verdict}, Bundle{.first = refusal, .exe = {}, .count = 0});
   if (fresh) bundle->second.exe = executable(static_cast<pid_t>(refusal.pid));
   ++bundle->second.count;
 }

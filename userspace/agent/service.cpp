@@ -26,7 +26,9 @@ std::optional<uid_t> system_uid(const std::string& name) {
   return user->pw_uid;
 }
 
-void log_change(const Event& change) { log_info("account " + *change.account + ": " + change.kind + " " + change.detail); }
+void log_change(const Event& change) {
+  log_info("account " + *change.account + ": " + change.kind + " " + change.detail);
+}
 
 }  // namespace
 
@@ -42,7 +44,8 @@ Result<Agent::Entry*> Agent::find(const std::string& name) {
 
 Result<Agent::Entry*> Agent::find_lasting(const std::string& name) {
   Entry* entry = NP_TRY(find(name));
-  if (entry->account.state == AccountState::deleting) return failure("account \"" + name + "\" is being deleted", EBUSY);
+  if (entry->account.state == AccountState::deleting)
+    return failure("account \"" + name + "\" is being deleted", EBUSY);
   return entry;
 }
 
@@ -53,7 +56,9 @@ std::vector<AccountView> Agent::accounts() {
   return views;
 }
 
-Result<AccountView> Agent::account(const std::string& name) { return view(*NP_TRY(find(name))); }
+Result<AccountView> Agent::account(const std::string& name) {
+  return view(*NP_TRY(find(name)));
+}
 
 uint32_t Agent::free_slot() const {
   uint32_t slot = 0;
@@ -69,7 +74,8 @@ Result<AccountView> Agent::create(Account wanted, bool find_uid) {
   if (accounts_.contains(name))
     return std::unexpected(Error{.text = "account \"" + name + "\" exists already", .code = EEXIST, .field = "name"});
   wanted.slot = free_slot();
-  if (wanted.slot >= NP_SLOTS) return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
+  if (wanted.slot >= NP_SLOTS)
+    return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
   if (find_uid) wanted.uid = system_uid(name);
   const AccountView asked{.account = wanted, .degraded = {}};
   const Event created = event(name, "account_created", encode(asked));
@@ -77,7 +83,8 @@ Result<AccountView> Agent::create(Account wanted, bool find_uid) {
   log_change(created);
   slots_.emplace(wanted.slot, name);
   Entry& entry = accounts_.emplace(name, Entry{.account = std::move(wanted), .applied = {}}).first->second;
-  if (const auto fresh = reconciler_.start_fresh(entry.account); !fresh) log_error("account " + name + ": " + fresh.error().text + "; carrying on");
+  if (const auto fresh = reconciler_.start_fresh(entry.account); !fresh)
+    log_error("account " + name + ": " + fresh.error().text + "; carrying on");
   reconcile(entry);
   return view(entry);
 }
@@ -96,9 +103,11 @@ Result<AccountView> Agent::change(const std::string& name, const Limits& limits,
   Entry* entry = NP_TRY(find_lasting(name));
   const Account& now = entry->account;
   std::vector<Event> events;
-  if (limits != now.limits) events.push_back(event(name, "limits_changed", {{"before", encode(now.limits)}, {"after", encode(limits)}}));
+  if (limits != now.limits)
+    events.push_back(event(name, "limits_changed", {{"before", encode(now.limits)}, {"after", encode(limits)}}));
   if (rate_limit != now.rate_limit)
-    events.push_back(event(name, "rate_limit_changed", {{"before", encode(now.rate_limit)}, {"after", encode(rate_limit)}}));
+    events.push_back(
+        event(name, "rate_limit_changed", {{"before", encode(now.rate_limit)}, {"after", encode(rate_limit)}}));
   Account changed = now;
   changed.limits = limits;
   changed.rate_limit = rate_limit;
@@ -113,8 +122,12 @@ Result<AccountView> Agent::set_state(const std::string& name, AccountState state
   return save(*entry, std::move(changed), {&what, 1});
 }
 
-Result<AccountView> Agent::suspend(const std::string& name) { return set_state(name, AccountState::suspended, "suspended"); }
-Result<AccountView> Agent::resume(const std::string& name) { return set_state(name, AccountState::active, "resumed"); }
+Result<AccountView> Agent::suspend(const std::string& name) {
+  return set_state(name, AccountState::suspended, "suspended");
+}
+Result<AccountView> Agent::resume(const std::string& name) {
+  return set_state(name, AccountState::active, "resumed");
+}
 
 Result<std::optional<AccountView>> Agent::remove(const std::string& name) {
   Entry* entry = NP_TRY(find(name));
@@ -131,7 +144,9 @@ Result<std::optional<AccountView>> Agent::remove(const std::string& name) {
   return view(*entry);
 }
 
-Result<std::vector<pid_t>> Agent::processes(const std::string& name) { return reconciler_.processes(NP_TRY(find(name))->account); }
+Result<std::vector<pid_t>> Agent::processes(const std::string& name) {
+  return reconciler_.processes(NP_TRY(find(name))->account);
+}
 
 Result<void> Agent::add_process(const std::string& name, pid_t pid) {
   Entry* entry = NP_TRY(find_lasting(name));
@@ -198,12 +213,16 @@ std::vector<std::string> Agent::complaints() {
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.usage_reason()) complaints.push_back("usage: " + *reconciler_.usage_reason());
   for (const std::string_view controller : kControllers)
-    if (!reconciler_.host().controllers.contains(controller)) complaints.push_back("cgroup v2 offers no " + std::string(controller) + " controller");
-  const auto failing = std::ranges::count_if(accounts_, [](const auto& named) { return !named.second.applied.problems.empty(); });
+    if (!reconciler_.host().controllers.contains(controller))
+      complaints.push_back("cgroup v2 offers no " + std::string(controller) + " controller");
+  const auto failing =
+      std::ranges::count_if(accounts_, [](const auto& named) { return !named.second.applied.problems.empty(); });
   if (failing > 0) complaints.push_back(std::to_string(failing) + " accounts have limits that could not be applied");
   return complaints;
 }
 
-Result<std::string> Agent::metrics() { return render_metrics(NP_TRY(stats()), status()); }
+Result<std::string> Agent::metrics() {
+  return render_metrics(NP_TRY(stats()), status());
+}
 
 }  // namespace npanel

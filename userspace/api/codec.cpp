@@ -12,8 +12,12 @@ namespace {
 
 constexpr uint64_t kMicrosecond = 1000;
 
-Json or_null(std::optional<uint64_t> value) { return value ? Json(*value) : Json(nullptr); }
-Json limit(uint64_t value) { return value == NP_UNLIMITED ? Json(nullptr) : Json(value); }
+Json or_null(std::optional<uint64_t> value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+Json limit(uint64_t value) {
+  return value == NP_UNLIMITED ? Json(nullptr) : Json(value);
+}
 
 // What was sent, short enough for an error text and free of control characters.
 std::string shown(const Json& value) {
@@ -28,8 +32,9 @@ std::unexpected<Error> refused_value(const std::string& field, const std::string
 }
 
 Json encode_cpu(const np_usage& usage, bool bandwidth) {
-  const CpuSplit split = split_runtime(usage.runtime_ns, {.user_ns = usage.user_ticks_ns, .system_ns = usage.system_ticks_ns},
-                                       {.user_ns = usage.shown_user_ns, .system_ns = usage.shown_system_ns});
+  const CpuSplit split =
+      split_runtime(usage.runtime_ns, {.user_ns = usage.user_ticks_ns, .system_ns = usage.system_ticks_ns},
+                    {.user_ns = usage.shown_user_ns, .system_ns = usage.shown_system_ns});
   Json json{{"usage_us", usage.runtime_ns / kMicrosecond},
             {"user_us", split.user_ns / kMicrosecond},
             {"system_us", split.system_ns / kMicrosecond}};
@@ -55,7 +60,8 @@ Json encode_memory(const np_usage& usage) {
 
 Json encode_pressure(const np_usage& usage) {
   const auto pair = [&](np_pressure some, np_pressure full) {
-    return Json{{"some_us", usage.pressure_ns[some] / kMicrosecond}, {"full_us", usage.pressure_ns[full] / kMicrosecond}};
+    return Json{{"some_us", usage.pressure_ns[some] / kMicrosecond},
+                {"full_us", usage.pressure_ns[full] / kMicrosecond}};
   };
   return {{"cpu", pair(NP_PRESSURE_CPU_SOME, NP_PRESSURE_CPU_FULL)},
           {"memory", pair(NP_PRESSURE_MEMORY_SOME, NP_PRESSURE_MEMORY_FULL)},
@@ -71,7 +77,8 @@ Result<Json> parse_object(std::string_view body) {
   const auto watch = [&](int, Json::parse_event_t event, Json& parsed) {
     if (event == Json::parse_event_t::object_start) open.emplace_back();
     if (event == Json::parse_event_t::object_end) open.pop_back();
-    if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second) twice = parsed.get<std::string>();
+    if (event == Json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second)
+      twice = parsed.get<std::string>();
     return true;
   };
   Json json = Json::parse(body, watch, false);
@@ -94,13 +101,15 @@ Result<void> only_keys(const Json& object, std::string_view prefix, std::initial
 Result<uint64_t> whole_number(const Json& value, const std::string& field, uint64_t least, uint64_t most) {
   if (value.is_number_unsigned())
     if (const auto number = value.get<uint64_t>(); number >= least && number <= most) return number;
-  return refused_value(field, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most), value);
+  return refused_value(field, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+                       value);
 }
 
 Result<Limits> decode_limits(const Json& object, Limits base) {
   if (!object.is_object()) return refused_value("limits", "must be an object", object);
   for (const auto& [key, value] : object.items()) {
-    const auto field = std::ranges::find(kLimitFields, key, [](const LimitField& known) { return std::string_view(known.name); });
+    const auto field =
+        std::ranges::find(kLimitFields, key, [](const LimitField& known) { return std::string_view(known.name); });
     if (field == std::end(kLimitFields)) {
       std::string list;
       for (const LimitField& known : kLimitFields) list += (list.empty() ? "" : ", ") + std::string(known.name);
@@ -118,9 +127,11 @@ Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
   if (!object.is_object()) return refused_value("rate_limit", "must be an object", object);
   NP_TRY(only_keys(object, "rate_limit.", {"per_minute", "burst", "mode"}));
   if (object.contains("per_minute"))
-    base.per_minute = static_cast<uint32_t>(NP_TRY(whole_number(object["per_minute"], "rate_limit.per_minute", 0, NP_BUCKET_PER_MINUTE_MAX)));
+    base.per_minute = static_cast<uint32_t>(
+        NP_TRY(whole_number(object["per_minute"], "rate_limit.per_minute", 0, NP_BUCKET_PER_MINUTE_MAX)));
   if (object.contains("burst"))
-    base.burst = static_cast<uint32_t>(NP_TRY(whole_number(object["burst"], "rate_limit.burst", 0, NP_BUCKET_BURST_MAX)));
+    base.burst =
+        static_cast<uint32_t>(NP_TRY(whole_number(object["burst"], "rate_limit.burst", 0, NP_BUCKET_BURST_MAX)));
   else if (base.per_minute == 0)
     base.burst = 0;
   if (object.contains("mode")) {
@@ -173,7 +184,9 @@ Json encode(const AccountStats& stats) {
   json["unavailable"] = std::move(unavailable);
   json["smtp"] = nullptr;
   if (stats.smtp)
-    json["smtp"] = {{"allowed", stats.smtp->allowed}, {"denied", stats.smtp->denied}, {"would_have_denied", stats.smtp->would_deny}};
+    json["smtp"] = {{"allowed", stats.smtp->allowed},
+                    {"denied", stats.smtp->denied},
+                    {"would_have_denied", stats.smtp->would_deny}};
   return json;
 }
 

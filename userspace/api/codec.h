@@ -15,7 +15,8 @@ using Json = nlohmann::ordered_json;
 // An object without duplicate keys. The error's field is "body".
 [[nodiscard]] Result<Json> parse_object(std::string_view body);
 // Refuses every key that is not in `known`; `prefix` is "limits." for an inner object.
-[[nodiscard]] Result<void> only_keys(const Json& object, std::string_view prefix, std::initializer_list<std::string_view> known);
+[[nodiscard]] Result<void> only_keys(const Json& object, std::string_view prefix,
+                                     std::initializer_list<std::string_view> known);
 
 // A whole number from `least` to `most`; 1.0, "1" and true are none.
 [[nodiscard]] Result<uint64_t> whole_number(const Json& value, const std::string& field, uint64_t least, uint64_t most);

@@ -8,25 +8,37 @@ namespace {
 
 const char* title(int status) {
   switch (status) {
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 422: return "Unprocessable Content";
-    default: return "Service Unavailable";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 422:
+      return "Unprocessable Content";
+    default:
+      return "Service Unavailable";
   }
 }
 
 int status_for(int code) {
   switch (code) {
-    case EINVAL: return 400;
-    case ENOENT: return 404;
+    case EINVAL:
+      return 400;
+    case ENOENT:
+      return 404;
     case EEXIST:
-    case EBUSY: return 409;
+    case EBUSY:
+      return 409;
     case ESRCH:
-    case EPERM: return 422;
-    default: return 503;
+    case EPERM:
+      return 422;
+    default:
+      return 503;
   }
 }
 
@@ -41,6 +53,8 @@ Response problem(int status, std::string_view detail, std::string_view field) {
           .allow = {}};
 }
 
-Response problem(const Error& error) { return problem(status_for(error.code), error.text, error.field); }
+Response problem(const Error& error) {
+  return problem(status_for(error.code), error.text, error.field);
+}
 
 }  // namespace npanel

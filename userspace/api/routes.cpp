@@ -23,7 +23,9 @@ Response ok(const Json& json, int status = 200) {
   return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"};
 }
 
-Response no_content() { return {.status = 204, .body = {}}; }
+Response no_content() {
+  return {.status = 204, .body = {}};
+}
 
 Result<Response> list_accounts(const Call& call) {
   Json list = Json::array();
@@ -42,11 +44,14 @@ Result<Response> create_account(const Call& call) {
     wanted.uid = static_cast<uid_t>(uid);
   }
   wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), call.service.default_limits()));
-  wanted.rate_limit = NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), call.service.default_rate_limit()));
+  wanted.rate_limit =
+      NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), call.service.default_rate_limit()));
   return ok(encode(NP_TRY(call.service.create(std::move(wanted), !body.contains("uid")))), 201);
 }
 
-Result<Response> show_account(const Call& call) { return ok(encode(NP_TRY(call.service.account(call.name)))); }
+Result<Response> show_account(const Call& call) {
+  return ok(encode(NP_TRY(call.service.account(call.name))));
+}
 
 Result<Response> change_account(const Call& call) {
   const Account now = NP_TRY(call.service.account(call.name)).account;
@@ -69,10 +74,16 @@ Result<Response> delete_account(const Call& call) {
   return no_content();
 }
 
-Result<Response> suspend_account(const Call& call) { return ok(encode(NP_TRY(call.service.suspend(call.name)))); }
-Result<Response> resume_account(const Call& call) { return ok(encode(NP_TRY(call.service.resume(call.name)))); }
+Result<Response> suspend_account(const Call& call) {
+  return ok(encode(NP_TRY(call.service.suspend(call.name))));
+}
+Result<Response> resume_account(const Call& call) {
+  return ok(encode(NP_TRY(call.service.resume(call.name))));
+}
 
-Result<Response> list_processes(const Call& call) { return ok({{"pids", NP_TRY(call.service.processes(call.name))}}); }
+Result<Response> list_processes(const Call& call) {
+  return ok({{"pids", NP_TRY(call.service.processes(call.name))}});
+}
 
 Result<Response> add_process(const Call& call) {
   constexpr uint64_t kPidMost = 4194304;  // PID_MAX_LIMIT on 64 bits
@@ -84,7 +95,9 @@ Result<Response> add_process(const Call& call) {
   return no_content();
 }
 
-Result<Response> show_stats(const Call& call) { return ok(encode(NP_TRY(call.service.stats(call.name)))); }
+Result<Response> show_stats(const Call& call) {
+  return ok(encode(NP_TRY(call.service.stats(call.name))));
+}
 
 Result<Response> list_stats(const Call& call) {
   Json list = Json::array();
@@ -108,11 +121,14 @@ Result<Response> list_events(const Call& call) {
     }
   }
   Json list = Json::array();
-  for (const Event& event : NP_TRY(call.service.events(account, static_cast<int>(limit)))) list.push_back(encode(event));
+  for (const Event& event : NP_TRY(call.service.events(account, static_cast<int>(limit))))
+    list.push_back(encode(event));
   return ok({{"events", std::move(list)}});
 }
 
-Result<Response> show_status(const Call& call) { return ok(encode(call.service.status())); }
+Result<Response> show_status(const Call& call) {
+  return ok(encode(call.service.status()));
+}
 
 // 200 as long as the agent serves: what the host lacks is no reason to restart it.
 Result<Response> health(const Call& call) {

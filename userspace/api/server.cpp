@@ -25,8 +25,8 @@ struct Exchange {
 };
 
 MHD_Result send(MHD_Connection* connection, const Response& response) {
-  MHD_Response* message = MHD_create_response_from_buffer(
-      response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY);
+  MHD_Response* message = MHD_create_response_from_buffer(response.body.size(), const_cast<char*>(response.body.data()),
+                                                          MHD_RESPMEM_MUST_COPY);
   if (!message) return MHD_NO;
   if (!response.body.empty()) MHD_add_response_header(message, "Content-Type", response.content_type.c_str());
   if (!response.allow.empty()) MHD_add_response_header(message, "Allow", response.allow.c_str());
@@ -68,29 +68,34 @@ void on_completed(void*, MHD_Connection*, void** state, MHD_RequestTerminationCo
 }
 
 // The path stays as it was sent: "bob%00x" and "..%2f" must never turn into another name.
-size_t keep_escapes(void*, MHD_Connection*, char* text) { return std::strlen(text); }
+size_t keep_escapes(void*, MHD_Connection*, char* text) {
+  return std::strlen(text);
+}
 
 }  // namespace
 
 Result<Server> Server::listen(UniqueFd socket, Service& service) {
   // MHD closes the socket when it stops.
-  MHD_Daemon* daemon = MHD_start_daemon(
-      MHD_USE_EPOLL | MHD_NO_FLAG, 0, nullptr, nullptr, on_request, &service,
-      MHD_OPTION_LISTEN_SOCKET, ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3),
-      MHD_OPTION_CONNECTION_LIMIT, kConnectionsMost,
-      MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
-      MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, nullptr,
-      MHD_OPTION_NOTIFY_COMPLETED, on_completed, nullptr,
-      MHD_OPTION_END);
+  MHD_Daemon* daemon =
+      MHD_start_daemon(MHD_USE_EPOLL | MHD_NO_FLAG, 0, nullptr, nullptr, on_request, &service, MHD_OPTION_LISTEN_SOCKET,
+                       ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3), MHD_OPTION_CONNECTION_LIMIT, kConnectionsMost,
+                       MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, nullptr,
+                       MHD_OPTION_NOTIFY_COMPLETED, on_completed, nullptr, MHD_OPTION_END);
   if (!daemon) return errno_failure("start the HTTP server", errno);
   return Server(daemon);
 }
 
-void Server::Stop::operator()(MHD_Daemon* daemon) const { MHD_stop_daemon(daemon); }
+void Server::Stop::operator()(MHD_Daemon* daemon) const {
+  MHD_stop_daemon(daemon);
+}
 
-int Server::epoll_fd() const { return MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd; }
+int Server::epoll_fd() const {
+  return MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
 
-void Server::run() { MHD_run(daemon_.get()); }
+void Server::run() {
+  MHD_run(daemon_.get());
+}
 
 std::optional<uint64_t> Server::timeout_ms() const {
   MHD_UNSIGNED_LONG_LONG ms = 0;
@@ -108,7 +113,8 @@ Result<UniqueFd> listen_unix(const std::string& path, const std::string& group) 
   if (!socket.valid()) return errno_failure("socket", errno);
   const auto* name = reinterpret_cast<const sockaddr*>(&address);
   // Somebody who answers is another agent: two would undo each other's work.
-  if (::connect(socket.get(), name, sizeof(address)) == 0) return failure("another agent listens on " + path, EADDRINUSE);
+  if (::connect(socket.get(), name, sizeof(address)) == 0)
+    return failure("another agent listens on " + path, EADDRINUSE);
   ::unlink(path.c_str());
   socket = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t before = ::umask(0177);

@@ -20,8 +20,8 @@ struct AccountView {
   std::vector<std::string> degraded;  // one sentence for each limit that is not in force as asked for
 };
 
-// Implemented by the agent. The code of an error becomes the status: EINVAL 400 (with the field), ENOENT 404, EEXIST and
-// EBUSY 409, ESRCH and EPERM 422, anything else 503. Names are valid when they arrive here.
+// Implemented by the agent. The code of an error becomes the status: EINVAL 400 (with the field), ENOENT 404, EEXIST
+// and EBUSY 409, ESRCH and EPERM 422, anything else 503. Names are valid when they arrive here.
 class Service {
  public:
   virtual ~Service() = default;
@@ -32,7 +32,8 @@ class Service {
 
   [[nodiscard]] virtual std::vector<AccountView> accounts() = 0;
   [[nodiscard]] virtual Result<AccountView> account(const std::string& name) = 0;
-  // `wanted.slot` is the service's to choose. `find_uid`: take the uid of the system user of that name, if there is one.
+  // `wanted.slot` is the service's to choose. `find_uid`: take the uid of the system user of that name, if there is
+  // one.
   virtual Result<AccountView> create(Account wanted, bool find_uid) = 0;
   virtual Result<AccountView> change(const std::string& name, const Limits& limits, const RateLimit& rate_limit) = 0;
   virtual Result<AccountView> suspend(const std::string& name) = 0;

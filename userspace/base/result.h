@@ -15,7 +15,7 @@ namespace npanel {
 // `account "bob": write memory.max: No space left on device`.
 struct Error {
   std::string text;
-  int code = 0;       // the errno behind it, 0 when there is none
+  int code = 0;            // the errno behind it, 0 when there is none
   std::string field = {};  // the input at fault ("limits.pids_max"), empty when it was not the input
 
   [[nodiscard]] Error within(std::string_view context) && {
@@ -45,9 +45,9 @@ using Result = std::expected<T, Error>;
 }  // namespace npanel
 
 // The value of a Result, or return its error from the function that asks.
-#define NP_TRY(...)                                                                      \
-  ({                                                                                     \
-    auto np_result = (__VA_ARGS__);                                                      \
+#define NP_TRY(...)                                                                        \
+  ({                                                                                       \
+    auto np_result = (__VA_ARGS__);                                                        \
     if (!np_result) return std::unexpected<::npanel::Error>(std::move(np_result.error())); \
-    std::move(np_result).value();                                                        \
+    std::move(np_result).value();                                                          \
   })

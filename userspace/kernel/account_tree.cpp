@@ -23,7 +23,7 @@ Result<void> make_directory(int parent, const std::string& name) {
 }
 
 Result<void> check_cgroup2(const Cgroup& mount, const std::string& path) {
-  struct statfs status {};
+  struct statfs status{};
   if (::fstatfs(mount.fd(), &status) != 0) return errno_failure("statfs " + path, errno);
   if (status.f_type == CGROUP2_SUPER_MAGIC) return {};
   return failure(path + " is not a cgroup v2 mount (see /proc/filesystems, mount -t cgroup2)", ENODEV);
@@ -46,7 +46,8 @@ Controllers words(std::string_view text) {
 Result<Controllers> enable_controllers(const Cgroup& cgroup) {
   Controllers enabled = words(NP_TRY(cgroup.read("cgroup.subtree_control")));
   for (const std::string& controller : words(NP_TRY(cgroup.read("cgroup.controllers"))))
-    if (!enabled.contains(controller) && cgroup.write("cgroup.subtree_control", "+" + controller)) enabled.insert(controller);
+    if (!enabled.contains(controller) && cgroup.write("cgroup.subtree_control", "+" + controller))
+      enabled.insert(controller);
   return enabled;
 }
 
@@ -76,7 +77,8 @@ Result<void> remove_tree(int parent, const std::string& name) {
     const Cgroup cgroup = NP_TRY(Cgroup::open(parent, name));
     for (const std::string& child : NP_TRY(children(cgroup.fd()))) NP_TRY(remove_tree(cgroup.fd(), child));
   }
-  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) return errno_failure("remove cgroup " + name, errno);
+  if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return errno_failure("remove cgroup " + name, errno);
   return {};
 }
 
@@ -112,7 +114,9 @@ Result<AccountTree> AccountTree::open(const std::string& mount_path, const std::
   return AccountTree(std::move(mount), std::move(top), std::move(controllers), static_cast<int>(parts.size()) + 1);
 }
 
-Result<Cgroup> AccountTree::find(const std::string& account) const { return Cgroup::open(fd(), account); }
+Result<Cgroup> AccountTree::find(const std::string& account) const {
+  return Cgroup::open(fd(), account);
+}
 
 Result<Cgroup> AccountTree::find_or_make(const std::string& account) const {
   if (auto found = find(account); found || found.error().code != ENOENT) return found;
@@ -120,7 +124,9 @@ Result<Cgroup> AccountTree::find_or_make(const std::string& account) const {
   return find(account);
 }
 
-Result<std::vector<std::string>> AccountTree::list() const { return children(fd()); }
+Result<std::vector<std::string>> AccountTree::list() const {
+  return children(fd());
+}
 
 Result<bool> AccountTree::remove(const std::string& account, int wait_ms) const {
   const auto deadline = Clock::now() + std::chrono::milliseconds(wait_ms);

@@ -10,11 +10,12 @@
 
 namespace npanel {
 
-// The one cgroup, `npanel` by default, that holds one cgroup for each account. No systemd unit owns it (ARCHITECTURE.md says why).
+// The one cgroup, `npanel` by default, that holds one cgroup for each account. No systemd unit owns it (ARCHITECTURE.md
+// says why).
 class AccountTree {
  public:
-  // `mount`: where cgroup v2 is mounted. `path`: below it, one or more components. Makes what is missing and enables, all the
-  // way down, every controller that the kernel offers; one that cannot be enabled is missing, not an error.
+  // `mount`: where cgroup v2 is mounted. `path`: below it, one or more components. Makes what is missing and enables,
+  // all the way down, every controller that the kernel offers; one that cannot be enabled is missing, not an error.
   static Result<AccountTree> open(const std::string& mount, const std::string& path);
 
   [[nodiscard]] const Controllers& controllers() const { return controllers_; }
@@ -29,13 +30,16 @@ class AccountTree {
   // The names of the cgroups that are there.
   [[nodiscard]] Result<std::vector<std::string>> list() const;
 
-  // Kills what runs in the account's cgroup and removes it with all below it: true when it is gone, false when processes
-  // are still dying (ask again). Waits `wait_ms` at the most. A cgroup that is not there is gone.
+  // Kills what runs in the account's cgroup and removes it with all below it: true when it is gone, false when
+  // processes are still dying (ask again). Waits `wait_ms` at the most. A cgroup that is not there is gone.
   [[nodiscard]] Result<bool> remove(const std::string& account, int wait_ms) const;
 
  private:
   AccountTree(Cgroup mount, Cgroup top, Controllers controllers, int account_level)
-      : mount_(std::move(mount)), top_(std::move(top)), controllers_(std::move(controllers)), account_level_(account_level) {}
+      : mount_(std::move(mount)),
+        top_(std::move(top)),
+        controllers_(std::move(controllers)),
+        account_level_(account_level) {}
   Cgroup mount_;
   Cgroup top_;
   Controllers controllers_;

@@ -24,7 +24,7 @@ std::vector<std::string> real_block_devices(const std::string& sys_block) {
 }
 
 Result<std::string> device_number(const std::string& node) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(node.c_str(), &status) != 0) return errno_failure(node, errno);
   if (!S_ISBLK(status.st_mode)) return failure(node + " is not a block device", ENOTBLK);
   return std::to_string(major(status.st_rdev)) + ":" + std::to_string(minor(status.st_rdev));

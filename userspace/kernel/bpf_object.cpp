@@ -28,14 +28,15 @@ int keep(libbpf_print_level level, const char* format, va_list args) {
 
 }  // namespace
 
-LibbpfLog::LibbpfLog() {
+void hear_libbpf() {
   log_tail.clear();
   libbpf_set_print(keep);
 }
 
-std::unexpected<Error> LibbpfLog::failure_of(const std::string& what, int code) const {
+std::unexpected<Error> libbpf_failure(const std::string& what, int code) {
   auto error = errno_failure(what, code);
-  if (const auto said = trim(log_tail); !said.empty()) error.error().text += std::string(" (") + std::string(said) + ")";
+  if (const auto said = trim(log_tail); !said.empty())
+    error.error().text += std::string(" (") + std::string(said) + ")";
   return error;
 }
 

@@ -24,13 +24,10 @@ using SkeletonPtr = std::unique_ptr<Skeleton, DestroySkeleton<Skeleton>>;
 // Closing an owned link detaches it unless it is pinned.
 using LinkPtr = std::unique_ptr<bpf_link, decltype([](bpf_link* link) { bpf_link__destroy(link); })>;
 
-// Keeps what libbpf has to say (it prints to stderr otherwise) for the next error text of this thread.
-class LibbpfLog {
- public:
-  LibbpfLog();
-  // The failure of `what` with the last lines that libbpf wrote.
-  [[nodiscard]] std::unexpected<Error> failure_of(const std::string& what, int code) const;
-};
+// From here on, what libbpf has to say is kept for the next error text of this thread; it would go to stderr otherwise.
+void hear_libbpf();
+// The failure of `what` with the last lines that libbpf wrote since hear_libbpf(). `code` is an errno value.
+[[nodiscard]] std::unexpected<Error> libbpf_failure(const std::string& what, int code);
 
 // Does the running kernel have this function, by its BTF?
 [[nodiscard]] bool kernel_has_function(const char* name);

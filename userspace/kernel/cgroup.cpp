@@ -13,12 +13,14 @@ Result<Cgroup> Cgroup::open(int parent, const std::string& name) {
 }
 
 Result<uint64_t> Cgroup::id() const {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(dir_.get(), &status) != 0) return errno_failure("fstat of a cgroup", errno);
   return status.st_ino;
 }
 
-Result<std::string> Cgroup::read(const std::string& file) const { return read_file_at(dir_.get(), file); }
+Result<std::string> Cgroup::read(const std::string& file) const {
+  return read_file_at(dir_.get(), file);
+}
 
 Result<void> Cgroup::write(const std::string& file, std::string_view text) const {
   return write_file_at(dir_.get(), file, text);
@@ -35,10 +37,16 @@ Result<std::vector<pid_t>> Cgroup::pids() const {
   return pids;
 }
 
-Result<void> Cgroup::add(pid_t pid) const { return write("cgroup.procs", std::to_string(pid)); }
+Result<void> Cgroup::add(pid_t pid) const {
+  return write("cgroup.procs", std::to_string(pid));
+}
 
-Result<void> Cgroup::kill() const { return write("cgroup.kill", "1"); }
+Result<void> Cgroup::kill() const {
+  return write("cgroup.kill", "1");
+}
 
-Result<bool> Cgroup::populated() const { return flat_key(NP_TRY(read("cgroup.events")), "populated") == 1; }
+Result<bool> Cgroup::populated() const {
+  return flat_key(NP_TRY(read("cgroup.events")), "populated") == 1;
+}
 
 }  // namespace npanel

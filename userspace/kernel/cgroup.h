@@ -14,8 +14,8 @@
 
 namespace npanel {
 
-// Held by directory fd: a cgroup that is removed and made again under the same name is another object, and writes to the
-// old one fail with ENODEV instead of reaching the new one.
+// Held by directory fd: a cgroup that is removed and made again under the same name is another object, and writes to
+// the old one fail with ENODEV instead of reaching the new one.
 class Cgroup {
  public:
   // `name` is one path component below `parent`, or an absolute path. ENOENT when there is none.

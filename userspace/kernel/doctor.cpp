@@ -19,7 +19,9 @@ namespace {
 
 using State = Capability::State;
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
 
 Capability kernel_release() {
   utsname name{};
@@ -28,15 +30,25 @@ Capability kernel_release() {
 }
 
 Capability btf() {
-  if (exists("/sys/kernel/btf/vmlinux")) return {"btf", State::ok, "the kernel describes its types (CONFIG_DEBUG_INFO_BTF)"};
-  return {"btf", State::missing, "no /sys/kernel/btf/vmlinux: no BPF program can load; figures come from control files, SMTP is not limited"};
+  if (exists("/sys/kernel/btf/vmlinux"))
+    return {"btf", State::ok, "the kernel describes its types (CONFIG_DEBUG_INFO_BTF)"};
+  return {"btf", State::missing,
+          "no /sys/kernel/btf/vmlinux: no BPF program can load; figures come from control files, SMTP is not limited"};
 }
 
 Capability cgroup2(const std::optional<std::string>& mount) {
   if (mount == "/sys/fs/cgroup") return {"cgroup2", State::ok, "mounted at " + *mount};
-  if (mount) return {"cgroup2", State::degraded, "mounted at " + *mount + " beside v1: say so in paths.cgroup_mount, and see the controllers below"};
+  if (mount)
+    return {"cgroup2", State::degraded,
+            "mounted at " + *mount + " beside v1: say so in paths.cgroup_mount, and see the controllers below"};
   return {"cgroup2", State::missing,
           "not mounted: boot with systemd.unified_cgroup_hierarchy=1; rlimits stand in for memory and pids"};
+}
+
+std::string_view stand_in_for(std::string_view controller) {
+  if (controller == "memory") return "RLIMIT_AS on each process stands in";
+  if (controller == "pids") return "RLIMIT_NPROC for the account's user stands in";
+  return "nothing stands in";
 }
 
 Capability controller(const std::string& mount, std::string_view name) {
@@ -44,15 +56,14 @@ Capability controller(const std::string& mount, std::string_view name) {
   const std::string what = "cgroup2." + std::string(name);
   if (offered && (" " + *offered).find(" " + std::string(name)) != std::string::npos)
     return {what, State::ok, "the controller is offered by cgroup v2"};
-  const std::string_view stands_in = name == "memory" ? "RLIMIT_AS on each process stands in"
-                                     : name == "pids" ? "RLIMIT_NPROC for the account's user stands in"
-                                                      : "nothing stands in";
-  return {what, State::missing, "cgroup v2 does not offer the controller (a v1 mount may hold it); " + std::string(stands_in)};
+  return {what, State::missing,
+          "cgroup v2 does not offer the controller (a v1 mount may hold it); " + std::string(stand_in_for(name))};
 }
 
 Capability psi() {
   if (exists("/proc/pressure/cpu")) return {"psi", State::ok, "pressure stall information is on"};
-  return {"psi", State::missing, "no /proc/pressure: boot with psi=1; pressure figures are unavailable, limits are not touched by this"};
+  return {"psi", State::missing,
+          "no /proc/pressure: boot with psi=1; pressure figures are unavailable, limits are not touched by this"};
 }
 
 Capability block_devices() {
@@ -64,17 +75,20 @@ Capability block_devices() {
 }
 
 Capability bpffs() {
-  if (const auto mount = find_mount("bpf")) return {"bpffs", State::ok, "mounted at " + *mount + ": SMTP limits outlive the agent"};
+  if (const auto mount = find_mount("bpf"))
+    return {"bpffs", State::ok, "mounted at " + *mount + ": SMTP limits outlive the agent"};
   return {"bpffs", State::missing, "no bpffs is mounted (mount -t bpf bpf /sys/fs/bpf): SMTP is not limited"};
 }
 
 // Loads the real programs and asks for a link to an invalid fd: EBADF says that all but the fd was right.
 Capability smtp() {
-  const LibbpfLog log;
+  hear_libbpf();
   const SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open_and_load());
   if (!skeleton)
-    return {"bpf.connect", State::missing, log.failure_of("the SMTP programs do not load; SMTP is not limited", errno).error().text};
-  const int link = bpf_link_create(bpf_program__fd(skeleton->progs.np_smtp_conn4), -1, BPF_CGROUP_INET4_CONNECT, nullptr);
+    return {"bpf.connect", State::missing,
+            libbpf_failure("the SMTP programs do not load; SMTP is not limited", errno).error().text};
+  const int link =
+      bpf_link_create(bpf_program__fd(skeleton->progs.np_smtp_conn4), -1, BPF_CGROUP_INET4_CONNECT, nullptr);
   if (link == -EBADF) return {"bpf.connect", State::ok, "direct SMTP is limited at connect(), IPv4 and IPv6"};
   return {"bpf.connect", State::missing, errno_failure("the SMTP programs cannot be attached", -link).error().text};
 }

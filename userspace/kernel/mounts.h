@@ -9,6 +9,7 @@
 namespace npanel {
 
 // The first mount point, in proc(5) order, of "cgroup2", "bpf"…; nullopt when there is none.
-[[nodiscard]] std::optional<std::string> find_mount(std::string_view type, const std::string& mounts = "/proc/self/mounts");
+[[nodiscard]] std::optional<std::string> find_mount(std::string_view type,
+                                                    const std::string& mounts = "/proc/self/mounts");
 
 }  // namespace npanel

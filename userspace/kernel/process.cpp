@@ -29,7 +29,8 @@ std::optional<uint64_t> task_flags(std::string_view stat) {
 }
 
 std::unexpected<Error> pid_refused(pid_t pid, std::string_view why, int code) {
-  return std::unexpected(Error{.text = "pid " + std::to_string(pid) + " " + std::string(why), .code = code, .field = "pid"});
+  return std::unexpected(
+      Error{.text = "pid " + std::to_string(pid) + " " + std::string(why), .code = code, .field = "pid"});
 }
 
 Result<void> lower_limit(pid_t pid, __rlimit_resource resource, rlim_t value, const char* name) {

@@ -23,10 +23,11 @@ using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ri
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
 
 Result<void> make_pin_dir(const std::string& dir) {
-  struct statfs status {};
+  struct statfs status{};
   const std::string parent = dir.substr(0, dir.rfind('/'));
   if (::statfs(parent.c_str(), &status) != 0) return errno_failure(parent, errno);
-  if (status.f_type != BPF_FS_MAGIC) return failure(parent + " is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)", ENODEV);
+  if (status.f_type != BPF_FS_MAGIC)
+    return failure(parent + " is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)", ENODEV);
   for (const std::string& path : {dir, dir + kPinVersion})
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
   return {};
@@ -41,7 +42,7 @@ uint64_t attached_to(const bpf_link* link) {
 }
 
 Result<uint64_t> id_of(int cgroup_fd) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(cgroup_fd, &status) != 0) return errno_failure("fstat of the cgroup to attach to", errno);
   return status.st_ino;
 }
@@ -54,13 +55,13 @@ LinkPtr adopt(const bpf_program* program, uint64_t cgroup_id, const std::string&
   return link;
 }
 
-Result<LinkPtr> adopt_or_attach(const LibbpfLog& log, bpf_program* program, int cgroup_fd, const std::string& pin) {
+Result<LinkPtr> adopt_or_attach(bpf_program* program, int cgroup_fd, const std::string& pin) {
   if (LinkPtr link = adopt(program, NP_TRY(id_of(cgroup_fd)), pin)) return link;
   LinkPtr link(bpf_program__attach_cgroup(program, cgroup_fd));
   const std::string name = bpf_program__name(program);
-  if (!link) return log.failure_of("attach " + name, errno);
+  if (!link) return libbpf_failure("attach " + name, errno);
   ::unlink(pin.c_str());  // a link that the kernel detached, or of another cgroup
-  if (const int error = bpf_link__pin(link.get(), pin.c_str()); error != 0) return log.failure_of("pin " + pin, -error);
+  if (const int error = bpf_link__pin(link.get(), pin.c_str()); error != 0) return libbpf_failure("pin " + pin, -error);
   return link;
 }
 
@@ -148,9 +149,9 @@ SmtpGuard::~SmtpGuard() = default;
 Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   NP_TRY(make_pin_dir(options.pin_dir));
   const std::string pins = options.pin_dir + kPinVersion + "/";
-  const LibbpfLog log;
+  hear_libbpf();
   SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open());
-  if (!skeleton) return log.failure_of("open BPF smtp", errno);
+  if (!skeleton) return libbpf_failure("open BPF smtp", errno);
   std::ranges::fill(skeleton->rodata->np_ports, __u16{0});
   std::ranges::copy(options.ports, skeleton->rodata->np_ports);
   skeleton->rodata->np_account_level = options.account_level;
@@ -159,17 +160,18 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
     // Pinned maps of the same layout are taken over by the load, with all they hold.
     if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, (pins + bpf_map__name(map)).c_str());
   }
-  if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return log.failure_of("load BPF smtp", -error);
+  if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF smtp", -error);
 
-  LinkPtr link4 = NP_TRY(adopt_or_attach(log, skeleton->progs.np_smtp_conn4, options.cgroup_fd, pins + "link4"));
-  LinkPtr link6 = NP_TRY(adopt_or_attach(log, skeleton->progs.np_smtp_conn6, options.cgroup_fd, pins + "link6"));
-  MappedValues counts = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
+  LinkPtr link4 = NP_TRY(adopt_or_attach(skeleton->progs.np_smtp_conn4, options.cgroup_fd, pins + "link4"));
+  LinkPtr link6 = NP_TRY(adopt_or_attach(skeleton->progs.np_smtp_conn6, options.cgroup_fd, pins + "link6"));
+  MappedValues counts =
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
   auto attached = std::make_unique<Attached>(std::move(skeleton), std::move(link4), std::move(link6), std::move(counts),
                                              std::move(totals), RefusalHandler{}, RingPtr{});
   attached->ring.reset(
       ring_buffer__new(bpf_map__fd(attached->skeleton->maps.np_smtp_ring), hand_over, &attached->handler, nullptr));
-  if (!attached->ring) return log.failure_of("open the ring of refusals", errno);
+  if (!attached->ring) return libbpf_failure("open the ring of refusals", errno);
   return SmtpGuard(std::move(attached));
 }
 
@@ -209,11 +211,17 @@ Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
   return NP_TRY(erase_all_but(maps.np_smtp_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_smtp_uid, uids));
 }
 
-np_smtp_count SmtpGuard::count(uint32_t slot) const { return attached_->counts.as<np_smtp_count>()[slot]; }
+np_smtp_count SmtpGuard::count(uint32_t slot) const {
+  return attached_->counts.as<np_smtp_count>()[slot];
+}
 
-np_smtp_total SmtpGuard::total() const { return attached_->totals.as<np_smtp_total>()[0]; }
+np_smtp_total SmtpGuard::total() const {
+  return attached_->totals.as<np_smtp_total>()[0];
+}
 
-int SmtpGuard::refusals_fd() const { return ring_buffer__epoll_fd(attached_->ring.get()); }
+int SmtpGuard::refusals_fd() const {
+  return ring_buffer__epoll_fd(attached_->ring.get());
+}
 
 Result<void> SmtpGuard::drain_refusals(const RefusalHandler& each) {
   attached_->handler = each;

@@ -15,13 +15,14 @@
 
 namespace npanel {
 
-// The programs, maps and links are pinned, so limits and counting go on while no agent runs; the next agent adopts them.
+// The programs, maps and links are pinned, so limits and counting go on while no agent runs; the next agent adopts
+// them.
 class SmtpGuard {
  public:
   struct Options {
-    int cgroup_fd;            // where the hooks attach: the cgroup v2 root
-    int account_level;        // depth of an account's cgroup below the cgroup v2 root
-    std::string pin_dir;      // below a bpffs
+    int cgroup_fd;                // where the hooks attach: the cgroup v2 root
+    int account_level;            // depth of an account's cgroup below the cgroup v2 root
+    std::string pin_dir;          // below a bpffs
     std::vector<uint16_t> ports;  // at most NP_SMTP_PORTS
   };
   static Result<SmtpGuard> attach(const Options& options);

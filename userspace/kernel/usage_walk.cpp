@@ -21,9 +21,9 @@ UsageWalk& UsageWalk::operator=(UsageWalk&&) noexcept = default;
 UsageWalk::~UsageWalk() = default;
 
 Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_accounts) {
-  const LibbpfLog log;
+  hear_libbpf();
   SkeletonPtr<np_usage_bpf> skeleton(np_usage_bpf::open());
-  if (!skeleton) return log.failure_of("open BPF usage", errno);
+  if (!skeleton) return libbpf_failure("open BPF usage", errno);
   skeleton->rodata->np_account_level = account_level;
   skeleton->rodata->np_page_size = static_cast<__u64>(::sysconf(_SC_PAGESIZE));
   skeleton->rodata->np_has_css_rstat_flush = kernel_has_function("css_rstat_flush");
@@ -31,15 +31,16 @@ Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_
       !skeleton->rodata->np_has_css_rstat_flush && kernel_has_function("cgroup_rstat_flush");
   skeleton->rodata->np_has_rdonly_cast = kernel_has_function("bpf_rdonly_cast");
   bpf_map__set_max_entries(skeleton->maps.np_usage_row, most_accounts);
-  if (const int error = np_usage_bpf::load(skeleton.get()); error != 0) return log.failure_of("load BPF usage", -error);
+  if (const int error = np_usage_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF usage", -error);
 
-  MappedValues rows = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_usage_row), sizeof(np_usage), most_accounts));
+  MappedValues rows =
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_usage_row), sizeof(np_usage), most_accounts));
   bpf_iter_link_info where{};
   where.cgroup.order = BPF_CGROUP_ITER_DESCENDANTS_PRE;
   where.cgroup.cgroup_fd = static_cast<__u32>(tree_fd);
   LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &where, .link_info_len = sizeof(where));
   LinkPtr link(bpf_program__attach_iter(skeleton->progs.np_usage_walk, &options));
-  if (!link) return log.failure_of("attach BPF usage", errno);
+  if (!link) return libbpf_failure("attach BPF usage", errno);
   return UsageWalk(std::make_unique<Loaded>(std::move(skeleton), std::move(rows), std::move(link)));
 }
 

@@ -39,7 +39,8 @@ class Families {
             const std::string& help, Value value) {
     MetricFamily& added = family(type, name, help);
     for (const AccountStats& stats : accounts)
-      if (stats.has(group)) added.metric.push_back(series(type, value(*stats.usage), {{"account", stats.account->name}}));
+      if (stats.has(group))
+        added.metric.push_back(series(type, value(*stats.usage), {{"account", stats.account->name}}));
   }
 
   // The same with a second label.
@@ -50,7 +51,8 @@ class Families {
     for (const AccountStats& stats : accounts)
       for (const auto& [label_value, value] : values)
         if (stats.has(group))
-          added.metric.push_back(series(type, value(*stats.usage), {{"account", stats.account->name}, {label, label_value}}));
+          added.metric.push_back(
+              series(type, value(*stats.usage), {{"account", stats.account->name}, {label, label_value}}));
   }
 
   MetricFamily& family(MetricType type, const std::string& name, const std::string& help) {
@@ -91,17 +93,22 @@ Figure stalled(np_pressure which) {
 
 void add_cpu(Families& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
-  out.each(accounts, NP_USAGE_CPU, Counter, "npanel_cgroup_cpu_usage_seconds_total", "CPU time used, cpu.stat usage_usec",
+  out.each(accounts, NP_USAGE_CPU, Counter, "npanel_cgroup_cpu_usage_seconds_total",
+           "CPU time used, cpu.stat usage_usec",
            [](const np_usage& usage) { return static_cast<double>(usage.runtime_ns) / kSecond; });
-  out.each<Figure>(accounts, NP_USAGE_CPU, Counter, "npanel_cgroup_cpu_mode_seconds_total", "CPU time used in user and system mode", "mode",
-                   {{"user", [](const np_usage& usage) { return static_cast<double>(split(usage).user_ns) / kSecond; }},
-                    {"system", [](const np_usage& usage) { return static_cast<double>(split(usage).system_ns) / kSecond; }}});
-  out.each(accounts, NP_USAGE_BANDWIDTH, Counter, "npanel_cgroup_cpu_throttled_seconds_total", "Time throttled at cpu.max, cpu.stat throttled_usec",
+  out.each<Figure>(
+      accounts, NP_USAGE_CPU, Counter, "npanel_cgroup_cpu_mode_seconds_total", "CPU time used in user and system mode",
+      "mode",
+      {{"user", [](const np_usage& usage) { return static_cast<double>(split(usage).user_ns) / kSecond; }},
+       {"system", [](const np_usage& usage) { return static_cast<double>(split(usage).system_ns) / kSecond; }}});
+  out.each(accounts, NP_USAGE_BANDWIDTH, Counter, "npanel_cgroup_cpu_throttled_seconds_total",
+           "Time throttled at cpu.max, cpu.stat throttled_usec",
            [](const np_usage& usage) { return static_cast<double>(usage.throttled_ns) / kSecond; });
-  out.each(accounts, NP_USAGE_BANDWIDTH, Counter, "npanel_cgroup_cpu_periods_total", "Enforcement periods in which the account ran, cpu.stat nr_periods",
+  out.each(accounts, NP_USAGE_BANDWIDTH, Counter, "npanel_cgroup_cpu_periods_total",
+           "Enforcement periods in which the account ran, cpu.stat nr_periods",
            [](const np_usage& usage) { return static_cast<double>(usage.periods); });
-  out.each(accounts, NP_USAGE_BANDWIDTH, Gauge, "npanel_cgroup_cpu_limit_cores", "cpu.max as a number of cores, +Inf without a limit",
-           [](const np_usage& usage) {
+  out.each(accounts, NP_USAGE_BANDWIDTH, Gauge, "npanel_cgroup_cpu_limit_cores",
+           "cpu.max as a number of cores, +Inf without a limit", [](const np_usage& usage) {
              if (usage.quota_ns == NP_UNLIMITED || usage.period_ns == 0) return std::numeric_limits<double>::infinity();
              return static_cast<double>(usage.quota_ns) / static_cast<double>(usage.period_ns);
            });
@@ -109,9 +116,12 @@ void add_cpu(Families& out, std::span<const AccountStats> accounts) {
 
 void add_memory(Families& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
-  out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_usage_bytes", "Memory charged, page cache included, memory.current", count(&np_usage::memory_bytes));
-  out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_limit_bytes", "memory.max, +Inf without a limit", limit(&np_usage::memory_max_bytes));
-  out.each<Figure>(accounts, NP_USAGE_MEMORY, Counter, "npanel_cgroup_memory_events_total", "memory.events of the account", "event",
+  out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_usage_bytes",
+           "Memory charged, page cache included, memory.current", count(&np_usage::memory_bytes));
+  out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_limit_bytes", "memory.max, +Inf without a limit",
+           limit(&np_usage::memory_max_bytes));
+  out.each<Figure>(accounts, NP_USAGE_MEMORY, Counter, "npanel_cgroup_memory_events_total",
+                   "memory.events of the account", "event",
                    {{"high", count(&np_usage::memory_high_events)},
                     {"max", count(&np_usage::memory_max_events)},
                     {"oom", count(&np_usage::memory_oom_events)},
@@ -120,17 +130,21 @@ void add_memory(Families& out, std::span<const AccountStats> accounts) {
 
 void add_pids(Families& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
-  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pid_count", "Processes and threads, pids.current", count(&np_usage::pids));
-  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pid_limit", "pids.max, +Inf without a limit", limit(&np_usage::pids_max));
+  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pid_count", "Processes and threads, pids.current",
+           count(&np_usage::pids));
+  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pid_limit", "pids.max, +Inf without a limit",
+           limit(&np_usage::pids_max));
 }
 
 // How often the kernel said no, whatever the resource: one family to alert on.
 void add_limit_exceeded(Families& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
-  MetricFamily& family = out.family(Counter, "npanel_cgroup_limit_exceeded_total", "Times a limit held the account: throttled periods, OOM kills, refused forks");
+  MetricFamily& family = out.family(Counter, "npanel_cgroup_limit_exceeded_total",
+                                    "Times a limit held the account: throttled periods, OOM kills, refused forks");
   for (const AccountStats& stats : accounts) {
     const auto add = [&](const char* resource, uint64_t group, double value) {
-      if (stats.has(group)) family.metric.push_back(series(Counter, value, {{"account", stats.account->name}, {"resource", resource}}));
+      if (stats.has(group))
+        family.metric.push_back(series(Counter, value, {{"account", stats.account->name}, {"resource", resource}}));
     };
     if (!stats.usage) continue;
     add("cpu", NP_USAGE_BANDWIDTH, stats.usage->throttled_periods);
@@ -140,19 +154,22 @@ void add_limit_exceeded(Families& out, std::span<const AccountStats> accounts) {
 }
 
 void add_pressure(Families& out, std::span<const AccountStats> accounts) {
-  MetricFamily& family = out.family(MetricType::Counter, "npanel_cgroup_pressure_seconds_total", "Time that some or all of the account's processes waited for a resource (PSI)");
+  MetricFamily& family = out.family(MetricType::Counter, "npanel_cgroup_pressure_seconds_total",
+                                    "Time that some or all of the account's processes waited for a resource (PSI)");
   const struct {
     const char* resource;
     const char* share;
     Figure figure;
-  } rows[] = {{"cpu", "some", stalled(NP_PRESSURE_CPU_SOME)},       {"cpu", "full", stalled(NP_PRESSURE_CPU_FULL)},
-              {"memory", "some", stalled(NP_PRESSURE_MEMORY_SOME)}, {"memory", "full", stalled(NP_PRESSURE_MEMORY_FULL)},
-              {"io", "some", stalled(NP_PRESSURE_IO_SOME)},         {"io", "full", stalled(NP_PRESSURE_IO_FULL)}};
+  } rows[] = {
+      {"cpu", "some", stalled(NP_PRESSURE_CPU_SOME)},       {"cpu", "full", stalled(NP_PRESSURE_CPU_FULL)},
+      {"memory", "some", stalled(NP_PRESSURE_MEMORY_SOME)}, {"memory", "full", stalled(NP_PRESSURE_MEMORY_FULL)},
+      {"io", "some", stalled(NP_PRESSURE_IO_SOME)},         {"io", "full", stalled(NP_PRESSURE_IO_FULL)}};
   for (const AccountStats& stats : accounts)
     for (const auto& row : rows)
       if (stats.has(NP_USAGE_PRESSURE))
-        family.metric.push_back(series(MetricType::Counter, row.figure(*stats.usage),
-                                       {{"account", stats.account->name}, {"resource", row.resource}, {"share", row.share}}));
+        family.metric.push_back(
+            series(MetricType::Counter, row.figure(*stats.usage),
+                   {{"account", stats.account->name}, {"resource", row.resource}, {"share", row.share}}));
 }
 
 void add_smtp(Families& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
@@ -165,42 +182,60 @@ void add_smtp(Families& out, std::span<const AccountStats> accounts, const Agent
   for (const AccountStats& stats : accounts) {
     if (!stats.smtp) continue;
     const auto add = [&](const char* verdict, uint64_t value) {
-      verdicts.metric.push_back(series(Counter, static_cast<double>(value), {{"account", stats.account->name}, {"verdict", verdict}}));
+      verdicts.metric.push_back(
+          series(Counter, static_cast<double>(value), {{"account", stats.account->name}, {"verdict", verdict}}));
     };
     add("allowed", stats.smtp->allowed);
     add("denied", stats.smtp->denied);
     add("would_deny", stats.smtp->would_deny);
-    configured.metric.push_back(series(Gauge, stats.account->rate_limit.per_minute, {{"account", stats.account->name}}));
+    configured.metric.push_back(
+        series(Gauge, stats.account->rate_limit.per_minute, {{"account", stats.account->name}}));
   }
   out.family(Gauge, configured.name, configured.help).metric = std::move(configured.metric);
   if (agent.smtp_reason) return;
-  out.add(Counter, "npanel_smtp_unowned_connections_total", "SMTP connections by processes of no account, passed", static_cast<double>(agent.smtp.unknown));
-  out.add(Counter, "npanel_smtp_lost_records_total", "Refusals whose record found the ring full", static_cast<double>(agent.smtp.lost));
+  out.add(Counter, "npanel_smtp_unowned_connections_total", "SMTP connections by processes of no account, passed",
+          static_cast<double>(agent.smtp.unknown));
+  out.add(Counter, "npanel_smtp_lost_records_total", "Refusals whose record found the ring full",
+          static_cast<double>(agent.smtp.lost));
 }
 
 void add_agent(Families& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
   using enum MetricType;
-  out.add(Gauge, "npanel_agent_info", "Version of the agent and of the kernel", 1, {{"version", agent.version}, {"kernel", agent.kernel}});
-  out.add(Gauge, "npanel_agent_start_time_seconds", "When the agent started, Unix time", std::chrono::duration<double>(agent.started.time_since_epoch()).count());
+  out.add(Gauge, "npanel_agent_info", "Version of the agent and of the kernel", 1,
+          {{"version", agent.version}, {"kernel", agent.kernel}});
+  out.add(Gauge, "npanel_agent_start_time_seconds", "When the agent started, Unix time",
+          std::chrono::duration<double>(agent.started.time_since_epoch()).count());
   out.add(Gauge, "npanel_accounts", "Accounts in the database", static_cast<double>(agent.accounts));
-  out.add(Gauge, "npanel_orphan_cgroups", "Cgroups with processes that belong to no account of the database", static_cast<double>(agent.orphans.size()));
-  MetricFamily& controllers = out.family(Gauge, "npanel_controller_available", "1 when cgroup v2 offers the controller to the accounts");
+  out.add(Gauge, "npanel_orphan_cgroups", "Cgroups with processes that belong to no account of the database",
+          static_cast<double>(agent.orphans.size()));
+  MetricFamily& controllers =
+      out.family(Gauge, "npanel_controller_available", "1 when cgroup v2 offers the controller to the accounts");
   for (const std::string_view controller : kControllers)
-    controllers.metric.push_back(series(Gauge, agent.controllers.contains(controller) ? 1 : 0, {{"controller", std::string(controller)}}));
+    controllers.metric.push_back(
+        series(Gauge, agent.controllers.contains(controller) ? 1 : 0, {{"controller", std::string(controller)}}));
   out.add(Gauge, "npanel_usage_available", "1 when the kernel's usage walk runs", agent.usage_reason ? 0 : 1);
   out.add(Gauge, "npanel_smtp_attached", "1 when the connect hooks are attached", agent.smtp_reason ? 0 : 1);
-  out.add(Counter, "npanel_reconcile_accounts_total", "Accounts compared with the kernel", static_cast<double>(agent.reconcile.passes));
-  out.add(Counter, "npanel_reconcile_writes_total", "Control files and map entries that were not right and were written", static_cast<double>(agent.reconcile.writes));
-  out.add(Counter, "npanel_reconcile_errors_total", "Accounts whose limits could not be applied", static_cast<double>(agent.reconcile.errors));
-  MetricFamily& degraded = out.family(Gauge, "npanel_account_degraded", "Limits of the account that are not in force as asked for");
+  out.add(Counter, "npanel_reconcile_accounts_total", "Accounts compared with the kernel",
+          static_cast<double>(agent.reconcile.passes));
+  out.add(Counter, "npanel_reconcile_writes_total",
+          "Control files and map entries that were not right and were written",
+          static_cast<double>(agent.reconcile.writes));
+  out.add(Counter, "npanel_reconcile_errors_total", "Accounts whose limits could not be applied",
+          static_cast<double>(agent.reconcile.errors));
+  MetricFamily& degraded =
+      out.family(Gauge, "npanel_account_degraded", "Limits of the account that are not in force as asked for");
   for (const AccountStats& stats : accounts)
     degraded.metric.push_back(series(Gauge, static_cast<double>(stats.degraded), {{"account", stats.account->name}}));
 
   rusage own{};
   ::getrusage(RUSAGE_SELF, &own);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-  out.add(Counter, "npanel_agent_cpu_seconds_total", "CPU time of the agent itself", seconds(own.ru_utime) + seconds(own.ru_stime));
-  out.add(Gauge, "npanel_agent_resident_peak_bytes", "Largest resident set of the agent since its start", static_cast<double>(own.ru_maxrss) * 1024);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  out.add(Counter, "npanel_agent_cpu_seconds_total", "CPU time of the agent itself",
+          seconds(own.ru_utime) + seconds(own.ru_stime));
+  out.add(Gauge, "npanel_agent_resident_peak_bytes", "Largest resident set of the agent since its start",
+          static_cast<double>(own.ru_maxrss) * 1024);
 }
 
 }  // namespace

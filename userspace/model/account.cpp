@@ -10,8 +10,12 @@ namespace {
 
 constexpr size_t kNameMax = 32;
 
-bool may_start(char c) { return (c >= 'a' && c <= 'z') || c == '_'; }
-bool may_follow(char c) { return may_start(c) || (c >= '0' && c <= '9') || c == '-'; }
+bool may_start(char c) {
+  return (c >= 'a' && c <= 'z') || c == '_';
+}
+bool may_follow(char c) {
+  return may_start(c) || (c >= '0' && c <= '9') || c == '-';
+}
 
 template <class Enum, size_t N>
 std::optional<Enum> parse_enum(std::string_view text, const Enum (&values)[N]) {
@@ -23,17 +27,22 @@ std::optional<Enum> parse_enum(std::string_view text, const Enum (&values)[N]) {
 }  // namespace
 
 Result<std::string> parse_account_name(std::string_view name) {
-  const bool ok = !name.empty() && name.size() <= kNameMax && may_start(name.front()) && std::ranges::all_of(name, may_follow);
+  const bool ok =
+      !name.empty() && name.size() <= kNameMax && may_start(name.front()) && std::ranges::all_of(name, may_follow);
   if (!ok)
-    return refused("name", "must be 1 to 32 characters: a lower-case letter or _, then lower-case letters, digits, _ or -");
+    return refused("name",
+                   "must be 1 to 32 characters: a lower-case letter or _, then lower-case letters, digits, _ or -");
   return std::string(name);
 }
 
 std::string_view to_string(SmtpMode mode) {
   switch (mode) {
-    case SmtpMode::off: return "off";
-    case SmtpMode::observe: return "observe";
-    case SmtpMode::enforce: return "enforce";
+    case SmtpMode::off:
+      return "off";
+    case SmtpMode::observe:
+      return "observe";
+    case SmtpMode::enforce:
+      return "enforce";
   }
   return "?";
 }
@@ -44,9 +53,12 @@ std::optional<SmtpMode> parse_smtp_mode(std::string_view text) {
 
 std::string_view to_string(AccountState state) {
   switch (state) {
-    case AccountState::active: return "active";
-    case AccountState::suspended: return "suspended";
-    case AccountState::deleting: return "deleting";
+    case AccountState::active:
+      return "active";
+    case AccountState::suspended:
+      return "suspended";
+    case AccountState::deleting:
+      return "deleting";
   }
   return "?";
 }
@@ -56,7 +68,8 @@ std::optional<AccountState> parse_account_state(std::string_view text) {
 }
 
 std::string range_wanted(const LimitField& field) {
-  return "must be a whole number from " + std::to_string(field.least) + " to " + std::to_string(field.most) + " or null";
+  return "must be a whole number from " + std::to_string(field.least) + " to " + std::to_string(field.most) +
+         " or null";
 }
 
 Result<void> check(const Limits& limits) {
@@ -67,18 +80,22 @@ Result<void> check(const Limits& limits) {
   }
   if (limits.memory_high_bytes && limits.memory_max_bytes && *limits.memory_high_bytes > *limits.memory_max_bytes)
     return refused("limits.memory_high_bytes", "must not be above limits.memory_max_bytes, " +
-                                                   std::to_string(*limits.memory_max_bytes) + ", where the kernel kills");
+                                                   std::to_string(*limits.memory_max_bytes) +
+                                                   ", where the kernel kills");
   return {};
 }
 
 Result<void> check(const RateLimit& rate_limit) {
   if (rate_limit.per_minute > NP_BUCKET_PER_MINUTE_MAX)
-    return refused("rate_limit.per_minute", "must be a whole number from 0 to 100000; got " + std::to_string(rate_limit.per_minute));
+    return refused("rate_limit.per_minute",
+                   "must be a whole number from 0 to 100000; got " + std::to_string(rate_limit.per_minute));
   if (rate_limit.per_minute == 0) {
     if (rate_limit.burst == 0) return {};
-    return refused("rate_limit.burst", "must be 0 when rate_limit.per_minute is 0: the account may not open SMTP at all");
+    return refused("rate_limit.burst",
+                   "must be 0 when rate_limit.per_minute is 0: the account may not open SMTP at all");
   }
-  const uint64_t most = std::min<uint64_t>(NP_BUCKET_BURST_MAX, uint64_t{NP_BUCKET_FILL_MINUTES} * rate_limit.per_minute);
+  const uint64_t most =
+      std::min<uint64_t>(NP_BUCKET_BURST_MAX, uint64_t{NP_BUCKET_FILL_MINUTES} * rate_limit.per_minute);
   if (rate_limit.burst < 1 || rate_limit.burst > most)
     return refused("rate_limit.burst", "must be a whole number from 1 to " + std::to_string(most) +
                                            " (a day's worth of per_minute, at most 100000); got " +
@@ -89,8 +106,9 @@ Result<void> check(const RateLimit& rate_limit) {
 Result<void> check_uid(uint64_t uid) {
   constexpr uint64_t kNoUid = 0xffffffff;  // (uid_t)-1, "no change" to chown(2)
   if (uid >= kLeastUid && uid < kNoUid) return {};
-  return refused("uid", "must be a whole number from 1000 to 4294967294 or null (system users belong to no account); got " +
-                            std::to_string(uid));
+  return refused("uid",
+                 "must be a whole number from 1000 to 4294967294 or null (system users belong to no account); got " +
+                     std::to_string(uid));
 }
 
 }  // namespace npanel

@@ -13,7 +13,8 @@
 
 namespace npanel {
 
-// `[a-z_][a-z0-9_-]{0,31}`, the names that useradd(8) takes: never a path, never a control file's name ('.' is not in it).
+// `[a-z_][a-z0-9_-]{0,31}`, the names that useradd(8) takes: never a path, never a control file's name ('.' is not in
+// it).
 [[nodiscard]] Result<std::string> parse_account_name(std::string_view name);
 
 // nullopt is "no limit" (`max` in the cgroup filesystem). The defaults are FEATURES 1.1.

@@ -12,8 +12,8 @@ struct CpuSplit {
   bool operator==(const CpuSplit&) const = default;
 };
 
-// kernel/sched/cputime.c, cputime_adjust(), Linux 6.1 to 6.18: the measured runtime is divided in the ratio of the ticks, and
-// neither part ever goes below what was shown before.
+// kernel/sched/cputime.c, cputime_adjust(), Linux 6.1 to 6.18: the measured runtime is divided in the ratio of the
+// ticks, and neither part ever goes below what was shown before.
 [[nodiscard]] CpuSplit split_runtime(uint64_t runtime_ns, CpuSplit ticks, CpuSplit shown);
 
 }  // namespace npanel

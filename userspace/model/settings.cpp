@@ -8,7 +8,9 @@ namespace {
 
 constexpr uint64_t kPeriodUs = 100'000;  // the kernel's default period, and FEATURES 1.1
 
-std::string or_max(std::optional<uint64_t> value) { return value ? std::to_string(*value) : "max"; }
+std::string or_max(std::optional<uint64_t> value) {
+  return value ? std::to_string(*value) : "max";
+}
 
 std::string in_pages(std::optional<uint64_t> bytes, uint64_t page_bytes) {
   return bytes ? std::to_string(*bytes / page_bytes * page_bytes) : "max";
@@ -50,18 +52,18 @@ bool io_holds(std::string_view wanted, std::string_view content) {
 std::vector<Setting> settings_for(const Account& account, const HostAbilities& host) {
   const Limits& limits = account.limits;
   std::vector<Setting> settings;
-  if (host.controllers.contains("cpu")) settings.push_back({"cpu.max", cpu_max(limits.cpu_percent)});
+  if (host.controllers.contains("cpu")) settings.emplace_back("cpu.max", cpu_max(limits.cpu_percent));
   if (host.controllers.contains("memory")) {
-    settings.push_back({"memory.high", in_pages(limits.memory_high_bytes, host.page_bytes)});
-    settings.push_back({"memory.max", in_pages(limits.memory_max_bytes, host.page_bytes)});
-    settings.push_back({"memory.swap.max", in_pages(limits.swap_max_bytes, host.page_bytes)});
+    settings.emplace_back("memory.high", in_pages(limits.memory_high_bytes, host.page_bytes));
+    settings.emplace_back("memory.max", in_pages(limits.memory_max_bytes, host.page_bytes));
+    settings.emplace_back("memory.swap.max", in_pages(limits.swap_max_bytes, host.page_bytes));
   }
-  if (host.controllers.contains("pids")) settings.push_back({"pids.max", or_max(limits.pids_max)});
+  if (host.controllers.contains("pids")) settings.emplace_back("pids.max", or_max(limits.pids_max));
   if (host.controllers.contains("io"))
     for (const std::string& device : host.devices)
-      settings.push_back({"io.max", device + " rbps=" + or_max(limits.io_read_bytes_per_s) +
-                                        " wbps=" + or_max(limits.io_write_bytes_per_s)});
-  settings.push_back({"cgroup.freeze", account.state == AccountState::suspended ? "1" : "0"});
+      settings.emplace_back("io.max", device + " rbps=" + or_max(limits.io_read_bytes_per_s) +
+                                          " wbps=" + or_max(limits.io_write_bytes_per_s));
+  settings.emplace_back("cgroup.freeze", account.state == AccountState::suspended ? "1" : "0");
   return settings;
 }
 

@@ -16,20 +16,20 @@
 namespace npanel {
 
 struct AccountStats {
-  const Account* account = nullptr;            // lives in the agent
-  std::optional<np_usage> usage = {};          // nullopt: the walk did not meet the account's cgroup, or cannot run
-  std::optional<np_smtp_count> smtp = {};      // nullopt: the hooks are not attached
-  size_t degraded = 0;                         // limits that are not in force as asked for
+  const Account* account = nullptr;        // lives in the agent
+  std::optional<np_usage> usage = {};      // nullopt: the walk did not meet the account's cgroup, or cannot run
+  std::optional<np_smtp_count> smtp = {};  // nullopt: the hooks are not attached
+  size_t degraded = 0;                     // limits that are not in force as asked for
 
   // Has this cgroup these fields (enum np_usage_group)?
   [[nodiscard]] bool has(uint64_t group) const { return usage && (usage->groups & group) != 0; }
 };
 
 struct ReconcileFigures {
-  uint64_t passes = 0;         // accounts looked at since start
-  uint64_t writes = 0;         // control files and map entries that were not right
-  uint64_t errors = 0;         // accounts whose limits could not be applied
-  double full_seconds = 0;     // the pass over all accounts at start
+  uint64_t passes = 0;      // accounts looked at since start
+  uint64_t writes = 0;      // control files and map entries that were not right
+  uint64_t errors = 0;      // accounts whose limits could not be applied
+  double full_seconds = 0;  // the pass over all accounts at start
 };
 
 struct AgentStatus {

@@ -14,7 +14,8 @@ constexpr Migration kBuiltIn[] = {
 };
 
 constexpr const char* kBookkeeping =
-    "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT "
+    "NULL, "
     "applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))) STRICT";
 
 // The number of migrations that the database has seen, all of them ours.
@@ -48,7 +49,9 @@ void apply(SQLite::Database& database, const Migration& migration) {
 
 }  // namespace
 
-std::span<const Migration> built_in_migrations() { return kBuiltIn; }
+std::span<const Migration> built_in_migrations() {
+  return kBuiltIn;
+}
 
 Result<void> migrate(SQLite::Database& database, std::span<const Migration> migrations) {
   const auto seen = NP_TRY(catching("migrate the database", [&] {

@@ -109,7 +109,9 @@ Result<void> Store::put(const Account& account, std::span<const Event> events) {
     return {};
   } catch (const SQLite::Exception& problem) {
     if (problem.getExtendedErrorCode() == SQLITE_CONSTRAINT_UNIQUE && account.uid)
-      return std::unexpected(Error{.text = "uid " + std::to_string(*account.uid) + " belongs to another account", .code = EEXIST, .field = "uid"});
+      return std::unexpected(Error{.text = "uid " + std::to_string(*account.uid) + " belongs to another account",
+                                   .code = EEXIST,
+                                   .field = "uid"});
     return failure(std::string("save the account: ") + problem.what(), EIO);
   }
 }

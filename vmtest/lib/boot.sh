@@ -24,10 +24,10 @@ write_payload() {
   local dir=$work/payload
   rm -rf "$dir"
   mkdir -p "$dir/out" "$dir/tests"
-  cp -a "$here" "$dir/vmtest"
+  cp -a "$here" "$here/../scripts" "$dir"
   if [[ -d $work/install ]]; then
     cp -a "$work/install" "$dir/install"
-    find "$build/bin" -maxdepth 1 -name '*_kernel_test' -exec cp -t "$dir/tests" {} + 2>/dev/null || true
+    find "$build/bin" -maxdepth 1 \( -name 'kernel.*_test' -o -name 'bench.*' \) -exec cp -t "$dir/tests" {} +
   fi
   printf '%q ' "$@" >"$dir/command"
   # 256 MiB of room for what the command writes. No journal: debugfs does not replay one.

@@ -13,8 +13,26 @@ TEST(AccountName, TakesWhatUseraddTakes) {
 
 TEST(AccountName, IsNeverAPathAControlFileOrAnotherSpelling) {
   using namespace std::string_literals;
-  for (const std::string& name : {""s, "."s, ".."s, "a/b"s, "../etc"s, "/etc"s, "cgroup.procs"s, "a.b"s, "Bob"s, "1bob"s, "-bob"s,
-                                  "bob "s, " bob"s, "b\nob"s, "bob\0"s, "b\0ob"s, "bób"s, "a%2fb"s, std::string(33, 'a'), std::string(10'240, 'a')}) {
+  for (const std::string& name : {""s,
+                                  "."s,
+                                  ".."s,
+                                  "a/b"s,
+                                  "../etc"s,
+                                  "/etc"s,
+                                  "cgroup.procs"s,
+                                  "a.b"s,
+                                  "Bob"s,
+                                  "1bob"s,
+                                  "-bob"s,
+                                  "bob "s,
+                                  " bob"s,
+                                  "b\nob"s,
+                                  "bob\0"s,
+                                  "b\0ob"s,
+                                  "bób"s,
+                                  "a%2fb"s,
+                                  std::string(33, 'a'),
+                                  std::string(10'240, 'a')}) {
     const auto parsed = parse_account_name(name);
     ASSERT_FALSE(parsed) << name;
     EXPECT_EQ(parsed.error().field, "name");
@@ -71,7 +89,8 @@ TEST(Uid, OfSystemUsersIsRefused) {
 }
 
 TEST(Words, AreReadBackAsTheyAreWritten) {
-  for (const SmtpMode mode : {SmtpMode::off, SmtpMode::observe, SmtpMode::enforce}) EXPECT_EQ(parse_smtp_mode(to_string(mode)), mode);
+  for (const SmtpMode mode : {SmtpMode::off, SmtpMode::observe, SmtpMode::enforce})
+    EXPECT_EQ(parse_smtp_mode(to_string(mode)), mode);
   for (const AccountState state : {AccountState::active, AccountState::suspended, AccountState::deleting})
     EXPECT_EQ(parse_account_state(to_string(state)), state);
   EXPECT_FALSE(parse_smtp_mode("Enforce"));

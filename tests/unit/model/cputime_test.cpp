@@ -20,12 +20,15 @@ TEST(Cputime, CountsRuntimeWithoutAnyTickAsUser) {
 }
 
 TEST(Cputime, NeverShowsLessThanBefore) {
-  EXPECT_EQ(split_runtime(1000, {.user_ns = 90, .system_ns = 10}, {.user_ns = 300, .system_ns = 400}), (CpuSplit{.user_ns = 600, .system_ns = 400}));
-  EXPECT_EQ(split_runtime(1000, {.user_ns = 10, .system_ns = 90}, {.user_ns = 400, .system_ns = 300}), (CpuSplit{.user_ns = 400, .system_ns = 600}));
+  EXPECT_EQ(split_runtime(1000, {.user_ns = 90, .system_ns = 10}, {.user_ns = 300, .system_ns = 400}),
+            (CpuSplit{.user_ns = 600, .system_ns = 400}));
+  EXPECT_EQ(split_runtime(1000, {.user_ns = 10, .system_ns = 90}, {.user_ns = 400, .system_ns = 300}),
+            (CpuSplit{.user_ns = 400, .system_ns = 600}));
 }
 
 TEST(Cputime, RepeatsWhatWasShownWhenNothingRanSince) {
-  EXPECT_EQ(split_runtime(1000, {.user_ns = 10, .system_ns = 90}, {.user_ns = 400, .system_ns = 600}), (CpuSplit{.user_ns = 400, .system_ns = 600}));
+  EXPECT_EQ(split_runtime(1000, {.user_ns = 10, .system_ns = 90}, {.user_ns = 400, .system_ns = 600}),
+            (CpuSplit{.user_ns = 400, .system_ns = 600}));
 }
 
 TEST(Cputime, SurvivesAHundredYearsOfRuntime) {

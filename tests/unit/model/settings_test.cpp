@@ -16,18 +16,21 @@ std::string text_of(const std::vector<Setting>& settings, std::string_view file)
 }
 
 TEST(Settings, SayTheDefaultsOfAnAccount) {
-  const std::vector<Setting> expected{{"cpu.max", "50000 100000"},
-                                      {"memory.high", "max"},
-                                      {"memory.max", "536870912"},
-                                      {"memory.swap.max", "0"},
-                                      {"pids.max", "256"},
-                                      {"io.max", "259:0 rbps=50000000 wbps=50000000"},
+  const std::vector<Setting> expected{{"cpu.max", "50000 100000"}, {"memory.high", "max"},
+                                      {"memory.max", "536870912"}, {"memory.swap.max", "0"},
+                                      {"pids.max", "256"},         {"io.max", "259:0 rbps=50000000 wbps=50000000"},
                                       {"cgroup.freeze", "0"}};
   EXPECT_EQ(settings_for({.name = "bob"}, capable_host()), expected);
 }
 
 TEST(Settings, SayMaxWhereThereIsNoLimit) {
-  const Limits none{.cpu_percent = {}, .memory_max_bytes = {}, .memory_high_bytes = {}, .swap_max_bytes = {}, .io_read_bytes_per_s = {}, .io_write_bytes_per_s = {}, .pids_max = {}};
+  const Limits none{.cpu_percent = {},
+                    .memory_max_bytes = {},
+                    .memory_high_bytes = {},
+                    .swap_max_bytes = {},
+                    .io_read_bytes_per_s = {},
+                    .io_write_bytes_per_s = {},
+                    .pids_max = {}};
   const auto settings = settings_for({.name = "bob", .limits = none}, capable_host());
   EXPECT_EQ(text_of(settings, "cpu.max"), "max 100000");
   EXPECT_EQ(text_of(settings, "memory.max"), "max");
@@ -36,7 +39,8 @@ TEST(Settings, SayMaxWhereThereIsNoLimit) {
 }
 
 TEST(Settings, FreezeASuspendedAccount) {
-  EXPECT_EQ(text_of(settings_for({.name = "bob", .state = AccountState::suspended}, capable_host()), "cgroup.freeze"), "1");
+  EXPECT_EQ(text_of(settings_for({.name = "bob", .state = AccountState::suspended}, capable_host()), "cgroup.freeze"),
+            "1");
 }
 
 TEST(Settings, RoundMemoryDownToPagesAsTheKernelDoes) {
@@ -53,7 +57,8 @@ TEST(Settings, LimitEveryDevice) {
 
 TEST(Settings, LeaveAMissingControllerAlone) {
   const auto settings = settings_for({.name = "bob"}, host_without("memory"));
-  for (const char* file : {"memory.max", "memory.high", "memory.swap.max"}) EXPECT_EQ(text_of(settings, file), "absent");
+  for (const char* file : {"memory.max", "memory.high", "memory.swap.max"})
+    EXPECT_EQ(text_of(settings, file), "absent");
   EXPECT_EQ(text_of(settings, "pids.max"), "256");
 }
 
@@ -66,7 +71,8 @@ TEST(Holds, ComparesAWholeFile) {
 
 TEST(Holds, FindsTheDeviceOfIoMax) {
   const Setting setting{"io.max", "259:0 rbps=1000000 wbps=max"};
-  EXPECT_TRUE(holds(setting, "8:16 rbps=5 wbps=5 riops=max wiops=max\n259:0 rbps=1000000 wbps=max riops=max wiops=max\n"));
+  EXPECT_TRUE(
+      holds(setting, "8:16 rbps=5 wbps=5 riops=max wiops=max\n259:0 rbps=1000000 wbps=max riops=max wiops=max\n"));
   EXPECT_FALSE(holds(setting, "259:0 rbps=1000000 wbps=7 riops=max wiops=max\n"));
   EXPECT_FALSE(holds(setting, "259:01 rbps=1000000 wbps=max riops=max wiops=max\n"));
   EXPECT_FALSE(holds(setting, ""));
@@ -79,7 +85,8 @@ TEST(Holds, TakesADeviceWithoutALineAsUnlimited) {
 TEST(StandIns, AreRlimitsForMemoryAndPidsOnly) {
   const Account account{.name = "bob"};
   EXPECT_EQ(stand_ins_for(account, capable_host()), StandIns{});
-  EXPECT_EQ(stand_ins_for(account, host_without("memory")), (StandIns{.address_space_bytes = 512ULL << 20, .processes = {}}));
+  EXPECT_EQ(stand_ins_for(account, host_without("memory")),
+            (StandIns{.address_space_bytes = 512ULL << 20, .processes = {}}));
   EXPECT_EQ(stand_ins_for(account, host_without("pids")), (StandIns{.address_space_bytes = {}, .processes = 256}));
   EXPECT_EQ(stand_ins_for(account, host_without("io")), StandIns{});
 }

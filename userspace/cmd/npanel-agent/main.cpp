@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
   CLI::App app{"npanel-agent holds every hosting account to its limits inside the kernel."};
   std::string path;
   bool check_only = false;
-  app.add_option("--config", path, std::string("TOML file; without it ") + kDefaultConfig + " if there is one, else built-in values");
+  app.add_option("--config", path,
+                 std::string("TOML file; without it ") + kDefaultConfig + " if there is one, else built-in values");
   app.add_flag("--check-config", check_only, "Read the configuration, say what is wrong with it, and end");
   app.set_version_flag("--version", NPANEL_VERSION);
   CLI11_PARSE(app, argc, argv);

@@ -12,17 +12,23 @@ namespace {
 
 const char* word(Capability::State state) {
   switch (state) {
-    case Capability::State::ok: return "ok";
-    case Capability::State::degraded: return "degraded";
-    case Capability::State::missing: return "missing";
+    case Capability::State::ok:
+      return "ok";
+    case Capability::State::degraded:
+      return "degraded";
+    case Capability::State::missing:
+      return "missing";
   }
   return "?";
 }
 
 void print_json(const std::vector<Capability>& found) {
   auto list = nlohmann::ordered_json::array();
-  for (const Capability& one : found) list.push_back({{"name", one.name}, {"state", word(one.state)}, {"detail", one.detail}});
-  std::cout << nlohmann::ordered_json{{"capabilities", list}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  for (const Capability& one : found)
+    list.push_back({{"name", one.name}, {"state", word(one.state)}, {"detail", one.detail}});
+  std::cout << nlohmann::ordered_json{{"capabilities", list}}.dump(-1, ' ', false,
+                                                                   nlohmann::json::error_handler_t::replace)
+            << "\n";
 }
 
 }  // namespace
@@ -34,10 +40,12 @@ int run_doctor(bool json) {
   } else {
     for (const Capability& one : found) {
       const std::string state = word(one.state);
-      std::cout << state << std::string(10 - state.size(), ' ') << one.name << std::string(18 - std::min<size_t>(17, one.name.size()), ' ') << one.detail << "\n";
+      std::cout << state << std::string(10 - state.size(), ' ') << one.name
+                << std::string(18 - std::min<size_t>(17, one.name.size()), ' ') << one.detail << "\n";
     }
   }
-  const bool well = std::ranges::all_of(found, [](const Capability& one) { return one.state == Capability::State::ok; });
+  const bool well =
+      std::ranges::all_of(found, [](const Capability& one) { return one.state == Capability::State::ok; });
   return well ? 0 : 1;
 }
 

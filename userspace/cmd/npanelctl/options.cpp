@@ -33,9 +33,11 @@ constexpr std::array kLimitOptions = {
     limit_option("--cpu", "cpu_percent", "/limits/cpu_percent",
                  "The share of CPU time that the account may use, where 100% is one core.", Unit::kPercent),
     limit_option("--memory", "memory_max_bytes", "/limits/memory_max_bytes",
-                 "The memory that the account may hold; beyond it, the kernel kills processes of the account.", Unit::kBytes),
+                 "The memory that the account may hold; beyond it, the kernel kills processes of the account.",
+                 Unit::kBytes),
     limit_option("--memory-high", "memory_high_bytes", "/limits/memory_high_bytes",
-                 "The memory above which the kernel slows the account down and reclaims; not above --memory.", Unit::kBytes),
+                 "The memory above which the kernel slows the account down and reclaims; not above --memory.",
+                 Unit::kBytes),
     limit_option("--swap", "swap_max_bytes", "/limits/swap_max_bytes",
                  "The swap space that the account may use; 0 means none.", Unit::kBytes),
     limit_option("--io-read", "io_read_bytes_per_s", "/limits/io_read_bytes_per_s",
@@ -141,14 +143,18 @@ void add_limit_options(CLI::App& app, json& body) {
 }
 
 void add_smtp_options(CLI::App& app, json& body) {
+  add_number_option(app,
+                    {"--smtp-per-minute", "/rate_limit/per_minute", kPerMinuteMeaning, Unit::kCount, 0,
+                     NP_BUCKET_PER_MINUTE_MAX, false},
+                    body);
   add_number_option(
-      app, {"--smtp-per-minute", "/rate_limit/per_minute", kPerMinuteMeaning, Unit::kCount, 0, NP_BUCKET_PER_MINUTE_MAX, false}, body);
-  add_number_option(app, {"--smtp-burst", "/rate_limit/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false}, body);
+      app, {"--smtp-burst", "/rate_limit/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false}, body);
   add_mode_option(app, "--smtp-mode", "/rate_limit/mode", body);
 }
 
 void add_rate_limit_options(CLI::App& app, json& body) {
-  add_number_option(app, {"--per-minute", "/per_minute", kPerMinuteMeaning, Unit::kCount, 0, NP_BUCKET_PER_MINUTE_MAX, false}, body);
+  add_number_option(
+      app, {"--per-minute", "/per_minute", kPerMinuteMeaning, Unit::kCount, 0, NP_BUCKET_PER_MINUTE_MAX, false}, body);
   add_number_option(app, {"--burst", "/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false}, body);
   add_mode_option(app, "--mode", "/mode", body);
 }

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connect hooks on this very kernel: real connects on a loopback of our own.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <barrier>
+#include <cstring>
+#include <thread>
+
+#include "kernel/smtp_guard.h"
+#include "support/child.h"
+#include "support/sandbox.h"
+
+namespace npanel {
+namespace {
+
+constexpr int kTries = 10;
+constexpr int kBurst = 3;
+constexpr uint16_t kSmtp = 25;
+constexpr uint16_t kHttp = 80;
+constexpr uid_t kBobUid = 20001;
+constexpr uid_t kEveUid = 20002;
+
+struct Destination {
+  const char* address;
+  uint16_t port;
+  int type = SOCK_STREAM;
+};
+
+sockaddr_storage address_of(const Destination& to, socklen_t& length) {
+  sockaddr_storage storage{};
+  if (std::strchr(to.address, ':')) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(to.port);
+    ::inet_pton(AF_INET6, to.address, &v6.sin6_addr);
+    length = sizeof(v6);
+  } else {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(to.port);
+    ::inet_pton(AF_INET, to.address, &v4.sin_addr);
+    length = sizeof(v4);
+  }
+  return storage;
+}
+
+// errno of one connect(), 0 when it was made.
+int connect_once(const Destination& to) {
+  socklen_t length = 0;
+  const sockaddr_storage address = address_of(to, length);
+  const UniqueFd socket(::socket(address.ss_family, to.type | SOCK_CLOEXEC, 0));
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno;
+}
+
+std::vector<int> connect_many(const Destination& to) {
+  std::vector<int> results;
+  for (int i = 0; i < kTries; ++i) results.push_back(connect_once(to));
+  return results;
+}
+
+std::vector<int> connect_all_at_once(const Destination& to) {
+  std::vector<int> results(kTries, -1);
+  std::barrier start(kTries);
+  std::vector<std::jthread> threads;
+  for (int& result : results)
+    threads.emplace_back([&] {
+      start.arrive_and_wait();
+      result = connect_once(to);
+    });
+  threads.clear();
+  return results;
+}
+
+// TCP Fast Open: the connection is opened by sendto().
+std::vector<int> fast_open_many(const Destination& to) {
+  std::vector<int> results;
+  for (int i = 0; i < kTries; ++i) {
+    socklen_t length = 0;
+    const sockaddr_storage address = address_of(to, length);
+    const UniqueFd socket(::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const ssize_t sent = ::sendto(socket.get(), "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+                                  reinterpret_cast<const sockaddr*>(&address), length);
+    results.push_back(sent == 1 ? 0 : errno);
+  }
+  return results;
+}
+
+class Listener {
+ public:
+  explicit Listener(uint16_t port) : socket_(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int on = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_FASTOPEN, &kBacklog, sizeof(kBacklog));
+    socklen_t length = 0;
+    const sockaddr_storage any = address_of({"::", port}, length);
+    if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&any), length) != 0 ||
+        ::listen(socket_.get(), kBacklog) != 0)
+      std::abort();
+  }
+
+ private:
+  static constexpr int kBacklog = 1024;
+  UniqueFd socket_;
+};
+
+class Smtp : public testing::Test {
+ protected:
+  void SetUp() override {
+    attach();
+    bob_.rate_limit = {.per_minute = 60, .burst = kBurst, .mode = SmtpMode::enforce};
+    put(bob_, bob_cgroup_);
+    put(eve_, eve_cgroup_);
+  }
+
+  void attach() {
+    guard_.reset();
+    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
+                                    .account_level = sandbox_.tree().account_level(),
+                                    .pin_dir = sandbox_.pin_dir(),
+                                    .ports = {25, 465, 587}});
+    ASSERT_TRUE(guard) << guard.error().text;
+    guard_.emplace(std::move(*guard));
+  }
+
+  void put(const Account& account, const Cgroup& cgroup) { ASSERT_TRUE(guard_->set(account, cgroup.id().value())); }
+
+  // Inside the hooks' reach, but in no account's cgroup.
+  Cgroup outside() { return sandbox_.tree().find_or_make("outside").value(); }
+
+  std::vector<np_smtp_refusal> refusals() {
+    std::vector<np_smtp_refusal> found;
+    EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal); }));
+    return found;
+  }
+
+  Sandbox sandbox_;
+  Listener smtp_{kSmtp}, smtps_{465}, submission_{587}, http_{kHttp};
+  Account bob_{.name = "bob", .slot = 1, .uid = kBobUid};
+  Account eve_{.name = "eve", .slot = 2, .uid = kEveUid, .rate_limit = {.per_minute = 6000, .burst = 1000}};
+  Cgroup bob_cgroup_ = sandbox_.tree().find_or_make("bob").value();
+  Cgroup eve_cgroup_ = sandbox_.tree().find_or_make("eve").value();
+  std::optional<SmtpGuard> guard_;
+};
+
+// As many connects as the burst are made; the caller of every other sees EPERM.
+void expect_burst(const std::vector<int>& results) {
+  ASSERT_EQ(results.size(), static_cast<size_t>(kTries));
+  EXPECT_EQ(std::ranges::count(results, 0), kBurst);
+  EXPECT_EQ(std::ranges::count(results, EPERM), kTries - kBurst);
+}
+
+void expect_all_made(const std::vector<int>& results) {
+  EXPECT_EQ(results, std::vector<int>(kTries, 0));
+}
+
+TEST_F(Smtp, AllowsTheBurstOverIpv4) {
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+TEST_F(Smtp, AllowsTheBurstOverIpv6) {
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"::1", kSmtp}); }));
+}
+TEST_F(Smtp, AllowsTheBurstOverMappedIpv4) {
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"::ffff:127.0.0.1", kSmtp}); }));
+}
+TEST_F(Smtp, AllowsTheBurstToTenThreadsAtOnce) {
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_all_at_once({"127.0.0.1", kSmtp}); }));
+}
+TEST_F(Smtp, AllowsTheBurstByFastOpen) {
+  expect_burst(run_in({&bob_cgroup_}, [] { return fast_open_many({"127.0.0.1", kSmtp}); }));
+}
+
+TEST_F(Smtp, CountsEveryAddressFamilyAndPortInOneBucket) {
+  const auto results = run_in({&bob_cgroup_}, [] {
+    return std::vector{connect_once({"127.0.0.1", kSmtp}), connect_once({"::1", 465}),
+                       connect_once({"::ffff:127.0.0.1", 587}), connect_once({"127.0.0.1", 465})};
+  });
+  EXPECT_EQ(results, (std::vector{0, 0, 0, EPERM}));
+}
+
+TEST_F(Smtp, KnowsTheAccountByUidOutsideItsCgroup) {
+  const Cgroup elsewhere = outside();
+  expect_burst(run_in({&elsewhere, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
+TEST_F(Smtp, KnowsTheAccountInACgroupBelowItsOwn) {
+  ASSERT_EQ(::mkdirat(bob_cgroup_.fd(), "site", 0755), 0);
+  const Cgroup site = Cgroup::open(bob_cgroup_.fd(), "site").value();
+  expect_burst(run_in({&site}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
+TEST_F(Smtp, PrefersTheCgroupToTheUid) {
+  expect_all_made(run_in({&eve_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  EXPECT_EQ(guard_->count(eve_.slot).allowed, static_cast<__u64>(kTries));
+  EXPECT_EQ(guard_->count(bob_.slot).allowed, 0u);
+}
+
+TEST_F(Smtp, LeavesAnotherAccountAndOtherTrafficAlone) {
+  run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
+  expect_all_made(run_in({&eve_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kHttp}); }));
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp, SOCK_DGRAM}); }));
+  EXPECT_EQ(guard_->count(bob_.slot).allowed, static_cast<__u64>(kBurst));
+}
+
+TEST_F(Smtp, CountsWhatBelongsToNobody) {
+  const Cgroup elsewhere = outside();
+  const __u64 before = guard_->total().unknown;
+  expect_all_made(run_in({&elsewhere, 33333}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  EXPECT_EQ(guard_->total().unknown - before, static_cast<__u64>(kTries));
+}
+
+TEST_F(Smtp, ObservesWithoutRefusing) {
+  bob_.rate_limit.mode = SmtpMode::observe;
+  put(bob_, bob_cgroup_);
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  const np_smtp_count count = guard_->count(bob_.slot);
+  EXPECT_EQ(count.allowed, static_cast<__u64>(kBurst));
+  EXPECT_EQ(count.would_deny, static_cast<__u64>(kTries - kBurst));
+  EXPECT_EQ(refusals().front().verdict, NP_SMTP_WOULD_DENY);
+}
+
+TEST_F(Smtp, CountsNothingWhenOff) {
+  bob_.rate_limit.mode = SmtpMode::off;
+  put(bob_, bob_cgroup_);
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  EXPECT_EQ(guard_->count(bob_.slot).allowed, 0u);
+}
+
+TEST_F(Smtp, RefusesAllAtRateZero) {
+  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  put(bob_, bob_cgroup_);
+  EXPECT_EQ(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }), std::vector<int>(kTries, EPERM));
+}
+
+TEST_F(Smtp, RecordsWhoWasRefusedAndWhere) {
+  const auto results = run_in({&bob_cgroup_, kBobUid}, [] {
+    auto made = connect_many({"::1", kSmtp});
+    made.push_back(::getpid());
+    return made;
+  });
+  const auto records = refusals();
+  ASSERT_EQ(records.size(), static_cast<size_t>(kTries - kBurst));
+  const np_smtp_refusal& first = records.front();
+  EXPECT_EQ(first.slot, bob_.slot);
+  EXPECT_EQ(first.pid, static_cast<__u32>(results.back()));
+  EXPECT_EQ(first.uid, kBobUid);
+  EXPECT_EQ(first.port, kSmtp);
+  EXPECT_EQ(first.family, 6);
+  EXPECT_EQ(first.verdict, NP_SMTP_DENIED);
+  in6_addr loopback = IN6ADDR_LOOPBACK_INIT;
+  EXPECT_EQ(std::memcmp(first.address, &loopback, sizeof(loopback)), 0);
+}
+
+TEST_F(Smtp, CountsRecordsThatFoundTheRingFull) {
+  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  put(bob_, bob_cgroup_);
+  constexpr int kFlood = 6000;  // the ring holds about 4,000
+  run_in({&bob_cgroup_}, [] {
+    for (int i = 0; i < kFlood; ++i) connect_once({"127.0.0.1", kSmtp});
+    return std::vector<int>{};
+  });
+  const size_t read = refusals().size();
+  EXPECT_GT(read, 3000u);
+  EXPECT_EQ(read + guard_->total().lost, static_cast<size_t>(kFlood));
+  EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<__u64>(kFlood));
+}
+
+TEST_F(Smtp, HoldsAndCountsOnWhileNoAgentRuns) {
+  run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
+  guard_.reset();
+  EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
+  attach();
+  EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<__u64>(kTries - kBurst + 1));
+  EXPECT_EQ(guard_->set(bob_, bob_cgroup_.id().value()), 0);  // nothing had to be written again
+  EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
+}
+
+TEST_F(Smtp, ForgetsARemovedAccountAndStartsItsSlotAfresh) {
+  run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
+  ASSERT_TRUE(guard_->remove(bob_, bob_cgroup_.id().value()));
+  expect_all_made(run_in({&bob_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  ASSERT_TRUE(guard_->reset(bob_.slot));
+  put(bob_, bob_cgroup_);
+  EXPECT_EQ(guard_->count(bob_.slot).denied, 0u);
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
+TEST_F(Smtp, DropsEntriesOfAccountsThatAreGone) {
+  const std::vector<SmtpGuard::Owner> known{{.cgroup_id = eve_cgroup_.id().value(), .uid = kEveUid}};
+  EXPECT_EQ(guard_->forget_all_but(known), 2);  // bob's cgroup and bob's uid
+  EXPECT_EQ(guard_->forget_all_but(known), 0);
+  expect_all_made(run_in({&bob_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
+}  // namespace
+}  // namespace npanel

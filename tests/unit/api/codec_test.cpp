@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/codec.h"
+
+#include <gtest/gtest.h>
+
+namespace npanel {
+namespace {
+
+std::string field_of(const auto& result) {
+  return result ? "accepted" : result.error().field;
+}
+
+TEST(Codec, ParsesOneObjectAndNothingElse) {
+  EXPECT_TRUE(parse_object(R"({"a":{"b":1},"c":{"b":2}})"));
+  using namespace std::string_literals;
+  for (const std::string& wrong :
+       {""s, "[]"s, "1"s, "\"x\""s, "{"s, "{}{}"s, R"({"a":1,"a":2})"s, R"({"x":{"a":1,"a":2}})"s, "{\"a\":NaN}"s,
+        "{\"a\":Infinity}"s, "{\"a\":1e400}"s, "{\"\xff\":1}"s, "{'a':1}"s, "{\"a\":1,}"s, std::string(60'000, '[')})
+    EXPECT_EQ(field_of(parse_object(wrong)), "body") << wrong.substr(0, 40);
+}
+
+TEST(Codec, ReplacesOnlyTheLimitsThatAreNamed) {
+  const auto limits = decode_limits(Json::parse(R"({"pids_max":32,"cpu_percent":null})"), Limits{});
+  ASSERT_TRUE(limits);
+  EXPECT_EQ(*limits, (Limits{.cpu_percent = std::nullopt, .pids_max = 32}));
+}
+
+TEST(Codec, RefusesWhatIsNoWholeNumber) {
+  for (const char* value :
+       {"-1", "1.0", "1e3", "32.5", "\"32\"", "true", "[]", "{}", "18446744073709551616", "9", "4194305"})
+    EXPECT_EQ(field_of(decode_limits(Json::parse(std::string("{\"pids_max\":") + value + "}"), Limits{})),
+              "limits.pids_max")
+        << value;
+}
+
+TEST(Codec, NamesTheUnknownKey) {
+  EXPECT_EQ(field_of(decode_limits(Json::parse(R"({"pidz_max":32})"), Limits{})), "limits.pidz_max");
+  EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"rate":1})"), RateLimit{})), "rate_limit.rate");
+}
+
+TEST(Codec, TakesRateZeroWithoutABurst) {
+  const auto rate_limit = decode_rate_limit(Json::parse(R"({"per_minute":0})"), RateLimit{});
+  ASSERT_TRUE(rate_limit) << rate_limit.error().text;
+  EXPECT_EQ(rate_limit->burst, 0u);
+}
+
+TEST(Codec, RefusesAnUnknownMode) {
+  EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"mode":"strict"})"), RateLimit{})), "rate_limit.mode");
+  EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"mode":1})"), RateLimit{})), "rate_limit.mode");
+}
+
+TEST(Codec, LimitsSurviveTheWayThereAndBack) {
+  const Limits limits{
+      .cpu_percent = 20, .memory_max_bytes = 64ULL << 20, .memory_high_bytes = std::nullopt, .pids_max = 32};
+  EXPECT_EQ(decode_limits(encode(limits), Limits{}).value(), limits);
+}
+
+TEST(Codec, SaysUnavailableInsteadOfZero) {
+  const Account bob{.name = "bob"};
+  np_usage usage{};
+  usage.groups = NP_USAGE_CPU;
+  usage.runtime_ns = 5000;
+  const Json json = encode(AccountStats{.account = &bob, .usage = usage, .smtp = {}, .degraded = 0});
+  EXPECT_EQ(json["cpu"]["usage_us"], 5);
+  EXPECT_TRUE(json["cpu"]["throttled_us"].is_null());
+  EXPECT_TRUE(json["memory"].is_null());
+  EXPECT_EQ(json["unavailable"], (Json{"cpu.bandwidth", "memory", "pids", "pressure"}));
+}
+
+}  // namespace
+}  // namespace npanel

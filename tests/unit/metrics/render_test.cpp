@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/render.h"
+
+#include <gtest/gtest.h>
+
+namespace npanel {
+namespace {
+
+const Account kBob{.name = "bob"};
+
+AccountStats full_stats() {
+  np_usage usage{};
+  usage.groups = ~0ULL;
+  usage.runtime_ns = 1'500'000'000;
+  usage.quota_ns = 20'000'000;
+  usage.period_ns = 100'000'000;
+  usage.throttled_ns = 250'000'000;
+  usage.throttled_periods = 4;
+  usage.memory_bytes = 4096;
+  usage.memory_max_bytes = NP_UNLIMITED;
+  usage.memory_oom_kills = 1;
+  usage.pids = 3;
+  usage.pids_max = 32;
+  usage.pids_refused = 9;
+  return {.account = &kBob,
+          .usage = usage,
+          .smtp = np_smtp_count{.allowed = 5, .denied = 7, .would_deny = 0},
+          .degraded = 0};
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+TEST(Metrics, SayWhatTheKernelCounted) {
+  const std::string text = render_metrics(std::vector{full_stats()}, {});
+  for (const char* line :
+       {"npanel_cgroup_cpu_usage_seconds_total{account=\"bob\"} 1.5",
+        "npanel_cgroup_cpu_throttled_seconds_total{account=\"bob\"} 0.25",
+        "npanel_cgroup_cpu_limit_cores{account=\"bob\"} 0.2", "npanel_cgroup_memory_usage_bytes{account=\"bob\"} 4096",
+        "npanel_cgroup_pid_count{account=\"bob\"} 3", "npanel_cgroup_pid_limit{account=\"bob\"} 32",
+        "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"cpu\"} 4",
+        "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"memory\"} 1",
+        "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"pids\"} 9",
+        "npanel_smtp_connections_total{account=\"bob\",verdict=\"denied\"} 7"})
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+}
+
+TEST(Metrics, WriteNoLimitAsInfinity) {
+  EXPECT_TRUE(has_line(render_metrics(std::vector{full_stats()}, {}),
+                       "npanel_cgroup_memory_limit_bytes{account=\"bob\"} +Inf"));
+}
+
+TEST(Metrics, HaveNoSeriesForWhatIsUnavailable) {
+  AccountStats stats = full_stats();
+  stats.usage->groups = NP_USAGE_CPU;
+  stats.smtp.reset();
+  const std::string text = render_metrics(std::vector{stats}, {});
+  EXPECT_NE(text.find("npanel_cgroup_cpu_usage_seconds_total{"), std::string::npos);
+  for (const char* absent : {"npanel_cgroup_memory_usage_bytes{", "npanel_cgroup_pid_count{",
+                             "npanel_cgroup_pressure_seconds_total{", "npanel_smtp_connections_total{"})
+    EXPECT_EQ(text.find(absent), std::string::npos) << absent;
+}
+
+}  // namespace
+}  // namespace npanel

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store.h"
+
+#include <gtest/gtest.h>
+
+#include "store/database.h"
+#include "support/temp_dir.h"
+
+namespace npanel {
+namespace {
+
+const Account kBob{.name = "bob",
+                   .slot = 0,
+                   .uid = 20001,
+                   .limits = {.cpu_percent = 20, .pids_max = std::nullopt},
+                   .rate_limit = {.per_minute = 60, .burst = 3, .mode = SmtpMode::observe}};
+const Account kEve{.name = "eve", .slot = 1, .state = AccountState::suspended};
+
+Event happened(const std::string& account, const std::string& kind) {
+  return {.at_ms = 1, .account = account, .kind = kind, .detail = "{}"};
+}
+
+TEST(Store, GivesBackWhatWasPutAfterReopening) {
+  const TempDir dir;
+  {
+    auto store = Store::open(dir.path("db"));
+    ASSERT_TRUE(store) << store.error().text;
+    ASSERT_TRUE(store->put(kBob, {}));
+    ASSERT_TRUE(store->put(kEve, {}));
+  }
+  auto store = Store::open(dir.path("db"));
+  ASSERT_TRUE(store) << store.error().text;
+  EXPECT_EQ(store->accounts().value(), (std::vector{kBob, kEve}));
+}
+
+TEST(Store, ReplacesAnAccountOfTheSameName) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kBob, {}));
+  Account changed = kBob;
+  changed.limits.pids_max = 32;
+  ASSERT_TRUE(store.put(changed, {}));
+  EXPECT_EQ(store.accounts().value(), std::vector{changed});
+}
+
+TEST(Store, RefusesAUidThatIsTakenAndKeepsBothAccounts) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kBob, {}));
+  ASSERT_TRUE(store.put(kEve, {}));
+  Account thief = kEve;
+  thief.uid = kBob.uid;
+  const auto put = store.put(thief, std::vector{happened("eve", "limits_changed")});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, EEXIST);
+  EXPECT_EQ(put.error().field, "uid");
+  EXPECT_EQ(store.accounts().value(), (std::vector{kBob, kEve}));
+  EXPECT_TRUE(store.events(std::nullopt, 10)->empty());
+}
+
+TEST(Store, ListsEventsNewestFirstAndByAccount) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kBob, std::vector{happened("bob", "account_created")}));
+  ASSERT_TRUE(store.put(kEve, std::vector{happened("eve", "account_created")}));
+  ASSERT_TRUE(store.erase("bob", happened("bob", "account_deleted")));
+  EXPECT_EQ(store.events(std::nullopt, 2)->front().kind, "account_deleted");
+  EXPECT_EQ(store.events(std::nullopt, 2)->size(), 2u);
+  const auto of_bob = store.events("bob", 10).value();
+  ASSERT_EQ(of_bob.size(), 2u);
+  EXPECT_EQ(of_bob[1].kind, "account_created");
+  EXPECT_EQ(store.accounts().value(), std::vector{kEve});
+}
+
+TEST(Store, KeepsTheNewestHundredThousandEvents) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  const std::vector<Event> many(100'005, happened("bob", "smtp_denied"));
+  ASSERT_TRUE(store.append(many));
+  ASSERT_TRUE(store.append(std::vector{happened("bob", "suspended")}));
+  SQLite::Database raw(dir.path("db"), SQLite::OPEN_READONLY);
+  EXPECT_EQ(raw.execAndGet("SELECT count(*) FROM event").getInt(), 100'000);
+  EXPECT_EQ(store.events(std::nullopt, 1)->front().kind, "suspended");
+}
+
+TEST(Store, NamesTheAccountWhoseRowWasEditedBeyondItsRange) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kBob, {}));
+  SQLite::Database(dir.path("db"), SQLite::OPEN_READWRITE).exec("UPDATE account SET pids_max = -1");
+  const auto accounts = store.accounts();
+  ASSERT_FALSE(accounts);
+  EXPECT_NE(accounts.error().text.find("account \"bob\" in the database"), std::string::npos) << accounts.error().text;
+}
+
+TEST(Store, SaysWhyAFileIsNoDatabase) {
+  const TempDir dir;
+  const auto store = Store::open(dir.write("db", "this is no SQLite file, whatever its name says"));
+  ASSERT_FALSE(store);
+  EXPECT_NE(store.error().text.find("not a database"), std::string::npos) << store.error().text;
+}
+
+TEST(Store, IsOnDiskBeforeItAnswers) {
+  const TempDir dir;
+  const auto database = open_database(dir.path("db")).value();
+  EXPECT_EQ(database->execAndGet("PRAGMA journal_mode").getString(), "wal");
+  EXPECT_EQ(database->execAndGet("PRAGMA synchronous").getInt(), 2);  // FULL
+}
+
+}  // namespace
+}  // namespace npanel
