@@ -31,7 +31,7 @@ inline std::vector<int> run_in(const Place& place, const std::function<std::vect
     if (place.cgroup && !place.cgroup->add(::getpid())) ::_exit(1);
     if (place.uid && ::setresuid(*place.uid, *place.uid, *place.uid) != 0) ::_exit(1);
     const std::vector<int> numbers = work();
-    const ssize_t wanted = static_cast<ssize_t>(numbers.size() * sizeof(int));
+    const auto wanted = static_cast<ssize_t>(numbers.size() * sizeof(int));
     ::_exit(::write(pipe[1], numbers.data(), numbers.size() * sizeof(int)) == wanted ? 0 : 1);
   }
   ::close(pipe[1]);

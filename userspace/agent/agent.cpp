@@ -14,6 +14,7 @@ using Steady = std::chrono::steady_clock;
 
 std::vector<std::string> names_of(const auto& accounts) {
   std::vector<std::string> names;
+  names.reserve(accounts.size());
   for (const auto& [name, entry] : accounts) names.push_back(name);
   return names;
 }

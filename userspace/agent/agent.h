@@ -54,8 +54,8 @@ class Agent final : public Service {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  Agent(const Config& config, std::string version, Store store)
-      : config_(config), version_(std::move(version)), store_(std::move(store)), reconciler_(config_) {}
+  Agent(Config config, std::string version, Store store)
+      : config_(std::move(config)), version_(std::move(version)), store_(std::move(store)), reconciler_(config_) {}
 
   Result<void> load_accounts();
   void reconcile_all();

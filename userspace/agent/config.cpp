@@ -61,7 +61,7 @@ Setter limit(std::optional<uint64_t>& target, const LimitField& field) {
 Setter mode(SmtpMode& target) {
   return [&target](const toml::node& node) -> Result<void> {
     const auto value = parse_smtp_mode(node.value_or(std::string()));
-    if (!value) return failure("must be \"off\", \"observe\" or \"enforce\"");
+    if (!value) return failure(R"(must be "off", "observe" or "enforce")");
     target = *value;
     return {};
   };

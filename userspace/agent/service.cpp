@@ -77,8 +77,10 @@ Result<AccountView> Agent::create(Account wanted, bool find_uid) {
   if (wanted.slot >= NP_SLOTS)
     return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
   if (find_uid) wanted.uid = system_uid(name);
-  const AccountView asked{.account = wanted, .degraded = {}};
-  const Event created = event(name, "account_created", encode(asked));
+  const Event created = event(name, "account_created",
+                              {{"uid", wanted.uid ? Json(*wanted.uid) : Json(nullptr)},
+                               {"limits", encode(wanted.limits)},
+                               {"rate_limit", encode(wanted.rate_limit)}});
   NP_TRY(store_.put(wanted, {&created, 1}));
   log_change(created);
   slots_.emplace(wanted.slot, name);

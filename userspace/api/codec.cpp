@@ -137,7 +137,7 @@ Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
   if (object.contains("mode")) {
     const Json& mode = object["mode"];
     const auto parsed = mode.is_string() ? parse_smtp_mode(mode.get<std::string>()) : std::nullopt;
-    if (!parsed) return refused_value("rate_limit.mode", "must be \"off\", \"observe\" or \"enforce\"", mode);
+    if (!parsed) return refused_value("rate_limit.mode", R"(must be "off", "observe" or "enforce")", mode);
     base.mode = *parsed;
   }
   NP_TRY(check(base));

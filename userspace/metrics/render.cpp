@@ -130,9 +130,9 @@ void add_memory(Families& out, std::span<const AccountStats> accounts) {
 
 void add_pids(Families& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
-  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pid_count", "Processes and threads, pids.current",
+  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pids", "Processes and threads, pids.current",
            count(&np_usage::pids));
-  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pid_limit", "pids.max, +Inf without a limit",
+  out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pids_limit", "pids.max, +Inf without a limit",
            limit(&np_usage::pids_max));
 }
 

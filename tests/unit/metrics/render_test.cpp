@@ -38,7 +38,7 @@ TEST(Metrics, SayWhatTheKernelCounted) {
        {"npanel_cgroup_cpu_usage_seconds_total{account=\"bob\"} 1.5",
         "npanel_cgroup_cpu_throttled_seconds_total{account=\"bob\"} 0.25",
         "npanel_cgroup_cpu_limit_cores{account=\"bob\"} 0.2", "npanel_cgroup_memory_usage_bytes{account=\"bob\"} 4096",
-        "npanel_cgroup_pid_count{account=\"bob\"} 3", "npanel_cgroup_pid_limit{account=\"bob\"} 32",
+        "npanel_cgroup_pids{account=\"bob\"} 3", "npanel_cgroup_pids_limit{account=\"bob\"} 32",
         "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"cpu\"} 4",
         "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"memory\"} 1",
         "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"pids\"} 9",
@@ -57,7 +57,7 @@ TEST(Metrics, HaveNoSeriesForWhatIsUnavailable) {
   stats.smtp.reset();
   const std::string text = render_metrics(std::vector{stats}, {});
   EXPECT_NE(text.find("npanel_cgroup_cpu_usage_seconds_total{"), std::string::npos);
-  for (const char* absent : {"npanel_cgroup_memory_usage_bytes{", "npanel_cgroup_pid_count{",
+  for (const char* absent : {"npanel_cgroup_memory_usage_bytes{", "npanel_cgroup_pids{",
                              "npanel_cgroup_pressure_seconds_total{", "npanel_smtp_connections_total{"})
     EXPECT_EQ(text.find(absent), std::string::npos) << absent;
 }
