@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long does one refresh of every account's figures take: our walk, the control files opened each time, the control files
-// kept open, and systemd-cgtop? Needs root and a cgroup v2 with the cpu, memory and pids controllers: scripts/bench boots one.
+// How long does one refresh of every account's figures take: our walk, the control files opened each time, the control
+// files kept open, and systemd-cgtop? Needs root and a cgroup v2 with the cpu, memory and pids controllers:
+// scripts/bench boots one.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@ using namespace npanel;
 using Clock = std::chrono::steady_clock;
 
 // What the walk brings, as files. PSI is three more (cpu, memory and io.pressure): left out, which favours the files.
-constexpr const char* kFiles[] = {"cpu.stat",     "cpu.max",      "memory.current", "memory.max",
+constexpr const char* kFiles[] = {"cpu.stat",      "cpu.max",      "memory.current", "memory.max",
                                   "memory.events", "pids.current", "pids.events"};
 constexpr double kGoalAgainstOpen = 50;
 constexpr double kGoalAgainstKept = 10;
@@ -54,7 +55,9 @@ double median_ms(int runs, const std::function<void()>& refresh) {
   return times[static_cast<size_t>(runs) / 2];
 }
 
-std::string account(int i) { return "a" + std::to_string(i); }
+std::string account(int i) {
+  return "a" + std::to_string(i);
+}
 
 void open_read_close(const AccountTree& tree, int accounts) {
   char text[4096];
@@ -128,7 +131,8 @@ int main() {
     if (!tree.controllers().contains(controller)) die(std::string("no ") + controller + " controller here");
   UsageWalk walk = must(UsageWalk::load(tree.fd(), tree.account_level(), 10'000));
 
-  std::printf("one refresh, median, ms\n%9s %10s %16s %10s %14s\n", "accounts", "walk", "open/read/close", "kept fds", "systemd-cgtop");
+  std::printf("one refresh, median, ms\n%9s %10s %16s %10s %14s\n", "accounts", "walk", "open/read/close", "kept fds",
+              "systemd-cgtop");
   std::vector<Row> rows;
   for (const int accounts : {1000, 5000}) {
     const Row& row = rows.emplace_back(measure(tree, walk, accounts));

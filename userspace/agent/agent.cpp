@@ -52,9 +52,9 @@ void Agent::reconcile_all() {
   const auto start = Steady::now();
   std::vector<SmtpGuard::Owner> owners;
   for (auto& [name, entry] : accounts_) {
-    if (entry.account.state == AccountState::deleting) continue;
-    reconcile(entry);
-    if (entry.applied.cgroup_id) owners.push_back({.cgroup_id = *entry.applied.cgroup_id, .uid = entry.account.uid});
+    // What is being deleted keeps its limits until its last process is gone, but nothing is made for it anew.
+    if (entry.account.state != AccountState::deleting) reconcile(entry);
+    owners.push_back({.cgroup_id = reconciler_.cgroup_id(entry.account), .uid = entry.account.uid});
   }
   if (const auto forgotten = reconciler_.forget_all_but(owners))
     figures_.writes += static_cast<uint64_t>(*forgotten);

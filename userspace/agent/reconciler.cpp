@@ -105,14 +105,17 @@ Result<void> Reconciler::start_fresh(const Account& account) {
 
 Result<bool> Reconciler::remove(const Account& account, const Applied& before, int wait_ms) {
   // The id must be known before the cgroup goes: an agent that was restarted meanwhile has never applied the account.
-  std::optional<uint64_t> cgroup_id = before.cgroup_id;
-  if (tree_) {
-    if (const auto cgroup = tree_->find(account.name))
-      if (const auto id = cgroup->id()) cgroup_id = *id;
-    if (!NP_TRY(tree_->remove(account.name, wait_ms))) return false;
-  }
-  if (smtp_) NP_TRY(smtp_->remove(account, cgroup_id));
+  const auto now = cgroup_id(account);
+  if (tree_ && !NP_TRY(tree_->remove(account.name, wait_ms))) return false;
+  if (smtp_) NP_TRY(smtp_->remove(account, now ? now : before.cgroup_id));
   return true;
+}
+
+std::optional<uint64_t> Reconciler::cgroup_id(const Account& account) const {
+  if (!tree_) return std::nullopt;
+  const auto cgroup = tree_->find(account.name);
+  const auto id = cgroup ? cgroup->id() : std::unexpected(cgroup.error());
+  return id ? std::optional(*id) : std::nullopt;
 }
 
 Result<int> Reconciler::forget_all_but(std::span<const SmtpGuard::Owner> known) {

@@ -33,6 +33,8 @@ class Reconciler {
   Result<void> start_fresh(const Account& account);
   // True when nothing of it is left in the kernel; false while its processes are still dying.
   [[nodiscard]] Result<bool> remove(const Account& account, const Applied& before, int wait_ms);
+  // Of the cgroup that the account has now, whoever made it.
+  [[nodiscard]] std::optional<uint64_t> cgroup_id(const Account& account) const;
   // Drops what the kernel holds of accounts that are not among these.
   [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
   // Cgroups that hold processes of no account; empty ones are removed.

@@ -15,7 +15,7 @@
 namespace npanel {
 namespace {
 
-constexpr size_t kBodyMost = 64 * 1024;
+constexpr size_t kBodyMost = 65536;
 constexpr unsigned kConnectionsMost = 1024;
 constexpr unsigned kIdleSeconds = 15;
 
@@ -72,6 +72,12 @@ size_t keep_escapes(void*, MHD_Connection*, char* text) {
   return std::strlen(text);
 }
 
+Result<UniqueFd> stream_socket() {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return errno_failure("socket", errno);
+  return socket;
+}
+
 }  // namespace
 
 Result<Server> Server::listen(UniqueFd socket, Service& service) {
@@ -109,14 +115,13 @@ Result<UniqueFd> listen_unix(const std::string& path, const std::string& group) 
   if (path.empty() || path.size() >= sizeof(address.sun_path))
     return failure("socket path must be 1 to 107 bytes long: " + path, EINVAL);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return errno_failure("socket", errno);
   const auto* name = reinterpret_cast<const sockaddr*>(&address);
   // Somebody who answers is another agent: two would undo each other's work.
-  if (::connect(socket.get(), name, sizeof(address)) == 0)
+  const UniqueFd probe = NP_TRY(stream_socket());
+  if (::connect(probe.get(), name, sizeof(address)) == 0)
     return failure("another agent listens on " + path, EADDRINUSE);
   ::unlink(path.c_str());
-  socket = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd socket = NP_TRY(stream_socket());
   const mode_t before = ::umask(0177);
   const bool bound = ::bind(socket.get(), name, sizeof(address)) == 0;
   const int bind_error = errno;

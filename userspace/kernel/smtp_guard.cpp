@@ -204,7 +204,7 @@ Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
   std::set<uint64_t> cgroups;
   std::set<uint32_t> uids;
   for (const Owner& owner : known) {
-    cgroups.insert(owner.cgroup_id);
+    if (owner.cgroup_id) cgroups.insert(*owner.cgroup_id);
     if (owner.uid) uids.insert(*owner.uid);
   }
   const auto& maps = attached_->skeleton->maps;

@@ -38,7 +38,7 @@ class SmtpGuard {
   Result<void> remove(const Account& account, std::optional<uint64_t> cgroup_id);
   // Removes every cgroup id and uid that `known` does not own; returns how many.
   struct Owner {
-    uint64_t cgroup_id;
+    std::optional<uint64_t> cgroup_id;
     std::optional<uid_t> uid;
   };
   Result<int> forget_all_but(std::span<const Owner> known);

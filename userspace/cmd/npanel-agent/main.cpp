@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "agent/agent.h"
@@ -18,6 +19,13 @@ namespace {
 using namespace npanel;
 
 constexpr const char* kDefaultConfig = "/etc/npanel/agent.toml";
+
+// What a package makes, for an agent that is started by hand. Errors show when the file in it is opened.
+void make_directory_of(const std::string& path, std::filesystem::perms mode) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  std::error_code ignored;
+  if (std::filesystem::create_directories(directory, ignored)) std::filesystem::permissions(directory, mode, ignored);
+}
 
 // Before 5.11 BPF memory counts against RLIMIT_MEMLOCK; and every API client is a descriptor.
 void raise_limits() {
@@ -37,7 +45,12 @@ Result<UniqueFd> api_socket(const Config& config) {
 }
 
 Result<void> run(const Config& config) {
+  using std::filesystem::perms;
+  ::signal(SIGPIPE, SIG_IGN);  // a client that went away is no reason to end
   raise_limits();
+  make_directory_of(config.socket,
+                    perms::owner_all | perms::group_read | perms::group_exec | perms::others_read | perms::others_exec);
+  make_directory_of(config.database, perms::owner_all);
   EventLoop loop = NP_TRY(EventLoop::make());
   // First the socket: it also says whether another agent is at work.
   UniqueFd socket = NP_TRY(api_socket(config));
