@@ -20,7 +20,7 @@ struct Config {
   std::string pin_dir = "/sys/fs/bpf/npanel";
   std::vector<uint16_t> smtp_ports = {25, 465, 587};  // 1 to 8 ports
   std::vector<std::string> io_devices;                // device nodes; empty: every device with hardware behind it
-  uint64_t reconcile_per_second = 100;                // accounts compared with the kernel a second, 1 … 10000
+  uint64_t reconcile_per_second = 20;                 // accounts compared with the kernel a second, 1 … 10000
   Limits default_limits;
   RateLimit default_rate_limit;
 };

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Do the tests of tests/kernel, which the build host ran on its own kernel, pass on this one?"""
+import pathlib
+import subprocess
+import unittest
+
+PROGRAMS = pathlib.Path("/opt/npanel/tests")
+MOST_SECONDS = 300
+
+
+class KernelCase(unittest.TestCase):
+    def run_all_tests_of(self, name):
+        ran = subprocess.run([PROGRAMS / name, "--gtest_brief=1"], capture_output=True, text=True, timeout=MOST_SECONDS)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        self.assertRegex(ran.stdout, r"\[  PASSED  \] [1-9]\d* tests")
+
+    def test_connect_hooks_pass_their_tests(self):
+        self.run_all_tests_of("kernel.smtp_test")
+
+    def test_usage_walk_and_account_tree_pass_their_tests(self):
+        self.run_all_tests_of("kernel.usage_test")
