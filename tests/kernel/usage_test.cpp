@@ -140,6 +140,12 @@ TEST_F(Tree, FreezesAndThaws) {
   ASSERT_TRUE(bob.write("cgroup.freeze", "0"));
 }
 
+TEST_F(Tree, KnowsWhetherItsMountIsTheRootOfTheHierarchy) {
+  EXPECT_TRUE(sandbox_.tree().at_hierarchy_root());
+  const std::string part = sandbox_.cgroup_mount() + "/" + sandbox_.cgroup_path();
+  EXPECT_FALSE(AccountTree::open(part, "inner")->at_hierarchy_root());
+}
+
 TEST_F(Tree, SaysWhatIsNoCgroupMount) {
   const auto tree = AccountTree::open("/tmp", "npanel");
   ASSERT_FALSE(tree);

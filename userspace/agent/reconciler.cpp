@@ -30,6 +30,11 @@ Reconciler::Reconciler(const Config& config) : configured_devices_(config.io_dev
     return;
   }
   host_.controllers = tree_->controllers();
+  if (!tree_->at_hierarchy_root()) {
+    smtp_reason_ = usage_reason_ =
+        config.cgroup_mount + " is not the root of cgroup v2 (a container?): BPF cannot tell accounts by depth";
+    return;
+  }
   usage_ = value_or_reason(UsageWalk::load(tree_->fd(), tree_->account_level(), NP_SLOTS), usage_reason_);
   smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
                                              .account_level = tree_->account_level(),

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <memory>
@@ -112,6 +113,11 @@ Result<AccountTree> AccountTree::open(const std::string& mount_path, const std::
     controllers = NP_TRY(enable_controllers(top));
   }
   return AccountTree(std::move(mount), std::move(top), std::move(controllers), static_cast<int>(parts.size()) + 1);
+}
+
+// cgroup.type exists in every cgroup but the root (Documentation/admin-guide/cgroup-v2.rst).
+bool AccountTree::at_hierarchy_root() const {
+  return ::faccessat(mount_.fd(), "cgroup.type", F_OK, 0) != 0;
 }
 
 Result<Cgroup> AccountTree::find(const std::string& account) const {

@@ -19,6 +19,8 @@ class AccountTree {
   static Result<AccountTree> open(const std::string& mount, const std::string& path);
 
   [[nodiscard]] const Controllers& controllers() const { return controllers_; }
+  // False in a container: the mount shows a part of the hierarchy, and depths seen from here are not the kernel's.
+  [[nodiscard]] bool at_hierarchy_root() const;
   // Depth of an account's cgroup below the mount: 2 for /npanel/bob.
   [[nodiscard]] int account_level() const { return account_level_; }
   [[nodiscard]] int fd() const { return top_.fd(); }

@@ -94,9 +94,9 @@ std::vector<std::string> degraded(const Account& account, const HostAbilities& h
                       std::to_string(*limits.pids_max) + " for the user of each process stands in");
   if (limits.io_read_bytes_per_s || limits.io_write_bytes_per_s) {
     if (missing("io"))
-      reasons.push_back("io: cgroup v2 offers no io controller here; nothing stands in");
+      reasons.emplace_back("io: cgroup v2 offers no io controller here; nothing stands in");
     else if (host.devices.empty())
-      reasons.push_back("io: no block device was found that io.max could limit");
+      reasons.emplace_back("io: no block device was found that io.max could limit");
   }
   return reasons;
 }

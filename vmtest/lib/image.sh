@@ -7,7 +7,7 @@
 readonly kMbrSignature=6e70616e   # "npan"; the partition is PARTUUID=6e70616e-01
 readonly kKeptImages=3            # other checkouts and branches have their own
 
-cache=${NPANEL_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/npanel-vmtest}
+cache=${NPANEL_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/npanel-vmtest}
 image=
 
 # Sets the newest kernels, as name=version, from the meta packages. One call: apt-cache needs a second to start.
