@@ -59,6 +59,12 @@ prune_images() {
   done
 }
 
+# Where this host's own packages come from.
+host_mirror() {
+  # shellcheck disable=SC2016  # apt's own variables
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' | head -n 1
+}
+
 image_build() {
   local tree=$work/tree began=$SECONDS
   say "building the guest image, once for this package list (about two minutes)"
@@ -69,7 +75,7 @@ image_build() {
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/javascript/*' \
     --aptopt='Acquire::Languages "none"' \
-    bookworm "$tree" ${NPANEL_VM_MIRROR:+"$NPANEL_VM_MIRROR"} >"$work/mmdebstrap.log" 2>&1 ||
+    bookworm "$tree" "${NPANEL_VM_MIRROR:-$(host_mirror)}" >"$work/mmdebstrap.log" 2>&1 ||
     { cat "$work/mmdebstrap.log" >&2; die 125 "mmdebstrap failed"; }
   add_kernel 6.1 "$tree"
   add_kernel 6.12 "$tree"
