@@ -40,11 +40,12 @@ static __always_inline void read_bandwidth(struct np_usage *row, struct cgroup *
 	group = NP_CAST(struct task_group, css);
 	if (!bpf_core_field_exists(group->cfs_bandwidth)) /* CONFIG_CFS_BANDWIDTH */
 		return;
-	row->quota_ns = NP_GET(group, cfs_bandwidth.quota);
-	row->period_ns = NP_GET(group, cfs_bandwidth.period);
-	row->throttled_ns = NP_GET(group, cfs_bandwidth.throttled_time);
-	row->periods = NP_GET(group, cfs_bandwidth.nr_periods);
-	row->throttled_periods = NP_GET(group, cfs_bandwidth.nr_throttled);
+	NP_SPAN(group, cfs_bandwidth.period, cfs_bandwidth.throttled_time);
+	row->quota_ns = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.quota);
+	row->period_ns = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.period);
+	row->throttled_ns = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.throttled_time);
+	row->periods = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.nr_periods);
+	row->throttled_periods = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.nr_throttled);
 	row->groups |= NP_USAGE_BANDWIDTH;
 }
 
@@ -62,13 +63,15 @@ static __always_inline void read_memory(struct np_usage *row, struct cgroup *cgr
 	if (!css)
 		return;
 	memcg = NP_CAST(struct mem_cgroup, css);
-	row->memory_bytes = NP_GET(memcg, memory.usage.counter) * np_page_size;
-	row->memory_max_bytes = pages_to_bytes(NP_GET(memcg, memory.max));
-	row->memory_high_bytes = pages_to_bytes(NP_GET(memcg, memory.high));
-	row->memory_high_events = NP_GET(memcg, memory_events[MEMCG_HIGH].counter);
-	row->memory_max_events = NP_GET(memcg, memory_events[MEMCG_MAX].counter);
-	row->memory_oom_events = NP_GET(memcg, memory_events[MEMCG_OOM].counter);
-	row->memory_oom_kills = NP_GET(memcg, memory_events[MEMCG_OOM_KILL].counter);
+	NP_SPAN(memcg, memory.usage, memory.max);
+	row->memory_bytes = NP_FIELD(memcg, memory.usage, memory.usage.counter) * np_page_size;
+	row->memory_max_bytes = pages_to_bytes(NP_FIELD(memcg, memory.usage, memory.max));
+	row->memory_high_bytes = pages_to_bytes(NP_FIELD(memcg, memory.usage, memory.high));
+	NP_SPAN(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL]);
+	row->memory_high_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_HIGH].counter);
+	row->memory_max_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_MAX].counter);
+	row->memory_oom_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM].counter);
+	row->memory_oom_kills = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL].counter);
 	row->groups |= NP_USAGE_MEMORY;
 }
 
@@ -84,8 +87,9 @@ static __always_inline void read_pids(struct np_usage *row, struct cgroup *cgrp)
 	if (!css)
 		return;
 	pids = NP_CAST(struct pids_cgroup, css);
-	row->pids = NP_GET(pids, counter.counter);
-	max = NP_GET(pids, limit.counter);
+	NP_SPAN(pids, counter, limit);
+	row->pids = NP_FIELD(pids, counter, counter.counter);
+	max = NP_FIELD(pids, counter, limit.counter);
 	row->pids_max = max >= NP_PIDS_MAX ? NP_UNLIMITED : max;
 	row->groups |= NP_USAGE_PIDS;
 	if (np_pids_refused(css, &row->pids_refused))

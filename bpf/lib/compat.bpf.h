@@ -32,12 +32,30 @@ static __always_inline void np_rstat_flush(struct cgroup *cgrp)
 }
 
 /*
- * A css as the controller's own struct, and a field of it. With bpf_rdonly_cast() the field is one load; before 6.2
- * it is a call of bpf_probe_read_kernel(). May go when 6.1 goes.
+ * A css as the controller's own struct, and a field of it. With bpf_rdonly_cast() the field is one load. Before 6.2
+ * each field would be a call of bpf_probe_read_kernel(); one call brings the span of fields from `first` to `last`
+ * instead, and NP_FIELD finds each in the copy. May go when 6.1 goes.
  */
 #define NP_CAST(type, css)                                                                                             \
 	((type *)(np_has_rdonly_cast ? bpf_rdonly_cast((css), bpf_core_type_id_kernel(type)) : (void *)(css)))
-#define NP_GET(object, field) (np_has_rdonly_cast ? (object)->field : BPF_CORE_READ((object), field))
+#define NP_OFFSET(object, field) __builtin_preserve_field_info((object)->field, BPF_FIELD_BYTE_OFFSET)
+#define NP_SPAN(object, first, last)                                                                                   \
+	np_copy_span((object), NP_OFFSET((object), first),                                                             \
+		     NP_OFFSET((object), last) + sizeof((object)->last) - NP_OFFSET((object), first))
+#define NP_FIELD(object, first, field)                                                                                 \
+	(np_has_rdonly_cast ? (object)->field                                                                          \
+			    : *(typeof((object)->field) *)((void *)np_span +                                           \
+							   (NP_OFFSET((object), field) - NP_OFFSET((object), first))))
+
+/* One walk at a time: the iterator holds cgroup_mutex. cfs_bandwidth from period to throttled_time is 248 bytes on 6.1.
+ */
+static __u64 np_span[48];
+
+static __always_inline void np_copy_span(const void *object, __u64 offset, __u64 bytes)
+{
+	if (!np_has_rdonly_cast && bytes <= sizeof(np_span))
+		bpf_probe_read_kernel(np_span, bytes, object + offset);
+}
 
 /* The css of a controller, or NULL where the controller is not compiled in or not enabled for this cgroup. */
 #define NP_CSS(cgrp, controller)                                                                                       \

@@ -7,8 +7,7 @@
 
 #include "token_bucket.h"
 
-/* An account's slot is its index in the per-account arrays; the store hands it out. FEATURES 1.1: 10,000 accounts a
- * server. */
+/* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
 #define NP_SLOTS	   10000U
 #define NP_SMTP_PORTS	   8U
 #define NP_COMM_LEN	   16

@@ -19,6 +19,11 @@ namespace {
 // Changes with the layout of a pinned map: objects of another layout are never mistaken for ours.
 constexpr const char* kPinVersion = "/v1";
 
+// The mode goes to the kernel as the number it is.
+static_assert(static_cast<int>(SmtpMode::off) == NP_SMTP_OFF &&
+              static_cast<int>(SmtpMode::observe) == NP_SMTP_OBSERVE &&
+              static_cast<int>(SmtpMode::enforce) == NP_SMTP_ENFORCE);
+
 using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
 

@@ -17,7 +17,7 @@ namespace npanel {
 // it).
 [[nodiscard]] Result<std::string> parse_account_name(std::string_view name);
 
-// nullopt is "no limit" (`max` in the cgroup filesystem). The defaults are FEATURES 1.1.
+// nullopt is "no limit" (`max` in the cgroup filesystem). The defaults suit a small site on a shared server.
 struct Limits {
   std::optional<uint64_t> cpu_percent = 50;  // of one core: 1 … 25600
   std::optional<uint64_t> memory_max_bytes = 512ULL << 20;

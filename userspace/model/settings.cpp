@@ -6,7 +6,7 @@
 namespace npanel {
 namespace {
 
-constexpr uint64_t kPeriodUs = 100'000;  // the kernel's default period, and FEATURES 1.1
+constexpr uint64_t kPeriodUs = 100'000;  // the kernel's default period
 
 std::string or_max(std::optional<uint64_t> value) {
   return value ? std::to_string(*value) : "max";
