@@ -47,13 +47,15 @@ static __always_inline void np_rstat_flush(struct cgroup *cgrp)
 			    : *(typeof((object)->field) *)((void *)np_span +                                           \
 							   (NP_OFFSET((object), field) - NP_OFFSET((object), first))))
 
-/* One walk at a time: the iterator holds cgroup_mutex. cfs_bandwidth from period to throttled_time is 248 bytes on 6.1.
+/*
+ * One walk at a time: the iterator holds cgroup_mutex. The largest span, period to throttled_time, is 248 bytes on 6.1;
+ * one that is larger than this does not load.
  */
 static __u64 np_span[48];
 
 static __always_inline void np_copy_span(const void *object, __u64 offset, __u64 bytes)
 {
-	if (!np_has_rdonly_cast && bytes <= sizeof(np_span))
+	if (!np_has_rdonly_cast)
 		bpf_probe_read_kernel(np_span, bytes, object + offset);
 }
 
