@@ -25,7 +25,6 @@ class AccountTree {
   [[nodiscard]] int account_level() const { return account_level_; }
   [[nodiscard]] int fd() const { return top_.fd(); }
   [[nodiscard]] int mount_fd() const { return mount_.fd(); }
-  [[nodiscard]] Result<uint64_t> mount_id() const { return mount_.id(); }
 
   [[nodiscard]] Result<Cgroup> find(const std::string& account) const;
   [[nodiscard]] Result<Cgroup> find_or_make(const std::string& account) const;
