@@ -34,6 +34,17 @@ build() {
   cmake --build --preset "$1" -- --quiet
 }
 
+# Makes the package that the VM boots with, and one that is newer, for upgrades and downgrades.
+package_for_vm() {
+  NPANEL_DEB=$(NPANEL_NO_BUILD=1 scripts/package | tail -n 1)
+  NPANEL_DEBS="$NPANEL_DEB $(NPANEL_NO_BUILD=1 scripts/package --version "$(package_version "$NPANEL_DEB")+next" | tail -n 1)"
+  export NPANEL_DEB NPANEL_DEBS
+}
+
+package_version() {
+  dpkg-deb -f "$1" Version
+}
+
 # Does cgroup v2 offer what limits need, on this very host?
 host_has_controllers() {
   local mount controller

@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "kernel/mounts.h"
+#include "kernel/pins.h"
 
 namespace npanel {
 namespace {
@@ -62,9 +63,7 @@ Sandbox::~Sandbox() {
       if (!tree_->remove(name, kWaitMs).value_or(false))
         std::fprintf(stderr, "sandbox: cgroup %s is left behind\n", name.c_str());
   ::unlinkat(tree_->mount_fd(), cgroup_path_.c_str(), AT_REMOVEDIR);
-  for (const char* file : {"link4", "link6", "np_smtp_bucket", "np_smtp_cgroup", "np_smtp_count", "np_smtp_limit",
-                           "np_smtp_ring", "np_smtp_total", "np_smtp_uid"})
-    ::unlink((pin_dir() + "/v1/" + file).c_str());
+  remove_pin_directory(pin_dir());
 }
 
 }  // namespace npanel

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/agent.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
-#include "agent/log.h"
 #include "api/codec.h"
 #include "base/clock.h"
+#include "daemon/log.h"
 
 namespace npanel {
 namespace {
 
 using Steady = std::chrono::steady_clock;
+
+constexpr uint64_t kFailuresEvery = 5;  // seconds
 
 std::vector<std::string> names_of(const auto& accounts) {
   std::vector<std::string> names;
@@ -22,8 +26,9 @@ std::vector<std::string> names_of(const auto& accounts) {
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string version) {
-  Store store = NP_TRY(Store::open(config.database));
-  std::unique_ptr<Agent> agent(new Agent(config, std::move(version), std::move(store)));
+  Opened opened = NP_TRY(open_with_care(config.database, config.scratch_directory()));
+  std::unique_ptr<Agent> agent(new Agent(config, std::move(version), std::move(opened)));
+  agent->report(opened);
   NP_TRY(agent->load_accounts());
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
   if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
@@ -32,6 +37,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string ve
       log_warning("cgroup v2 offers no " + std::string(controller) +
                   " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
+  agent->gave_large_answer_ = true;  // reading the kernel's types was large, too
   return agent;
 }
 
@@ -54,15 +60,22 @@ void Agent::reconcile_all() {
   for (auto& [name, entry] : accounts_) {
     // What is being deleted keeps its limits until its last process is gone, but nothing is made for it anew.
     if (entry.account.state != AccountState::deleting) reconcile(entry);
-    owners.push_back({.cgroup_id = reconciler_.cgroup_id(entry.account), .uid = entry.account.uid});
+    owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = entry.account.uid});
   }
-  if (const auto forgotten = reconciler_.forget_all_but(owners))
-    figures_.writes += static_cast<uint64_t>(*forgotten);
-  else
-    log_error("old map entries: " + forgotten.error().text + "; carrying on");
-  orphans_ = reconciler_.orphans(names_of(accounts_));
-  for (const std::string& name : orphans_)
-    log_warning("cgroup " + name + " holds processes but belongs to no account; left alone");
+  orphans_ = reconciler_.orphans(names_of(accounts_), accounts_lost_);
+  for (const std::string& name : orphans_) {
+    log_warning("cgroup " + name + " belongs to no account of the database; it and its limits are left alone");
+    owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = {}, .stranger = true});
+  }
+  if (!accounts_lost_) {
+    if (const auto forgotten = reconciler_.forget_all_but(owners))
+      figures_.writes += static_cast<uint64_t>(*forgotten);
+    else
+      log_error("old map entries: " + forgotten.error().text + "; carrying on");
+  }
+  // What still speaks of a slot would speak of its next owner.
+  if (reconciler_.smtp())
+    for (const uint32_t slot : reconciler_.smtp()->used_slots()) slots_.emplace(slot, "");
   figures_.full_seconds = std::chrono::duration<double>(Steady::now() - start).count();
   log_info(std::to_string(accounts_.size()) + " accounts compared with the kernel in " +
            std::to_string(figures_.full_seconds) + " s, " + std::to_string(figures_.writes) + " writes");
@@ -103,7 +116,7 @@ void Agent::report_new_problems(const Entry& entry, const std::vector<std::strin
                       .detail = Json{{"reason", problem}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
   }
   if (events.empty()) return;
-  if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
+  save_events(events);
 }
 
 Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
@@ -125,6 +138,11 @@ void Agent::tick() {
   reconcile_some();
   take_refusals();
   write_down_refusals();
+  care_for_database();
+  if (ticks_ % kFailuresEvery == 0) take_failures();
+  // The pieces of an answer about thousands of accounts are megabytes that malloc would keep.
+  if (std::exchange(gave_large_answer_, false)) ::malloc_trim(0);
+  ++ticks_;
 }
 
 int Agent::refusals_fd() {
@@ -138,14 +156,21 @@ void Agent::take_refusals() {
   if (!drained) log_error(drained.error().text + "; carrying on");
 }
 
+void Agent::save_events(std::span<const Event> events) {
+  if (const auto saved = store_.append(events); saved)
+    store_complaint_.clear();
+  else
+    complain_of_store(saved.error());
+}
+
 void Agent::write_down_refusals() {
   const std::vector<Event> events = refusals_.take([this](uint32_t slot) -> std::optional<std::string> {
     const auto owner = slots_.find(slot);
-    return owner == slots_.end() ? std::nullopt : std::optional(owner->second);
+    return owner == slots_.end() || owner->second.empty() ? std::nullopt : std::optional(owner->second);
   });
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
-  if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
+  save_events(events);
 }
 
 }  // namespace npanel

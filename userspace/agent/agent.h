@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "agent/config.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
 #include "api/service.h"
+#include "daemon/config.h"
+#include "store/backups.h"
+#include "store/care.h"
 #include "store/store.h"
 
 namespace npanel {
@@ -43,6 +45,7 @@ class Agent final : public Service {
   [[nodiscard]] Result<std::vector<AccountStats>> stats() override;
   [[nodiscard]] Result<AccountStats> stats(const std::string& name) override;
   [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit) override;
+  [[nodiscard]] Result<std::vector<Failure>> failures(int limit) override;
   [[nodiscard]] AgentStatus status() override;
   [[nodiscard]] std::vector<std::string> complaints() override;
   [[nodiscard]] Result<std::string> metrics() override;
@@ -54,10 +57,25 @@ class Agent final : public Service {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  Agent(Config config, std::string version, Store store)
-      : config_(std::move(config)), version_(std::move(version)), store_(std::move(store)), reconciler_(config_) {}
+  Agent(Config config, std::string version, Opened opened)
+      : config_(std::move(config)),
+        version_(std::move(version)),
+        store_(std::move(opened.store)),
+        backups_(config_.database),
+        reconciler_(config_) {}
 
   Result<void> load_accounts();
+  // Takes note of how the database was opened.
+  void report(Opened& opened);
+  // Once a second: backs up; opens anew what was damaged or could not be written.
+  void care_for_database();
+  void reopen_database();
+  // What was said since the backup was made that came back.
+  void write_back_accounts();
+  // From the watchdog's files.
+  void take_failures();
+  void save_events(std::span<const Event> events);
+  void complain_of_store(const Error& error);
   void reconcile_all();
   void reconcile_some();
   void reconcile(Entry& entry);
@@ -81,6 +99,12 @@ class Agent final : public Service {
   std::string version_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   Store store_;
+  Backups backups_;
+  std::optional<std::string> read_only_;  // why the database refuses changes
+  bool accounts_lost_ = false;            // the kernel may hold accounts that the store has not
+  std::string store_complaint_;
+  bool gave_large_answer_ = false;
+  uint64_t ticks_ = 0;
   Reconciler reconciler_;
   Refusals refusals_;
   Entries accounts_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
 #include "kernel/process.h"
 
@@ -58,7 +59,9 @@ Applied Reconciler::apply(const Account& account, const Applied& before) {
   if (tree_) {
     if (const auto cgroup = tree_->find_or_make(account.name)) {
       if (const auto id = cgroup->id()) applied.cgroup_id = *id;
-      apply_settings(*cgroup, account, applied);
+      auto [writes, problems] = apply_settings(*cgroup, account, host_);
+      applied.writes += writes;
+      applied.problems = std::move(problems);
       apply_stand_ins_to_all(*cgroup, account, applied);
     } else {
       applied.problems.push_back(cgroup.error().text);
@@ -76,18 +79,6 @@ Applied Reconciler::apply(const Account& account, const Applied& before) {
       applied.problems.push_back("smtp: " + written.error().text);
   }
   return applied;
-}
-
-void Reconciler::apply_settings(const Cgroup& cgroup, const Account& account, Applied& applied) const {
-  for (const Setting& setting : settings_for(account, host_)) {
-    const auto now = cgroup.read(setting.file);
-    if (now && holds(setting, *now)) continue;
-    const auto written = now ? cgroup.write(setting.file, setting.text) : Result<void>(std::unexpected(now.error()));
-    if (written)
-      ++applied.writes;
-    else
-      applied.problems.push_back(setting.file + ": " + written.error().text);
-  }
 }
 
 void Reconciler::apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, Applied& applied) const {
@@ -110,15 +101,15 @@ Result<void> Reconciler::start_fresh(const Account& account) {
 
 Result<bool> Reconciler::remove(const Account& account, const Applied& before, int wait_ms) {
   // The id must be known before the cgroup goes: an agent that was restarted meanwhile has never applied the account.
-  const auto now = cgroup_id(account);
+  const auto now = cgroup_id(account.name);
   if (tree_ && !NP_TRY(tree_->remove(account.name, wait_ms))) return false;
   if (smtp_) NP_TRY(smtp_->remove(account, now ? now : before.cgroup_id));
   return true;
 }
 
-std::optional<uint64_t> Reconciler::cgroup_id(const Account& account) const {
+std::optional<uint64_t> Reconciler::cgroup_id(const std::string& account) const {
   if (!tree_) return std::nullopt;
-  const auto cgroup = tree_->find(account.name);
+  const auto cgroup = tree_->find(account);
   const auto id = cgroup ? cgroup->id() : std::unexpected(cgroup.error());
   return id ? std::optional(*id) : std::nullopt;
 }
@@ -128,7 +119,7 @@ Result<int> Reconciler::forget_all_but(std::span<const SmtpGuard::Owner> known) 
   return smtp_->forget_all_but(known);
 }
 
-std::vector<std::string> Reconciler::orphans(const std::vector<std::string>& known) {
+std::vector<std::string> Reconciler::orphans(const std::vector<std::string>& known, bool keep_empty) {
   std::vector<std::string> left;
   if (!tree_) return left;
   const auto names = tree_->list();
@@ -139,7 +130,7 @@ std::vector<std::string> Reconciler::orphans(const std::vector<std::string>& kno
     const auto populated = cgroup ? cgroup->populated() : Result<bool>(false);
     // Processes of an account that the database does not know (an older backup, say) are never killed on a guess.
     const bool busy = populated && *populated;
-    if (busy || !tree_->remove(name, 0).value_or(false)) left.push_back(name);
+    if (busy || keep_empty || !tree_->remove(name, 0).value_or(false)) left.push_back(name);
   }
   return left;
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/config.h"
+#include "daemon/config.h"
 #include "kernel/account_tree.h"
 #include "kernel/smtp_guard.h"
 #include "kernel/usage_walk.h"
@@ -34,11 +34,11 @@ class Reconciler {
   // True when nothing of it is left in the kernel; false while its processes are still dying.
   [[nodiscard]] Result<bool> remove(const Account& account, const Applied& before, int wait_ms);
   // Of the cgroup that the account has now, whoever made it.
-  [[nodiscard]] std::optional<uint64_t> cgroup_id(const Account& account) const;
+  [[nodiscard]] std::optional<uint64_t> cgroup_id(const std::string& account) const;
   // Drops what the kernel holds of accounts that are not among these.
   [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
-  // Cgroups that hold processes of no account; empty ones are removed.
-  [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known);
+  // Cgroups that belong to no account. Empty ones are removed first, unless `keep_empty`.
+  [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known, bool keep_empty);
 
   [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
   Result<void> add_process(const Account& account, pid_t pid) const;
@@ -55,7 +55,6 @@ class Reconciler {
   [[nodiscard]] const std::optional<std::string>& usage_reason() const { return usage_reason_; }
 
  private:
-  void apply_settings(const Cgroup& cgroup, const Account& account, Applied& applied) const;
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, Applied& applied) const;
 
   std::vector<std::string> configured_devices_;

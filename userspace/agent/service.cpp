@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "agent/agent.h"
-#include "agent/log.h"
 #include "api/codec.h"
 #include "base/clock.h"
+#include "daemon/log.h"
 #include "metrics/render.h"
 
 namespace npanel {
@@ -155,7 +155,7 @@ Result<void> Agent::add_process(const std::string& name, pid_t pid) {
   NP_TRY(reconciler_.add_process(entry->account, pid));
   const Event added = event(name, "process_added", {{"pid", pid}});
   log_change(added);
-  if (const auto saved = store_.append({&added, 1}); !saved) log_error(saved.error().text + "; carrying on");
+  save_events({&added, 1});
   return {};
 }
 
@@ -178,6 +178,7 @@ AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const 
 
 Result<std::vector<AccountStats>> Agent::stats() {
   const auto usage = NP_TRY(walk());
+  gave_large_answer_ = true;
   std::vector<AccountStats> all;
   all.reserve(accounts_.size());
   for (const auto& [name, entry] : accounts_) all.push_back(stats_of(entry, usage));
@@ -191,6 +192,10 @@ Result<AccountStats> Agent::stats(const std::string& name) {
 
 Result<std::vector<Event>> Agent::events(const std::optional<std::string>& account, int limit) {
   return store_.events(account, limit);
+}
+
+Result<std::vector<Failure>> Agent::failures(int limit) {
+  return store_.failures(limit);
 }
 
 AgentStatus Agent::status() {
@@ -212,6 +217,9 @@ AgentStatus Agent::status() {
 
 std::vector<std::string> Agent::complaints() {
   std::vector<std::string> complaints;
+  if (read_only_) complaints.push_back("database: changes are refused: " + *read_only_);
+  if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
+  if (accounts_lost_) complaints.push_back("database: accounts are missing from it; the kernel keeps what it has");
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.usage_reason()) complaints.push_back("usage: " + *reconciler_.usage_reason());
   for (const std::string_view controller : kControllers)

@@ -198,6 +198,14 @@ Json encode(const Event& event) {
           {"detail", Json::parse(event.detail, nullptr, false)}};
 }
 
+Json encode(const Failure& failure) {
+  return {{"time", utc_time(failure.at_ms)},
+          {"reason", failure.reason},
+          {"recovered_by", failure.recovered_by ? Json(*failure.recovered_by) : Json(nullptr)},
+          {"recovery_seconds", failure.recovery_seconds ? Json(*failure.recovery_seconds) : Json(nullptr)},
+          {"log", failure.log}};
+}
+
 Json encode(const AgentStatus& status) {
   const auto started = std::chrono::duration_cast<std::chrono::milliseconds>(status.started.time_since_epoch()).count();
   Json present = Json::array();

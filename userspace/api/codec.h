@@ -30,6 +30,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json encode(const AccountView& view);
 [[nodiscard]] Json encode(const AccountStats& stats);
 [[nodiscard]] Json encode(const Event& event);
+[[nodiscard]] Json encode(const Failure& failure);
 [[nodiscard]] Json encode(const AgentStatus& status);
 
 }  // namespace npanel

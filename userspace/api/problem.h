@@ -5,16 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "api/message.h"
 #include "base/result.h"
 
 namespace npanel {
-
-struct Response {
-  int status = 200;
-  std::string body;
-  std::string content_type = "application/json";
-  std::string allow = {};  // the Allow header of a 405
-};
 
 // `field` is an extension member: which input would have to change. Left out when empty.
 [[nodiscard]] Response problem(int status, std::string_view detail, std::string_view field = {});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/codec.h"
+#include "api/problem.h"
 #include "base/parse.h"
 
 namespace npanel {
@@ -126,6 +127,20 @@ Result<Response> list_events(const Call& call) {
   return ok({{"events", std::move(list)}});
 }
 
+Result<Response> list_failures(const Call& call) {
+  constexpr uint64_t kDefault = 20;
+  constexpr uint64_t kMost = 1000;
+  uint64_t limit = kDefault;
+  for (const auto& [key, value] : call.request.query) {
+    if (key != "limit") return refused(key, "is not known here; known: limit");
+    limit = parse_u64(value).value_or(0);
+    if (limit < 1 || limit > kMost) return refused("limit", "must be a whole number from 1 to 1000");
+  }
+  Json list = Json::array();
+  for (const Failure& failure : NP_TRY(call.service.failures(static_cast<int>(limit)))) list.push_back(encode(failure));
+  return ok({{"failures", std::move(list)}});
+}
+
 Result<Response> show_status(const Call& call) {
   return ok(encode(call.service.status()));
 }
@@ -154,6 +169,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"GET", "/metrics", metrics},
     {"GET", "/api/v1/status", show_status},
     {"GET", "/api/v1/events", list_events},
+    {"GET", "/api/v1/failures", list_failures},
     {"GET", "/api/v1/stats", list_stats},
     {"GET", "/api/v1/accounts", list_accounts},
     {"POST", "/api/v1/accounts", create_account},

@@ -10,9 +10,15 @@
 
 #include <cstring>
 
-#include "api/routes.h"
+#include "api/problem.h"
 
 namespace npanel {
+
+struct Server::Shared {
+  Answerer answer;
+  size_t busy = 0;
+};
+
 namespace {
 
 constexpr size_t kBodyMost = 65536;
@@ -23,6 +29,22 @@ struct Exchange {
   Request request;
   bool too_large = false;
 };
+
+// Busy from the moment it is accepted, and again with each request.
+struct Connection {
+  bool busy = false;
+};
+
+void set_busy(size_t& count, Connection& connection, bool busy) {
+  if (connection.busy == busy) return;
+  connection.busy = busy;
+  busy ? ++count : --count;
+}
+
+Connection* state_of(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return info ? static_cast<Connection*>(info->socket_context) : nullptr;
+}
 
 MHD_Result send(MHD_Connection* connection, const Response& response) {
   MHD_Response* message = MHD_create_response_from_buffer(response.body.size(), const_cast<char*>(response.body.data()),
@@ -41,14 +63,16 @@ MHD_Result keep_query(void* query, MHD_ValueKind, const char* key, const char* v
 }
 
 // Called once for the headers, once for each piece of the body, once at the end.
-MHD_Result on_request(void* service, MHD_Connection* connection, const char* url, const char* method, const char*,
-                      const char* piece, size_t* piece_bytes, void** state) {
+MHD_Result on_request(void* shared_pointer, MHD_Connection* connection, const char* url, const char* method,
+                      const char*, const char* piece, size_t* piece_bytes, void** state) {
+  auto& shared = *static_cast<Server::Shared*>(shared_pointer);
   if (!*state) {
     auto exchange = std::make_unique<Exchange>();
     exchange->request.method = method;
     exchange->request.path = url;
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, keep_query, &exchange->request.query);
     *state = exchange.release();
+    if (Connection* whose = state_of(connection)) set_busy(shared.busy, *whose, true);
     return MHD_YES;
   }
   auto& exchange = *static_cast<Exchange*>(*state);
@@ -59,11 +83,25 @@ MHD_Result on_request(void* service, MHD_Connection* connection, const char* url
     return MHD_YES;
   }
   if (exchange.too_large) return send(connection, problem(413, "the body is larger than 65536 bytes", "body"));
-  return send(connection, answer(*static_cast<Service*>(service), exchange.request));
+  return send(connection, shared.answer(exchange.request));
 }
 
-void on_completed(void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) {
+void on_completed(void* shared, MHD_Connection* connection, void** state, MHD_RequestTerminationCode) {
   delete static_cast<Exchange*>(*state);
+  *state = nullptr;
+  if (Connection* whose = state_of(connection)) set_busy(static_cast<Server::Shared*>(shared)->busy, *whose, false);
+}
+
+void on_connection(void* shared, MHD_Connection*, void** state, MHD_ConnectionNotificationCode code) {
+  size_t& busy = static_cast<Server::Shared*>(shared)->busy;
+  if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+    auto whose = std::make_unique<Connection>();
+    set_busy(busy, *whose, true);
+    *state = whose.release();
+    return;
+  }
+  const std::unique_ptr<Connection> whose(static_cast<Connection*>(*state));
+  if (whose) set_busy(busy, *whose, false);
   *state = nullptr;
 }
 
@@ -80,15 +118,21 @@ Result<UniqueFd> stream_socket() {
 
 }  // namespace
 
-Result<Server> Server::listen(UniqueFd socket, Service& service) {
+Server::Server(std::unique_ptr<Shared> shared, MHD_Daemon* daemon) : shared_(std::move(shared)), daemon_(daemon) {}
+Server::Server(Server&&) noexcept = default;
+Server::~Server() = default;
+
+Result<Server> Server::listen(UniqueFd socket, Answerer answer) {
+  auto shared = std::make_unique<Shared>(std::move(answer));
   // MHD closes the socket when it stops.
   MHD_Daemon* daemon =
-      MHD_start_daemon(MHD_USE_EPOLL | MHD_NO_FLAG, 0, nullptr, nullptr, on_request, &service, MHD_OPTION_LISTEN_SOCKET,
-                       ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3), MHD_OPTION_CONNECTION_LIMIT, kConnectionsMost,
-                       MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, nullptr,
-                       MHD_OPTION_NOTIFY_COMPLETED, on_completed, nullptr, MHD_OPTION_END);
+      MHD_start_daemon(MHD_USE_EPOLL | MHD_NO_FLAG, 0, nullptr, nullptr, on_request, shared.get(),
+                       MHD_OPTION_LISTEN_SOCKET, ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3), MHD_OPTION_CONNECTION_LIMIT,
+                       kConnectionsMost, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_UNESCAPE_CALLBACK,
+                       keep_escapes, nullptr, MHD_OPTION_NOTIFY_COMPLETED, on_completed, shared.get(),
+                       MHD_OPTION_NOTIFY_CONNECTION, on_connection, shared.get(), MHD_OPTION_END);
   if (!daemon) return errno_failure("start the HTTP server", errno);
-  return Server(daemon);
+  return Server(std::move(shared), daemon);
 }
 
 void Server::Stop::operator()(MHD_Daemon* daemon) const {
@@ -107,6 +151,15 @@ std::optional<uint64_t> Server::timeout_ms() const {
   MHD_UNSIGNED_LONG_LONG ms = 0;
   if (MHD_get_timeout(daemon_.get(), &ms) != MHD_YES) return std::nullopt;
   return ms;
+}
+
+void Server::stop_accepting() {
+  const int listening = MHD_quiesce_daemon(daemon_.get());
+  if (listening >= 0) ::close(listening);
+}
+
+bool Server::busy() const {
+  return shared_->busy > 0;
 }
 
 Result<UniqueFd> listen_unix(const std::string& path, const std::string& group) {

@@ -6,7 +6,8 @@
 #include <memory>
 #include <optional>
 
-#include "api/service.h"
+#include "api/message.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
 
 struct MHD_Daemon;
@@ -15,8 +16,11 @@ namespace npanel {
 
 class Server {
  public:
-  // Takes over a listening stream socket. `service` outlives the server.
-  static Result<Server> listen(UniqueFd socket, Service& service);
+  struct Shared;  // what the library's callbacks point to
+  Server(Server&&) noexcept;
+  ~Server();
+  // Takes over a listening stream socket.
+  static Result<Server> listen(UniqueFd socket, Answerer answer);
 
   // Readable when there is work: call run().
   [[nodiscard]] int epoll_fd() const;
@@ -24,11 +28,17 @@ class Server {
   // Milliseconds until run() must be called though nothing came (a connection times out); nullopt: never.
   [[nodiscard]] std::optional<uint64_t> timeout_ms() const;
 
+  // From here on new connections wait in the socket's backlog for whoever listens next.
+  void stop_accepting();
+  // Are there connections whose request is not answered yet?
+  [[nodiscard]] bool busy() const;
+
  private:
   struct Stop {
     void operator()(MHD_Daemon* daemon) const;
   };
-  explicit Server(MHD_Daemon* daemon) : daemon_(daemon) {}
+  Server(std::unique_ptr<Shared> shared, MHD_Daemon* daemon);
+  std::unique_ptr<Shared> shared_;
   std::unique_ptr<MHD_Daemon, Stop> daemon_;
 };
 

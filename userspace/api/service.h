@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/account.h"
 #include "model/event.h"
+#include "model/failure.h"
 #include "model/stats.h"
 
 namespace npanel {
@@ -47,6 +48,8 @@ class Service {
   [[nodiscard]] virtual Result<std::vector<AccountStats>> stats() = 0;
   [[nodiscard]] virtual Result<AccountStats> stats(const std::string& name) = 0;
   [[nodiscard]] virtual Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit) = 0;
+  // Deaths and hangs of the agent, newest first.
+  [[nodiscard]] virtual Result<std::vector<Failure>> failures(int limit) = 0;
   [[nodiscard]] virtual AgentStatus status() = 0;
   // Empty when all is well; else one sentence each.
   [[nodiscard]] virtual std::vector<std::string> complaints() = 0;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include <array>
+#include <cstdio>
 
 namespace npanel {
 
@@ -32,6 +33,23 @@ Result<void> write_file_at(int dir, const std::string& path, std::string_view te
   const ssize_t put = ::write(fd.get(), text.data(), text.size());
   if (put < 0) return errno_failure("write \"" + std::string(text) + "\" to " + path, errno);
   if (static_cast<size_t>(put) != text.size()) return failure("write to " + path + " was cut short", EIO);
+  return {};
+}
+
+Result<void> replace_file(const std::string& path, std::string_view text) {
+  const std::string fresh = path + ".new";
+  {
+    const UniqueFd fd = NP_TRY(open_at(AT_FDCWD, fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    const ssize_t put = ::write(fd.get(), text.data(), text.size());
+    const int error = put < 0 ? errno : ENOSPC;
+    if (put != static_cast<ssize_t>(text.size()) || ::fsync(fd.get()) != 0) {
+      ::unlink(fresh.c_str());
+      return errno_failure("write " + fresh, put == static_cast<ssize_t>(text.size()) ? EIO : error);
+    }
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_failure("rename to " + path, errno);
+  const UniqueFd directory = NP_TRY(open_at(AT_FDCWD, path.substr(0, path.rfind('/') + 1), O_RDONLY | O_DIRECTORY));
+  if (::fsync(directory.get()) != 0) return errno_failure("fsync the directory of " + path, errno);
   return {};
 }
 

@@ -21,4 +21,7 @@ namespace npanel {
 // One write(2) of the whole text: control files take a value in one piece. The file must exist.
 [[nodiscard]] Result<void> write_file_at(int dir, const std::string& path, std::string_view text);
 
+// A file that is there in whole or not at all, whenever the power goes. Mode 0600.
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
+
 }  // namespace npanel

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/bpf_object.h"
 
-#include <bpf/btf.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -40,9 +39,10 @@ std::unexpected<Error> libbpf_failure(const std::string& what, int code) {
   return error;
 }
 
-bool kernel_has_function(const char* name) {
-  static const std::unique_ptr<btf, decltype([](btf* types) { btf__free(types); })> types(btf__load_vmlinux_btf());
-  return types && btf__find_by_name_kind(types.get(), name, BTF_KIND_FUNC) > 0;
+KernelTypes::KernelTypes() : types_(btf__load_vmlinux_btf()) {}
+
+bool KernelTypes::has_function(const char* name) const {
+  return types_ && btf__find_by_name_kind(types_.get(), name, BTF_KIND_FUNC) > 0;
 }
 
 Result<MappedValues> MappedValues::map(int map_fd, size_t value_bytes, size_t entries) {

@@ -2,6 +2,7 @@
 // bpf_object.h: how is a BPF skeleton opened, loaded, pinned and given back?
 #pragma once
 
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include <memory>
@@ -29,8 +30,18 @@ void hear_libbpf();
 // The failure of `what` with the last lines that libbpf wrote since hear_libbpf(). `code` is an errno value.
 [[nodiscard]] std::unexpected<Error> libbpf_failure(const std::string& what, int code);
 
-// Does the running kernel have this function, by its BTF?
-[[nodiscard]] bool kernel_has_function(const char* name);
+// The running kernel's BTF: 5 MB of memory as long as it lives.
+class KernelTypes {
+ public:
+  KernelTypes();
+  [[nodiscard]] bool has_function(const char* name) const;
+
+ private:
+  struct Free {
+    void operator()(btf* types) const { btf__free(types); }
+  };
+  std::unique_ptr<btf, Free> types_;
+};
 
 // A read-only shared mapping of an mmap-able array's values.
 class MappedValues {

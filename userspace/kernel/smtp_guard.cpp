@@ -2,22 +2,24 @@
 #include "kernel/smtp_guard.h"
 
 #include <bpf/bpf.h>
-#include <linux/magic.h>
+#include <linux/membarrier.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <set>
 
 #include "kernel/bpf_object.h"
+#include "kernel/layout_change.h"
+#include "kernel/pins.h"
 #include "smtp.skel.h"
 
 namespace npanel {
 namespace {
 
-// Changes with the layout of a pinned map: objects of another layout are never mistaken for ours.
-constexpr const char* kPinVersion = "/v1";
+constexpr useconds_t kGraceUs = 20'000;
 
 // The mode goes to the kernel as the number it is.
 static_assert(static_cast<int>(SmtpMode::off) == NP_SMTP_OFF &&
@@ -26,17 +28,6 @@ static_assert(static_cast<int>(SmtpMode::off) == NP_SMTP_OFF &&
 
 using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
-
-Result<void> make_pin_dir(const std::string& dir) {
-  struct statfs status{};
-  const std::string parent = dir.substr(0, dir.rfind('/'));
-  if (::statfs(parent.c_str(), &status) != 0) return errno_failure(parent, errno);
-  if (status.f_type != BPF_FS_MAGIC)
-    return failure(parent + " is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)", ENODEV);
-  for (const std::string& path : {dir, dir + kPinVersion})
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
-  return {};
-}
 
 // The cgroup that a link is attached to; 0 once the kernel has detached it.
 uint64_t attached_to(const bpf_link* link) {
@@ -60,13 +51,14 @@ LinkPtr adopt(const bpf_program* program, uint64_t cgroup_id, const std::string&
   return link;
 }
 
-Result<LinkPtr> adopt_or_attach(bpf_program* program, int cgroup_fd, const std::string& pin) {
-  if (LinkPtr link = adopt(program, NP_TRY(id_of(cgroup_fd)), pin)) return link;
-  LinkPtr link(bpf_program__attach_cgroup(program, cgroup_fd));
-  const std::string name = bpf_program__name(program);
-  if (!link) return libbpf_failure("attach " + name, errno);
+// `now`: where the link is pinned; `pin`: where it shall be.
+Result<LinkPtr> adopt_or_attach(bpf_program* program, int cgroup_fd, const std::string& now, const std::string& pin) {
+  LinkPtr link = adopt(program, NP_TRY(id_of(cgroup_fd)), now);
+  if (link && now == pin) return link;
+  if (!link) link.reset(bpf_program__attach_cgroup(program, cgroup_fd));
+  if (!link) return libbpf_failure(std::string("attach ") + bpf_program__name(program), errno);
   ::unlink(pin.c_str());  // a link that the kernel detached, or of another cgroup
-  if (const int error = bpf_link__pin(link.get(), pin.c_str()); error != 0) return libbpf_failure("pin " + pin, -error);
+  if (bpf_obj_pin(bpf_link__fd(link.get()), pin.c_str()) != 0) return errno_failure("pin " + pin, errno);
   return link;
 }
 
@@ -129,6 +121,38 @@ Result<int> erase_all_but(const bpf_map* map, const std::set<Key>& known) {
   return erased;
 }
 
+// What the maps of another layout hold comes over in two steps, around the swap of the programs, so that not one
+// connection passes twice: until the buckets are here, no account may open SMTP at all. That lasts for milliseconds.
+Result<void> copy_map(const std::string& old_layout, const np_smtp_bpf& skeleton, const bpf_map* map, __u64 flags = 0,
+                      const std::function<void(std::span<std::byte>)>& change = {}) {
+  const std::string pin = old_layout + "/" + bpf_map__name(map);
+  const UniqueFd old(bpf_obj_get(pin.c_str()));
+  if (!old.valid()) return {};  // that layout had no such map
+  return copy_entries(old.get(), bpf_map__fd(map), bpf_object__btf(skeleton.obj), bpf_map__btf_value_type_id(map),
+                      flags, change);
+}
+
+Result<void> close_limits(const std::string& old_layout, const np_smtp_bpf& skeleton) {
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_cgroup));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_uid));
+  return copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit, 0, [](std::span<std::byte> value) {
+    auto* limit = reinterpret_cast<np_smtp_limit*>(value.data());
+    limit->per_minute = limit->burst = 0;
+  });
+}
+
+// Refusals that are counted between the swap and this moment are lost from the counts; each has its record in the ring.
+Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleton) {
+  // Returns when no program that was running at the swap runs any more (it waits for an RCU grace period).
+  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) ::usleep(kGraceUs);
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_bucket, BPF_F_LOCK));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_count));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_total));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit));
+  remove_pin_directory(old_layout);
+  return {};
+}
+
 int hand_over(void* handler, void* record, size_t) {
   (*static_cast<const RefusalHandler*>(handler))(*static_cast<const np_smtp_refusal*>(record));
   return 0;
@@ -152,8 +176,9 @@ SmtpGuard& SmtpGuard::operator=(SmtpGuard&&) noexcept = default;
 SmtpGuard::~SmtpGuard() = default;
 
 Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
-  NP_TRY(make_pin_dir(options.pin_dir));
-  const std::string pins = options.pin_dir + kPinVersion + "/";
+  const Pins pins = NP_TRY(Pins::make(options.pin_dir));
+  const auto old_layout = pins.other_layout();
+  if (old_layout) pins.clear();
   hear_libbpf();
   SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open());
   if (!skeleton) return libbpf_failure("open BPF smtp", errno);
@@ -163,12 +188,17 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
     // Pinned maps of the same layout are taken over by the load, with all they hold.
-    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, (pins + bpf_map__name(map)).c_str());
+    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
   }
   if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF smtp", -error);
 
-  LinkPtr link4 = NP_TRY(adopt_or_attach(skeleton->progs.np_smtp_conn4, options.cgroup_fd, pins + "link4"));
-  LinkPtr link6 = NP_TRY(adopt_or_attach(skeleton->progs.np_smtp_conn6, options.cgroup_fd, pins + "link6"));
+  if (old_layout) NP_TRY(close_limits(*old_layout, *skeleton));
+  const auto pinned_now = [&](const char* name) { return old_layout ? *old_layout + "/" + name : pins.path(name); };
+  LinkPtr link4 = NP_TRY(
+      adopt_or_attach(skeleton->progs.np_smtp_conn4, options.cgroup_fd, pinned_now("link4"), pins.path("link4")));
+  LinkPtr link6 = NP_TRY(
+      adopt_or_attach(skeleton->progs.np_smtp_conn6, options.cgroup_fd, pinned_now("link6"), pins.path("link6")));
+  if (old_layout) NP_TRY(take_over(*old_layout, *skeleton));
   MappedValues counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
@@ -206,14 +236,29 @@ Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> c
 }
 
 Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
+  const auto& maps = attached_->skeleton->maps;
   std::set<uint64_t> cgroups;
   std::set<uint32_t> uids;
+  std::set<uint32_t> strangers;
   for (const Owner& owner : known) {
     if (owner.cgroup_id) cgroups.insert(*owner.cgroup_id);
     if (owner.uid) uids.insert(*owner.uid);
+    if (!owner.stranger || !owner.cgroup_id) continue;
+    if (const auto slot = lookup<uint32_t>(maps.np_smtp_cgroup, *owner.cgroup_id)) strangers.insert(*slot);
   }
-  const auto& maps = attached_->skeleton->maps;
+  for (const uint32_t uid : keys_of<uint32_t>(maps.np_smtp_uid))
+    if (strangers.contains(lookup<uint32_t>(maps.np_smtp_uid, uid).value_or(NP_SLOTS))) uids.insert(uid);
   return NP_TRY(erase_all_but(maps.np_smtp_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_smtp_uid, uids));
+}
+
+std::vector<uint32_t> SmtpGuard::used_slots() const {
+  const auto& maps = attached_->skeleton->maps;
+  std::vector<uint32_t> slots;
+  for (const uint64_t cgroup : keys_of<uint64_t>(maps.np_smtp_cgroup))
+    if (const auto slot = lookup<uint32_t>(maps.np_smtp_cgroup, cgroup)) slots.push_back(*slot);
+  for (const uint32_t uid : keys_of<uint32_t>(maps.np_smtp_uid))
+    if (const auto slot = lookup<uint32_t>(maps.np_smtp_uid, uid)) slots.push_back(*slot);
+  return slots;
 }
 
 np_smtp_count SmtpGuard::count(uint32_t slot) const {

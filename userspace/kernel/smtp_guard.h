@@ -40,8 +40,12 @@ class SmtpGuard {
   struct Owner {
     std::optional<uint64_t> cgroup_id;
     std::optional<uid_t> uid;
+    bool stranger = false;  // no account of the database: whatever uid has the slot of this cgroup stays, too
   };
   Result<int> forget_all_but(std::span<const Owner> known);
+
+  // The slots that the kernel's maps speak of.
+  [[nodiscard]] std::vector<uint32_t> used_slots() const;
 
   [[nodiscard]] np_smtp_count count(uint32_t slot) const;
   [[nodiscard]] np_smtp_total total() const;

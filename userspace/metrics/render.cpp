@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "metrics/render.h"
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-#include <sys/resource.h>
-
 #include <functional>
 
+#include "metrics/families.h"
 #include "model/cputime.h"
 
 namespace npanel {
@@ -18,22 +15,9 @@ using prometheus::MetricType;
 
 constexpr double kSecond = 1e9;
 
-ClientMetric series(MetricType type, double value, std::vector<ClientMetric::Label> labels) {
-  ClientMetric metric;
-  metric.label = std::move(labels);
-  (type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
-  return metric;
-}
-
-class Families {
+// Families with one series for each account.
+class AccountFamilies : public Families {
  public:
-  // A family with one series for the whole agent.
-  void add(MetricType type, const std::string& name, const std::string& help, double value,
-           std::vector<ClientMetric::Label> labels = {}) {
-    family(type, name, help).metric.push_back(series(type, value, std::move(labels)));
-  }
-
-  // A family with one series for each account that has these figures.
   template <class Value>
   void each(std::span<const AccountStats> accounts, uint64_t group, MetricType type, const std::string& name,
             const std::string& help, Value value) {
@@ -54,19 +38,6 @@ class Families {
           added.metric.push_back(
               series(type, value(*stats.usage), {{"account", stats.account->name}, {label, label_value}}));
   }
-
-  MetricFamily& family(MetricType type, const std::string& name, const std::string& help) {
-    MetricFamily& added = families_.emplace_back();
-    added.name = name;
-    added.help = help;
-    added.type = type;
-    return added;
-  }
-
-  [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
-
- private:
-  std::vector<MetricFamily> families_;
 };
 
 using Figure = std::function<double(const np_usage&)>;
@@ -91,7 +62,7 @@ Figure stalled(np_pressure which) {
   return [which](const np_usage& usage) { return static_cast<double>(usage.pressure_ns[which]) / kSecond; };
 }
 
-void add_cpu(Families& out, std::span<const AccountStats> accounts) {
+void add_cpu(AccountFamilies& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
   out.each(accounts, NP_USAGE_CPU, Counter, "npanel_cgroup_cpu_usage_seconds_total",
            "CPU time used, cpu.stat usage_usec",
@@ -114,7 +85,7 @@ void add_cpu(Families& out, std::span<const AccountStats> accounts) {
            });
 }
 
-void add_memory(Families& out, std::span<const AccountStats> accounts) {
+void add_memory(AccountFamilies& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
   out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_usage_bytes",
            "Memory charged, page cache included, memory.current", count(&np_usage::memory_bytes));
@@ -128,7 +99,7 @@ void add_memory(Families& out, std::span<const AccountStats> accounts) {
                     {"oom_kill", count(&np_usage::memory_oom_kills)}});
 }
 
-void add_pids(Families& out, std::span<const AccountStats> accounts) {
+void add_pids(AccountFamilies& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
   out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pids", "Processes and threads, pids.current",
            count(&np_usage::pids));
@@ -137,7 +108,7 @@ void add_pids(Families& out, std::span<const AccountStats> accounts) {
 }
 
 // How often the kernel said no, whatever the resource: one family to alert on.
-void add_limit_exceeded(Families& out, std::span<const AccountStats> accounts) {
+void add_limit_exceeded(AccountFamilies& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
   MetricFamily& family = out.family(Counter, "npanel_cgroup_limit_exceeded_total",
                                     "Times a limit held the account: throttled periods, OOM kills, refused forks");
@@ -153,7 +124,7 @@ void add_limit_exceeded(Families& out, std::span<const AccountStats> accounts) {
   }
 }
 
-void add_pressure(Families& out, std::span<const AccountStats> accounts) {
+void add_pressure(AccountFamilies& out, std::span<const AccountStats> accounts) {
   MetricFamily& family = out.family(MetricType::Counter, "npanel_cgroup_pressure_seconds_total",
                                     "Time that some or all of the account's processes waited for a resource (PSI)");
   const struct {
@@ -172,7 +143,7 @@ void add_pressure(Families& out, std::span<const AccountStats> accounts) {
                    {{"account", stats.account->name}, {"resource", row.resource}, {"share", row.share}}));
 }
 
-void add_smtp(Families& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
+void add_smtp(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
   using enum MetricType;
   MetricFamily& verdicts = out.family(Counter, "npanel_smtp_connections_total", "Direct SMTP connections by verdict");
   MetricFamily configured;
@@ -199,7 +170,7 @@ void add_smtp(Families& out, std::span<const AccountStats> accounts, const Agent
           static_cast<double>(agent.smtp.lost));
 }
 
-void add_agent(Families& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
+void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
   using enum MetricType;
   out.add(Gauge, "npanel_agent_info", "Version of the agent and of the kernel", 1,
           {{"version", agent.version}, {"kernel", agent.kernel}});
@@ -226,22 +197,13 @@ void add_agent(Families& out, std::span<const AccountStats> accounts, const Agen
       out.family(Gauge, "npanel_account_degraded", "Limits of the account that are not in force as asked for");
   for (const AccountStats& stats : accounts)
     degraded.metric.push_back(series(Gauge, static_cast<double>(stats.degraded), {{"account", stats.account->name}}));
-
-  rusage own{};
-  ::getrusage(RUSAGE_SELF, &own);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  out.add(Counter, "npanel_agent_cpu_seconds_total", "CPU time of the agent itself",
-          seconds(own.ru_utime) + seconds(own.ru_stime));
-  out.add(Gauge, "npanel_agent_resident_peak_bytes", "Largest resident set of the agent since its start",
-          static_cast<double>(own.ru_maxrss) * 1024);
+  out.add_own_cost("agent");
 }
 
 }  // namespace
 
 std::string render_metrics(std::span<const AccountStats> accounts, const AgentStatus& agent) {
-  Families out;
+  AccountFamilies out;
   add_agent(out, accounts, agent);
   add_cpu(out, accounts);
   add_memory(out, accounts);

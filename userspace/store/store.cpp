@@ -5,73 +5,17 @@
 #include <SQLiteCpp/Transaction.h>
 #include <sqlite3.h>
 
+#include <sstream>
+
 #include "store/database.h"
 #include "store/migrate.h"
+#include "store/rows.h"
 
 namespace npanel {
 namespace {
 
 constexpr int kEventsKept = 100'000;
-
-// name, slot, uid, state, kLimitFields…, smtp_per_minute, smtp_burst, smtp_mode
-std::string columns() {
-  std::string list = "name, slot, uid, state";
-  for (const LimitField& field : kLimitFields) list += std::string(", ") + field.name;
-  return list + ", smtp_per_minute, smtp_burst, smtp_mode";
-}
-
-std::string placeholders() {
-  std::string list = "?, ?, ?, ?";
-  for (size_t i = 0; i < std::size(kLimitFields); ++i) list += ", ?";
-  return list + ", ?, ?, ?";
-}
-
-void bind_optional(SQLite::Statement& row, int index, std::optional<uint64_t> value) {
-  if (value)
-    row.bind(index, static_cast<int64_t>(*value));
-  else
-    row.bind(index);
-}
-
-std::optional<uint64_t> optional_column(const SQLite::Column& column) {
-  if (column.isNull()) return std::nullopt;
-  return static_cast<uint64_t>(column.getInt64());
-}
-
-void bind(SQLite::Statement& row, const Account& account) {
-  int at = 1;
-  row.bind(at++, account.name);
-  row.bind(at++, account.slot);
-  bind_optional(row, at++, account.uid);
-  row.bind(at++, std::string(to_string(account.state)));
-  for (const LimitField& field : kLimitFields) bind_optional(row, at++, account.limits.*field.member);
-  row.bind(at++, account.rate_limit.per_minute);
-  row.bind(at++, account.rate_limit.burst);
-  row.bind(at++, std::string(to_string(account.rate_limit.mode)));
-}
-
-// The table's CHECK constraints leave no other words for state and mode.
-Account read(SQLite::Statement& row) {
-  Account account;
-  int at = 0;
-  account.name = row.getColumn(at++).getString();
-  account.slot = row.getColumn(at++).getUInt();
-  if (const auto uid = optional_column(row.getColumn(at++))) account.uid = static_cast<uid_t>(*uid);
-  account.state = parse_account_state(row.getColumn(at++).getString()).value();
-  for (const LimitField& field : kLimitFields) account.limits.*field.member = optional_column(row.getColumn(at++));
-  account.rate_limit.per_minute = row.getColumn(at++).getUInt();
-  account.rate_limit.burst = row.getColumn(at++).getUInt();
-  account.rate_limit.mode = parse_smtp_mode(row.getColumn(at++).getString()).value();
-  return account;
-}
-
-// A row edited by hand with sqlite3 answers to the same rules as the API.
-Result<void> check_row(const Account& account) {
-  NP_TRY(parse_account_name(account.name));
-  if (account.uid) NP_TRY(check_uid(*account.uid));
-  NP_TRY(check(account.limits));
-  return check(account.rate_limit);
-}
+constexpr int kFailuresKept = 1000;
 
 }  // namespace
 
@@ -81,54 +25,70 @@ Result<Store> Store::open(const std::string& path) {
   return Store(std::move(database));
 }
 
-Result<std::vector<Account>> Store::accounts() {
-  auto accounts = NP_TRY(catching("read accounts", [&] {
-    SQLite::Statement rows(*database_, "SELECT " + columns() + " FROM account ORDER BY name");
-    std::vector<Account> found;
-    while (rows.executeStep()) found.push_back(read(rows));
-    return found;
-  }));
-  for (const Account& account : accounts)
-    if (auto checked = check_row(account); !checked)
-      return std::unexpected(std::move(checked.error()).within("account \"" + account.name + "\" in the database"));
-  return accounts;
+Store::Store(std::unique_ptr<SQLite::Database> database, std::optional<std::string> read_only)
+    : connection_(new Connection{.database = std::move(database), .copy = nullptr, .read_only = std::move(read_only)}) {
 }
 
-Result<void> Store::put(const Account& account, std::span<const Event> events) {
-  try {
-    SQLite::Transaction transaction(*database_);
-    // Not REPLACE: that would throw out another account with the same uid.
-    SQLite::Statement clear(*database_, "DELETE FROM account WHERE name = ?");
-    clear.bind(1, account.name);
-    clear.exec();
-    SQLite::Statement row(*database_, "INSERT INTO account (" + columns() + ") VALUES (" + placeholders() + ")");
-    bind(row, account);
-    row.exec();
-    insert(events);
-    transaction.commit();
-    return {};
-  } catch (const SQLite::Exception& problem) {
-    if (problem.getExtendedErrorCode() == SQLITE_CONSTRAINT_UNIQUE && account.uid)
-      return std::unexpected(Error{.text = "uid " + std::to_string(*account.uid) + " belongs to another account",
-                                   .code = EEXIST,
-                                   .field = "uid"});
-    return failure(std::string("save the account: ") + problem.what(), EIO);
-  }
+template <class Work>
+auto Store::reading(std::string_view what, Work&& work) -> Result<decltype(work())> {
+  if (!connection_) return failure(std::string(what) + ": the database is closed", EBADF);
+  auto done = catching(what, std::forward<Work>(work), connection_->database.get());
+  if (!done && done.error().code == EUCLEAN) connection_->damaged = true;
+  return done;
 }
 
-Result<void> Store::erase(const std::string& name, const Event& event) {
-  return catching("delete the account", [&] {
-    SQLite::Transaction transaction(*database_);
-    SQLite::Statement row(*database_, "DELETE FROM account WHERE name = ?");
-    row.bind(1, name);
-    row.exec();
-    insert({&event, 1});
+// SQLite needs no help to recover from a refused write: the transaction is rolled back, what it had written to the -wal
+// lies behind the last commit and is written over by the next.
+template <class Work>
+Result<void> Store::changing(std::string_view what, Work&& work) {
+  if (read_only())
+    return failure(std::string(what) + ": nothing was changed: " + *connection_->read_only +
+                       "; limits stay in force, and the agent tries again by itself",
+                   EROFS);
+  return reading(std::string(what) + ": nothing was changed", [&] {
+    SQLite::Transaction transaction(database());
+    work();
     transaction.commit();
   });
 }
 
+Result<std::vector<Account>> Store::accounts() {
+  AccountRows rows = NP_TRY(reading("read accounts", [&] { return read_accounts(database()); }));
+  if (rows.refused.empty()) return std::move(rows.valid);
+  Error why = std::move(rows.refused.front().why);
+  why.code = EUCLEAN;
+  return std::unexpected(std::move(why).within("account \"" + rows.refused.front().name + "\" in the database"));
+}
+
+Result<void> Store::put(const Account& account, std::span<const Event> events) {
+  auto saved = changing("save the account", [&] {
+    // Not REPLACE: that would throw out another account with the same uid.
+    SQLite::Statement clear(database(), "DELETE FROM account WHERE name = ?");
+    clear.bind(1, account.name);
+    clear.exec();
+    SQLite::Statement row(database(),
+                          "INSERT INTO account (" + account_columns() + ") VALUES (" + account_placeholders() + ")");
+    bind_account(row, account);
+    row.exec();
+    insert(events);
+  });
+  if (!saved && saved.error().code == EEXIST && account.uid)
+    return std::unexpected(Error{
+        .text = "uid " + std::to_string(*account.uid) + " belongs to another account", .code = EEXIST, .field = "uid"});
+  return saved;
+}
+
+Result<void> Store::erase(const std::string& name, const Event& event) {
+  return changing("delete the account", [&] {
+    SQLite::Statement row(database(), "DELETE FROM account WHERE name = ?");
+    row.bind(1, name);
+    row.exec();
+    insert({&event, 1});
+  });
+}
+
 void Store::insert(std::span<const Event> events) {
-  SQLite::Statement row(*database_, "INSERT INTO event (at_ms, account, kind, detail) VALUES (?, ?, ?, ?)");
+  SQLite::Statement row(database(), "INSERT INTO event (at_ms, account, kind, detail) VALUES (?, ?, ?, ?)");
   for (const Event& event : events) {
     row.reset();
     row.bind(1, event.at_ms);
@@ -143,19 +103,17 @@ void Store::insert(std::span<const Event> events) {
 }
 
 Result<void> Store::append(std::span<const Event> events) {
-  return catching("save events", [&] {
-    SQLite::Transaction transaction(*database_);
+  return changing("save events", [&] {
     insert(events);
-    SQLite::Statement trim(*database_, "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?");
+    SQLite::Statement trim(database(), "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?");
     trim.bind(1, kEventsKept);
     trim.exec();
-    transaction.commit();
   });
 }
 
 Result<std::vector<Event>> Store::events(const std::optional<std::string>& account, int limit) {
-  return catching("read events", [&] {
-    SQLite::Statement rows(*database_, std::string("SELECT id, at_ms, account, kind, detail FROM event ") +
+  return reading("read events", [&] {
+    SQLite::Statement rows(database(), std::string("SELECT id, at_ms, account, kind, detail FROM event ") +
                                            (account ? "WHERE account = ?2 " : "") + "ORDER BY id DESC LIMIT ?1");
     rows.bind(1, limit);
     if (account) rows.bind(2, *account);
@@ -170,6 +128,74 @@ Result<std::vector<Event>> Store::events(const std::optional<std::string>& accou
     }
     return found;
   });
+}
+
+Result<void> Store::put(const Failure& failure) {
+  return changing("save the failure", [&] {
+    SQLite::Statement row(database(),
+                          "INSERT OR REPLACE INTO failure (at_ms, reason, recovered_by, recovery_seconds, log) "
+                          "VALUES (?, ?, ?, ?, ?)");
+    row.bind(1, failure.at_ms);
+    row.bind(2, failure.reason);
+    if (failure.recovered_by) row.bind(3, *failure.recovered_by);
+    if (failure.recovery_seconds) row.bind(4, *failure.recovery_seconds);
+    std::string log;
+    for (const std::string& line : failure.log) log += line + '\n';
+    row.bind(5, log);
+    row.exec();
+    SQLite::Statement trim(database(),
+                           "DELETE FROM failure WHERE at_ms < (SELECT at_ms FROM failure ORDER BY at_ms DESC LIMIT 1 "
+                           "OFFSET ?)");
+    trim.bind(1, kFailuresKept - 1);
+    trim.exec();
+  });
+}
+
+Result<std::vector<Failure>> Store::failures(int limit) {
+  return reading("read failures", [&] {
+    SQLite::Statement rows(database(),
+                           "SELECT at_ms, reason, recovered_by, recovery_seconds, log FROM failure ORDER BY at_ms DESC "
+                           "LIMIT ?");
+    rows.bind(1, limit);
+    std::vector<Failure> found;
+    while (rows.executeStep()) {
+      Failure& failure = found.emplace_back();
+      failure.at_ms = rows.getColumn(0).getInt64();
+      failure.reason = rows.getColumn(1).getString();
+      failure.closed = true;
+      if (!rows.getColumn(2).isNull()) failure.recovered_by = rows.getColumn(2).getString();
+      if (!rows.getColumn(3).isNull()) failure.recovery_seconds = rows.getColumn(3).getDouble();
+      std::istringstream lines(rows.getColumn(4).getString());
+      for (std::string line; std::getline(lines, line);) failure.log.push_back(line);
+    }
+    return found;
+  });
+}
+
+// The copy is worth nothing before its check and its fsync, so SQLite need not be careful with it.
+Store::Copy::Copy(const std::string& path, SQLite::Database& from)
+    : to(path, SQLite::OPEN_READWRITE),
+      pages((to.exec("PRAGMA journal_mode = OFF"), to.exec("PRAGMA synchronous = OFF"), to), from) {}
+
+Result<bool> Store::copy_some(const std::string& path, int pages) {
+  auto complete = reading("copy the database to " + path, [&] {
+    if (!connection_->copy) connection_->copy = std::make_unique<Copy>(path, database());
+    return connection_->copy->pages.executeStep(pages) == SQLITE_DONE;  // not when somebody holds the lock: later
+  });
+  if (connection_ && (!complete || *complete)) connection_->copy.reset();
+  return complete;
+}
+
+Result<std::string> Store::version() {
+  return reading("read the database's version", [&] {
+    // The one counts this connection's changes, the other everybody else's.
+    return std::to_string(connection_->serial) + "." + std::to_string(sqlite3_total_changes(database().getHandle())) +
+           "." + database().execAndGet("PRAGMA data_version").getString();
+  });
+}
+
+void Store::suspect_damage() {
+  if (connection_) connection_->damaged = true;
 }
 
 }  // namespace npanel

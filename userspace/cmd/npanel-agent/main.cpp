@@ -3,29 +3,21 @@
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
-#include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
-#include <filesystem>
-#include <iostream>
 
 #include "agent/agent.h"
-#include "agent/config.h"
-#include "agent/event_loop.h"
-#include "agent/log.h"
+#include "api/routes.h"
 #include "api/server.h"
+#include "daemon/command_line.h"
+#include "daemon/event_loop.h"
+#include "daemon/log.h"
 
 namespace {
 
 using namespace npanel;
 
-constexpr const char* kDefaultConfig = "/etc/npanel/agent.toml";
-
-// What a package makes, for an agent that is started by hand. Errors show when the file in it is opened.
-void make_directory_of(const std::string& path, std::filesystem::perms mode) {
-  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
-  std::error_code ignored;
-  if (std::filesystem::create_directories(directory, ignored)) std::filesystem::permissions(directory, mode, ignored);
-}
+constexpr auto kLastAnswers = std::chrono::seconds(1);
 
 // Before 5.11 BPF memory counts against RLIMIT_MEMLOCK; and every API client is a descriptor.
 void raise_limits() {
@@ -44,56 +36,45 @@ Result<UniqueFd> api_socket(const Config& config) {
   return listen_unix(config.socket, config.socket_group);
 }
 
+// Who has been accepted gets an answer; who has not waits in the socket's backlog for the next agent.
+Result<void> stop_politely(EventLoop& loop, Server& server) {
+  log_info("stopping; limits stay in force");
+  ::sd_notify(0, "STOPPING=1");
+  server.stop_accepting();
+  const auto deadline = std::chrono::steady_clock::now() + kLastAnswers;
+  return loop.every(std::chrono::milliseconds(1), [&loop, &server, deadline] {
+    if (!server.busy() || std::chrono::steady_clock::now() >= deadline) loop.stop();
+  });
+}
+
 Result<void> run(const Config& config) {
-  using std::filesystem::perms;
   ::signal(SIGPIPE, SIG_IGN);  // a client that went away is no reason to end
   raise_limits();
-  make_directory_of(config.socket,
-                    perms::owner_all | perms::group_read | perms::group_exec | perms::others_read | perms::others_exec);
-  make_directory_of(config.database, perms::owner_all);
+  make_directory_of(config.socket, 0755);
+  make_directory_of(config.database, 0700);
   EventLoop loop = NP_TRY(EventLoop::make());
   // First the socket: it also says whether another agent is at work.
   UniqueFd socket = NP_TRY(api_socket(config));
   const auto agent = NP_TRY(Agent::start(config, NPANEL_VERSION));
-  Server server = NP_TRY(Server::listen(std::move(socket), *agent));
+  Server server =
+      NP_TRY(Server::listen(std::move(socket), [&](const Request& request) { return answer(*agent, request); }));
   NP_TRY(loop.on_readable_or_late(server.epoll_fd(), [&] { server.run(); }, [&] { return server.timeout_ms(); }));
   if (const int fd = agent->refusals_fd(); fd >= 0) NP_TRY(loop.on_readable(fd, [&] { agent->take_refusals(); }));
   NP_TRY(loop.every(std::chrono::seconds(1), [&] { agent->tick(); }));
-  for (const int signal : {SIGTERM, SIGINT}) NP_TRY(loop.on_signal(signal, [&] { loop.stop(); }));
+  for (const int signal : {SIGTERM, SIGINT})
+    NP_TRY(loop.on_signal(signal, [&] {
+      if (!stop_politely(loop, server)) loop.stop();
+    }));
   NP_TRY(loop.keep_watchdog());
   ::sd_notify(0, "READY=1");
   log_info("ready, version " NPANEL_VERSION);
   NP_TRY(loop.run());
   agent->tick();  // what was refused since the last second
-  log_info("stopping; limits stay in force");
   return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"npanel-agent holds every hosting account to its limits inside the kernel."};
-  std::string path;
-  bool check_only = false;
-  app.add_option("--config", path,
-                 std::string("TOML file; without it ") + kDefaultConfig + " if there is one, else built-in values");
-  app.add_flag("--check-config", check_only, "Read the configuration, say what is wrong with it, and end");
-  app.set_version_flag("--version", NPANEL_VERSION);
-  CLI11_PARSE(app, argc, argv);
-
-  if (path.empty() && ::access(kDefaultConfig, F_OK) == 0) path = kDefaultConfig;
-  const auto config = path.empty() ? Result<Config>(Config{}) : read_config(path);
-  if (!config) {
-    log_error(config.error().text);
-    return 2;
-  }
-  if (check_only) {
-    std::cout << (path.empty() ? "built-in values" : path) << ": ok\n";
-    return 0;
-  }
-  if (const auto ran = run(*config); !ran) {
-    log_error(ran.error().text);
-    return 1;
-  }
-  return 0;
+  return run_daemon(argc, argv, "npanel-agent holds every hosting account to its limits inside the kernel.", run);
 }

@@ -9,10 +9,6 @@
 #include "cmd/npanelctl/line.h"
 #include "cmd/npanelctl/options.h"
 
-#ifndef NPANEL_VERSION
-#define NPANEL_VERSION "dev"
-#endif
-
 namespace npanel {
 namespace {
 
@@ -88,6 +84,33 @@ void add_about_agent(Line& line) {
                       "Says which limits this kernel can enforce and what stands in for the others; works "
                       "without the agent.")
       ->callback([&line] { line.command.doctor = true; });
+  CLI::App* detach = line.app.add_subcommand(
+      "detach",
+      "Emergency: stops the agent and its watchdog and takes every hook and limit out of the kernel; accounts stay in "
+      "the database. Works without the agent.");
+  detach->add_flag("--yes", line.command.sure, "Do it; without it, only what would be done is said.");
+  detach->callback([&line] { line.command.detach = true; });
+}
+
+void add_failures(Line& line) {
+  CLI::App* app = line.app.add_subcommand(
+      "failures",
+      "Shows the agent's deaths and hangs, the newest first, and how it came back; --json has the log lines.");
+  add_number_option(*app, {"--limit", "/limit", "How many to show; 20 without it.", Unit::kCount, 1, 1000, false},
+                    line.body);
+  app->callback([&line] {
+    const std::string query = line.body.contains("limit") ? "?limit=" + line.body["limit"].dump() : "";
+    ask(line, failures_view, {"GET", "/api/v1/failures" + query, {}});
+  });
+}
+
+// The watchdog has a socket of its own, so that it answers when the agent does not.
+void add_watchdog(Line& line) {
+  line.app.add_subcommand("watchdog", "Shows what the watchdog knows of the agent; works while the agent is dead.")
+      ->callback([&line] {
+        if (line.app.count("--socket") == 0) line.command.socket = "/run/npanel/watchdog.sock";
+        ask(line, watchdog_view, {"GET", "/status", {}});
+      });
 }
 
 void add_everything(Line& line) {
@@ -109,6 +132,8 @@ void add_everything(Line& line) {
   add_stats(line);
   add_events(line);
   add_about_agent(line);
+  add_failures(line);
+  add_watchdog(line);
 }
 
 // CLI11 asks for a command when it got one that it does not know; this names what was not understood instead.

@@ -20,6 +20,8 @@ struct Command {
   std::string socket = "/run/npanel/agent.sock";
   bool json = false;
   bool doctor = false;          // asks the kernel, not the agent: no errands
+  bool detach = false;          // the same
+  bool sure = false;            // --yes
   std::vector<Errand> errands;  // one, but for `process add`: one each process
   View view = nullptr;          // none: the body is text for people already
 };

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cmd/npanelctl/commands.h"
+#include "cmd/npanelctl/detach.h"
 #include "cmd/npanelctl/doctor.h"
 #include "cmd/npanelctl/format.h"
 
@@ -48,6 +49,7 @@ int run_errand(const Command& command, const Errand& errand) {
 
 int run(const Command& command) {
   if (command.doctor) return run_doctor(command.json);
+  if (command.detach) return run_detach(command.sure, command.json);
   int exit_code = 0;
   for (const Errand& errand : command.errands) {
     exit_code = std::max(exit_code, run_errand(command, errand));

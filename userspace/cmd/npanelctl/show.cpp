@@ -130,6 +130,30 @@ std::string status_view(const json& answer) {
                      {"reconcile errors", plain(field(reconcile, "errors"))}});
 }
 
+std::string failures_view(const json& answer) {
+  Table table({"TIME", "RECOVERED-BY", ">SECONDS", "REASON"});
+  for (const json& failed : field(answer, "failures"))
+    table.add({plain(field(failed, "time")), plain(field(failed, "recovered_by")),
+               plain(field(failed, "recovery_seconds")), plain(field(failed, "reason"))});
+  return table.text();
+}
+
+std::string watchdog_view(const json& answer) {
+  const json& last = field(answer, "last_failure");
+  return key_values(
+      {{"phase", plain(field(answer, "phase"))},
+       {"agent healthy", field(answer, "agent_healthy") == true ? "yes" : "no"},
+       {"last check", plain(field(answer, "last_check_us")) + " us"},
+       {"last check failed", plain(field(answer, "last_check_failure"), "no")},
+       {"recovered by systemd", plain(field(answer, "recovered_by_systemd"))},
+       {"recovered by watchdog", plain(field(answer, "recovered_by_watchdog"))},
+       {"last recovery", plain(field(answer, "last_recovery_seconds")) + " s"},
+       {"restarts last hour",
+        plain(field(answer, "restarts_last_hour")) + " of " + plain(field(answer, "restarts_per_hour"))},
+       {"last failure", last.is_null() ? "none" : plain(field(last, "time")) + " " + plain(field(last, "reason"))},
+       {"version", plain(field(answer, "version"))}});
+}
+
 std::string health_view(const json& answer) {
   std::string text = printable(plain(field(answer, "status"))) + '\n';
   for (const json& reason : field(answer, "reasons")) text += "  " + printable(plain(reason)) + '\n';

@@ -21,6 +21,8 @@ using View = std::string (*)(const nlohmann::json& answer);
 [[nodiscard]] std::string stats_view(const nlohmann::json& answer);  // of one account or of all
 [[nodiscard]] std::string events_view(const nlohmann::json& answer);
 [[nodiscard]] std::string status_view(const nlohmann::json& answer);
+[[nodiscard]] std::string failures_view(const nlohmann::json& answer);
+[[nodiscard]] std::string watchdog_view(const nlohmann::json& answer);
 [[nodiscard]] std::string health_view(const nlohmann::json& answer);
 
 [[nodiscard]] Result<std::string> show(View view, const std::string& body);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/event_loop.h"
+#include "daemon/event_loop.h"
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>

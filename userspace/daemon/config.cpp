@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/config.h"
+#include "daemon/config.h"
 
 #include <toml++/toml.h>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 
@@ -103,6 +104,10 @@ Setters setters_for(Config& config) {
       {"paths.database", text(config.database)},
       {"paths.socket", text(config.socket)},
       {"paths.bpf_pins", text(config.pin_dir)},
+      {"paths.watchdog_socket", text(config.watchdog_socket)},
+      {"watchdog.interval_seconds", number(config.watchdog_interval_s, 1, 60)},
+      {"watchdog.timeout_seconds", number(config.watchdog_timeout_s, 1, 30)},
+      {"watchdog.restarts_per_hour", number(config.watchdog_restarts_per_hour, 1, 1000)},
       {"api.group", text(config.socket_group)},
       {"smtp.ports", ports(config.smtp_ports)},
       {"io.devices", texts(config.io_devices)},
@@ -143,6 +148,18 @@ Result<void> check_cgroup_path(const std::string& path) {
 }
 
 }  // namespace
+
+std::string Config::failure_directory() const {
+  return std::filesystem::path(database).replace_filename("failures").string();
+}
+
+std::string Config::watchdog_memory() const {
+  return std::filesystem::path(database).replace_filename("watchdog.json").string();
+}
+
+std::string Config::scratch_directory() const {
+  return std::filesystem::path(socket).parent_path().string();
+}
 
 Result<Config> read_config(const std::string& path) {
   Config config;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/log.h"
+#include "daemon/log.h"
 
 #include <systemd/sd-daemon.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -12,7 +13,7 @@ namespace {
 
 void write_line(const char* priority, std::string_view text) {
   static const bool to_journal = std::getenv("JOURNAL_STREAM") != nullptr;
-  std::string line = to_journal ? priority : "npanel-agent: ";
+  std::string line = to_journal ? std::string(priority) : std::string(::program_invocation_short_name) + ": ";
   for (const char c : text) line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
   line += '\n';
   std::fwrite(line.data(), 1, line.size(), stderr);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/config.h"
+#include "daemon/config.h"
 
 #include <gtest/gtest.h>
 

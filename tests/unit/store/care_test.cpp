@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/care.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sample.h"
+#include "small_disk.h"
+#include "store/backups.h"
+#include "store/database.h"
+#include "store/replace.h"
+#include "support/temp_dir.h"
+
+namespace npanel {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+class Care : public testing::Test {
+ protected:
+  Care() { std::filesystem::create_directory(scratch_); }
+
+  Opened open() const {
+    auto opened = open_with_care(path_, scratch_);
+    if (!opened) throw std::runtime_error(opened.error().text);
+    return std::move(*opened);
+  }
+  // Accounts 0 … count - 1 in a file without a -wal.
+  void make(uint32_t count) const {
+    Store store = Store::open(path_).value();
+    put_accounts(store, count);
+  }
+  void back_up(int64_t now_ms = 1'700'000'000'000) const {
+    Store store = Store::open(path_).value();
+    ASSERT_TRUE(Backups(path_).step(store, now_ms).value());
+  }
+  void raw(const std::string& sql) const { SQLite::Database(path_, SQLite::OPEN_READWRITE).exec(sql); }
+  std::vector<std::string> kept() const { return beside(path_, ".damaged-"); }
+
+  static std::vector<Account> first(uint32_t count) {
+    std::vector<Account> accounts;
+    for (uint32_t number = 0; number < count; ++number) accounts.push_back(account_of(number));
+    return accounts;
+  }
+
+  const TempDir dir_;
+  const std::string path_ = dir_.path("npanel.db");
+  const std::string scratch_ = dir_.path("scratch");
+};
+
+void expect_says(const std::vector<std::string>& sentences, const std::string& words) {
+  EXPECT_NE(joined(sentences).find(words), std::string::npos) << joined(sentences);
+}
+
+TEST_F(Care, MakesADatabaseAtTheFirstStart) {
+  Opened opened = open();
+  EXPECT_FALSE(opened.read_only);
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_FALSE(opened.accounts_lost);
+  EXPECT_TRUE(opened.store.put(account_of(0), {}));
+}
+
+TEST_F(Care, LeavesAWholeDatabaseAsItIs) {
+  make(3);
+  for (int start = 0; start < 2; ++start) {
+    Opened opened = open();
+    EXPECT_FALSE(opened.read_only);
+    EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+    EXPECT_EQ(opened.store.accounts().value(), first(3));
+  }
+  EXPECT_EQ(beside(path_, ""), std::vector<std::string>{"npanel.db"});
+}
+
+TEST_F(Care, FinishesAFirstStartThatWasCutShort) {
+  open_database(path_).value()->exec(
+      "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, "
+      "applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))) STRICT");
+  Opened opened = open();
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_TRUE(opened.store.put(account_of(0), {}));
+}
+
+TEST_F(Care, KeepsADamagedFileAsideAndRestoresTheNewestBackup) {
+  make(2);
+  back_up();
+  make(3);
+  overwrite(path_, 0, "SQLite fermat 3");
+  const std::string damaged = bytes_of(path_);
+  Opened opened = open();
+  EXPECT_FALSE(opened.read_only);
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  EXPECT_TRUE(opened.accounts_lost);  // the third is in the kernel only
+  expect_says(opened.repairs, "its header is not a database's");
+  expect_says(opened.repairs, "restored from " + dir_.path("backups/npanel-20231114T221320Z.db"));
+  ASSERT_EQ(kept().size(), 1u);
+  EXPECT_EQ(bytes_of(dir_.path(kept()[0])), damaged);
+  expect_says(opened.repairs, "kept as " + dir_.path(kept()[0]));
+  EXPECT_EQ(Backups::list(path_).size(), 1u);
+  opened.store.close();
+  EXPECT_TRUE(open().repairs.empty());
+}
+
+TEST_F(Care, PassesOverABackupThatIsDamaged) {
+  make(2);
+  back_up(1'700'000'000'000);
+  make(3);
+  back_up(1'700'000'600'000);
+  overwrite(Backups::list(path_)[0], kPage + 8, std::string(500, 'x'));
+  overwrite(path_, 0, "SQLite fermat 3");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+}
+
+TEST_F(Care, BeginsEmptyWhenThereIsNoGoodBackup) {
+  make(2);
+  back_up();
+  overwrite(Backups::list(path_)[0], 0, "no database");
+  overwrite(path_, 0, "no database");
+  Opened opened = open();
+  EXPECT_FALSE(opened.read_only);
+  EXPECT_TRUE(opened.accounts_lost);
+  EXPECT_TRUE(opened.store.accounts()->empty());
+  expect_says(opened.repairs, "no good backup");
+  EXPECT_TRUE(opened.store.put(account_of(0), {}));
+}
+
+TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
+  make(3);
+  back_up();
+  {
+    Store store = Store::open(path_).value();
+    ASSERT_TRUE(store.append(events_of("site0", 2000)));
+    ASSERT_TRUE(store.put(account_of(3), events_of("site3", 1)));
+  }
+  const size_t pages = bytes_of(path_).size() / kPage;
+  overwrite(path_, pages / 2 * kPage, std::string(kPage, '\xff'));
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(4));
+  EXPECT_FALSE(opened.accounts_lost);
+  expect_says(opened.repairs, "saved from the damaged file itself");
+  const auto events = opened.store.events(std::nullopt, 5000).value();
+  EXPECT_GT(events.size(), 1800u);
+  EXPECT_EQ(events.front().account, "site3");
+  EXPECT_EQ(events.front().id, 2004);
+  ASSERT_TRUE(opened.store.append(events_of("site0", 1)));
+  EXPECT_EQ(opened.store.events(std::nullopt, 1)->front().id, 2005);
+}
+
+TEST_F(Care, TakesOneAccountFromTheBackupWhenOnlyItsRowIsNotValid) {
+  make(3);
+  back_up();
+  make(4);
+  raw("UPDATE account SET pids_max = -1 WHERE name = 'site1'");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(4));
+  EXPECT_FALSE(opened.accounts_lost);
+  expect_says(opened.repairs, "account \"site1\" in the database: limits.pids_max must be");
+  expect_says(opened.repairs, "account site1 is as in the newest backup");
+}
+
+TEST_F(Care, SaysWhichAccountIsLostWhenNoBackupHasIt) {
+  make(3);
+  raw("UPDATE account SET pids_max = -1 WHERE name = 'site1'");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), (std::vector{account_of(0), account_of(2)}));
+  EXPECT_TRUE(opened.accounts_lost);
+  expect_says(opened.repairs, "account site1 is lost");
+}
+
+TEST_F(Care, RestoresADatabaseThatIsGoneOrEmptyWhileThereAreBackups) {
+  make(2);
+  back_up();
+  std::filesystem::remove(path_);
+  EXPECT_EQ(open().store.accounts().value(), first(2));
+  EXPECT_TRUE(kept().empty());
+  write_bytes(path_, "");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  expect_says(opened.repairs, "is empty");
+}
+
+TEST_F(Care, RestoresWhenATableIsGone) {
+  make(2);
+  back_up();
+  raw("DROP TABLE event");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  expect_says(opened.repairs, "it lacks the");
+}
+
+TEST_F(Care, RefusesADatabaseOfANewerProgramAndMovesNothing) {
+  make(1);
+  raw("INSERT INTO schema_migration (version, name, checksum) VALUES (99, '0099_later', 'abc')");
+  const std::string before = bytes_of(path_);
+  const auto refused = open_with_care(path_, scratch_);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("newer than this program"), std::string::npos) << refused.error().text;
+  EXPECT_TRUE(kept().empty());
+  EXPECT_EQ(bytes_of(path_), before);
+}
+
+TEST_F(Care, RefusesADatabaseOfAnotherBuildAndMovesNothing) {
+  make(1);
+  raw("UPDATE schema_migration SET checksum = '" + std::string(64, 'f') + "'");
+  const auto refused = open_with_care(path_, scratch_);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("another build"), std::string::npos) << refused.error().text;
+  EXPECT_TRUE(kept().empty());
+}
+
+TEST_F(Care, TakesAFlippedDigitOfAChecksumForDamageAndNotForAnotherBuild) {
+  make(2);
+  raw("UPDATE schema_migration SET checksum = 'f' || substr(checksum, 2)");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  expect_says(opened.repairs, "wrong digits");
+}
+
+TEST_F(Care, TakesARecordOfMigrationsThatSaysNothingForDamage) {
+  make(2);
+  raw("UPDATE schema_migration SET name = '2190'");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  expect_says(opened.repairs, "its record of migrations");
+}
+
+TEST_F(Care, KeepsTheNewestFiveDamagedFiles) {
+  for (int i = 0; i < 7; ++i) {
+    write_bytes(path_, "damaged " + std::to_string(i));
+    open();
+  }
+  ASSERT_EQ(kept().size(), 5u);
+  std::string all;
+  for (const std::string& name : kept()) all += bytes_of(dir_.path(name)) + "\n";
+  EXPECT_EQ(all.find("damaged 1"), std::string::npos) << all;
+  EXPECT_NE(all.find("damaged 6"), std::string::npos) << all;
+}
+
+TEST_F(Care, FinishesARepairThatAPowerCutInterrupted) {
+  make(2);
+  std::filesystem::rename(path_, replacement_of(path_));
+  ASSERT_TRUE(approve_replacement(path_));
+  write_bytes(path_ + "-wal", "what the cut left of the damaged set");
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  expect_says(opened.repairs, "interrupted is finished");
+  ASSERT_EQ(kept().size(), 1u);
+  EXPECT_TRUE(kept()[0].ends_with("-wal"));
+}
+
+// The -wal of a Store that is still open, as a power cut would leave it.
+class CareOfWal : public Care {
+ protected:
+  void cut_power_after(uint32_t accounts) {
+    make(2);
+    Store store = Store::open(path_).value();
+    put_accounts(store, accounts);
+    std::filesystem::copy(path_, dir_.path("cut.db"));
+    std::filesystem::copy(path_ + "-wal", dir_.path("cut.db-wal"));
+    store.close();
+    std::filesystem::rename(dir_.path("cut.db"), path_);
+    std::filesystem::rename(dir_.path("cut.db-wal"), path_ + "-wal");
+  }
+};
+
+TEST_F(CareOfWal, HasEveryAcknowledgedChangeAfterAPowerCut) {
+  cut_power_after(8);
+  Opened opened = open();
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_EQ(opened.store.accounts().value(), first(8));
+}
+
+TEST_F(CareOfWal, TakesATornEndForTheWriteThatWasNeverAcknowledged) {
+  cut_power_after(8);
+  const std::string wal = bytes_of(path_ + "-wal");
+  write_bytes(path_ + "-wal", wal.substr(0, wal.size() - 100));
+  Opened opened = open();
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_EQ(opened.store.accounts().value(), first(7));
+}
+
+TEST_F(CareOfWal, NoticesThatAcknowledgedChangesLieBehindDamage) {
+  cut_power_after(8);
+  flip_bit(path_ + "-wal", 32 + 24 + 100);
+  Opened opened = open();
+  EXPECT_FALSE(opened.repairs.empty());
+  expect_says(opened.repairs, "npanel.db-wal is damaged");
+}
+
+TEST_F(CareOfWal, PrefersABackupThatIsNewerThanWhatDamageLeft) {
+  make(2);
+  Store store = Store::open(path_).value();
+  put_accounts(store, 8);
+  ASSERT_TRUE(Backups(path_).step(store, 1'700'000'000'000).value());
+  std::filesystem::copy(path_, dir_.path("cut.db"));
+  std::filesystem::copy(path_ + "-wal", dir_.path("cut.db-wal"));
+  store.close();
+  std::filesystem::rename(dir_.path("cut.db"), path_);
+  std::filesystem::rename(dir_.path("cut.db-wal"), path_ + "-wal");
+  flip_bit(path_ + "-wal", 4);
+  Opened opened = open();
+  EXPECT_EQ(opened.store.accounts().value(), first(8));
+  expect_says(opened.repairs, "restored from");
+}
+
+TEST_F(Care, WaitsWithTheRepairWhileAnotherProcessHasTheFileOpen) {
+  make(2);
+  int ready[2];
+  int end[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  ASSERT_EQ(::pipe(end), 0);
+  const pid_t other = ::fork();
+  if (other == 0) {  // an administrator's sqlite3
+    ::close(end[1]);
+    SQLite::Database database(path_, SQLite::OPEN_READWRITE);
+    database.exec("UPDATE account SET pids_max = -1 WHERE name = 'site1'");
+    char byte = 'x';
+    if (::write(ready[1], &byte, 1) != 1 || ::read(end[0], &byte, 1) != 0) ::_exit(1);
+    ::_exit(0);
+  }
+  ::close(end[0]);
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  {
+    Opened opened = open();
+    ASSERT_TRUE(opened.read_only);
+    EXPECT_NE(opened.read_only->find("process " + std::to_string(other)), std::string::npos) << *opened.read_only;
+    EXPECT_EQ(opened.store.accounts().value(), std::vector{account_of(0)});
+    EXPECT_TRUE(opened.accounts_lost);
+    EXPECT_TRUE(kept().empty());
+  }
+  ::close(end[1]);
+  ASSERT_EQ(::waitpid(other, nullptr, 0), other);
+  EXPECT_FALSE(open().read_only);
+  EXPECT_FALSE(kept().empty());
+  for (const int fd : {ready[0], ready[1]}) ::close(fd);
+}
+
+TEST_F(Care, ServesACopyThatRefusesChangesWhileSQLiteCannotOpenTheFile) {
+  make(3);
+  std::filesystem::create_directory(path_ + "-shm");
+  const std::string before = bytes_of(path_);
+  Opened opened = open();
+  ASSERT_TRUE(opened.read_only);
+  EXPECT_FALSE(opened.accounts_lost);
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_EQ(opened.store.accounts().value(), first(3));
+  EXPECT_EQ(opened.store.events("site0", 10)->size(), 1u);
+  for (const auto& refused : {opened.store.put(account_of(7), {}), opened.store.erase("site0", event_of("site0")),
+                              opened.store.append(events_of("site0", 1))}) {
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, EROFS);
+    EXPECT_NE(refused.error().text.find("nothing was changed"), std::string::npos) << refused.error().text;
+    EXPECT_NE(refused.error().text.find("tries again by itself"), std::string::npos) << refused.error().text;
+  }
+  EXPECT_EQ(opened.store.accounts().value(), first(3));
+  EXPECT_TRUE(std::filesystem::is_empty(scratch_));
+  EXPECT_EQ(bytes_of(path_), before);
+  std::filesystem::remove(path_ + "-shm");
+  EXPECT_FALSE(open().read_only);
+}
+
+TEST_F(Care, ServesTheNewestBackupWhenTheFileCannotBeRead) {
+  make(2);
+  back_up();
+  std::filesystem::remove(path_);
+  std::filesystem::create_directory(path_);
+  Opened opened = open();
+  ASSERT_TRUE(opened.read_only);
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  EXPECT_TRUE(opened.accounts_lost);
+}
+
+TEST_F(Care, ServesNothingButDoesNotEndWhenThereIsNoDirectory) {
+  const std::string nowhere = dir_.path("no/such/npanel.db");
+  EXPECT_TRUE(why_not_writable(nowhere));
+  auto opened = open_with_care(nowhere, scratch_);
+  ASSERT_TRUE(opened) << opened.error().text;
+  ASSERT_TRUE(opened->read_only);
+  EXPECT_NE(opened->read_only->find("No such file or directory"), std::string::npos) << *opened->read_only;
+  EXPECT_TRUE(opened->accounts_lost);
+  EXPECT_TRUE(opened->store.accounts()->empty());
+}
+
+TEST_F(Care, ServesNothingButDoesNotEndWhenThereIsNoScratchEither) {
+  make(1);
+  std::filesystem::create_directory(path_ + "-shm");
+  auto opened = open_with_care(path_, dir_.path("no/scratch"));
+  ASSERT_TRUE(opened) << opened.error().text;
+  EXPECT_TRUE(opened->read_only);
+  EXPECT_TRUE(opened->accounts_lost);
+}
+
+void fill(const std::string& path) {
+  std::ofstream file(path, std::ios::binary);
+  const std::string block(4096, 'x');
+  while (file << block << std::flush) {
+  }
+}
+
+TEST_F(Care, StartsOnAFullDiskWithAllAccountsAndRecoversWhenThereIsRoom) {
+  std::filesystem::create_directory(dir_.path("disk"));
+  on_small_disk(dir_.path("disk"), 1 << 20, [&] {
+    const std::string path = dir_.path("disk/npanel.db");
+    {
+      Store store = Store::open(path).value();
+      put_accounts(store, 3);
+    }
+    fill(dir_.path("disk/filler"));
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      auto opened = open_with_care(path, scratch_);
+      ASSERT_TRUE(opened) << opened.error().text;
+      ASSERT_TRUE(opened->read_only);
+      EXPECT_NE(opened->read_only->find("No space left on device"), std::string::npos) << *opened->read_only;
+      EXPECT_EQ(opened->store.accounts().value(), first(3));
+      EXPECT_FALSE(opened->accounts_lost);
+      EXPECT_TRUE(why_not_writable(path));
+    }
+    std::filesystem::remove(dir_.path("disk/filler"));
+    EXPECT_FALSE(why_not_writable(path));
+    auto opened = open_with_care(path, scratch_);
+    ASSERT_TRUE(opened) << opened.error().text;
+    EXPECT_FALSE(opened->read_only);
+    EXPECT_TRUE(opened->repairs.empty()) << joined(opened->repairs);
+    EXPECT_TRUE(opened->store.put(account_of(3), {}));
+  });
+}
+
+TEST_F(Care, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
+  std::filesystem::create_directory(dir_.path("disk"));
+  on_small_disk(dir_.path("disk"), 1 << 20, [&] {
+    const std::string path = dir_.path("disk/npanel.db");
+    Store store = Store::open(path).value();
+    put_accounts(store, 3);
+    fill(dir_.path("disk/filler"));
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      const auto refused = store.append(events_of("site0", 500));
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code, ENOSPC) << refused.error().text;
+      EXPECT_NE(refused.error().text.find("nothing was changed: the disk is full"), std::string::npos)
+          << refused.error().text;
+      EXPECT_FALSE(store.wants_reopening());
+      EXPECT_EQ(store.accounts().value(), first(3));
+      EXPECT_EQ(store.events(std::nullopt, 1000)->size(), 3u);
+    }
+    std::filesystem::remove(dir_.path("disk/filler"));
+    EXPECT_TRUE(store.put(account_of(3), events_of("site3", 1)));
+    store.close();
+    auto opened = open_with_care(path, scratch_);
+    ASSERT_TRUE(opened) << opened.error().text;
+    EXPECT_TRUE(opened->repairs.empty()) << joined(opened->repairs);
+    EXPECT_EQ(opened->store.accounts().value(), first(4));
+    EXPECT_EQ(opened->store.events(std::nullopt, 1000)->size(), 4u);
+  });
+}
+
+TEST_F(Care, StartsOnAReadOnlyDiskAndRecoversWhenItIsWritable) {
+  std::filesystem::create_directory(dir_.path("disk"));
+  on_small_disk(dir_.path("disk"), 1 << 20, [&] {
+    const std::string path = dir_.path("disk/npanel.db");
+    {
+      Store store = Store::open(path).value();
+      put_accounts(store, 3);
+    }
+    const auto remount = [&](unsigned long flags) {
+      return ::mount("tmpfs", dir_.path("disk").c_str(), "tmpfs", MS_REMOUNT | flags, nullptr) == 0;
+    };
+    ASSERT_TRUE(remount(MS_RDONLY));
+    {
+      auto opened = open_with_care(path, scratch_);
+      ASSERT_TRUE(opened) << opened.error().text;
+      ASSERT_TRUE(opened->read_only);
+      EXPECT_NE(opened->read_only->find("Read-only file system"), std::string::npos) << *opened->read_only;
+      EXPECT_EQ(opened->store.accounts().value(), first(3));
+      EXPECT_FALSE(opened->accounts_lost);
+    }
+    ASSERT_TRUE(remount(0));
+    auto opened = open_with_care(path, scratch_);
+    ASSERT_TRUE(opened) << opened.error().text;
+    EXPECT_FALSE(opened->read_only);
+    EXPECT_TRUE(opened->store.put(account_of(3), {}));
+  });
+}
+
+TEST_F(Care, ServesABackupWhenADamagedFileMeetsAFullDisk) {
+  std::filesystem::create_directory(dir_.path("disk"));
+  on_small_disk(dir_.path("disk"), 1 << 20, [&] {
+    const std::string path = dir_.path("disk/npanel.db");
+    {
+      Store store = Store::open(path).value();
+      put_accounts(store, 3);
+      ASSERT_TRUE(Backups(path).step(store, 1'700'000'000'000).value());
+    }
+    overwrite(path, 0, "SQLite fermat 3");
+    fill(dir_.path("disk/filler"));
+    auto opened = open_with_care(path, scratch_);
+    ASSERT_TRUE(opened) << opened.error().text;
+    EXPECT_TRUE(opened->read_only);
+    EXPECT_EQ(opened->store.accounts().value(), first(3));
+    EXPECT_TRUE(beside(path, ".damaged-").empty());
+  });
+}
+
+// An I/O error that is not ENOSPC: the kernel refuses to let any file grow beyond RLIMIT_FSIZE.
+TEST_F(Care, RollsBackAChangeThatMeetsAnIOErrorAndTakesTheNextOneOnTheSameConnection) {
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  Store store = Store::open(path_).value();
+  put_accounts(store, 3);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{.rlim_cur = std::filesystem::file_size(path_ + "-wal") + 5000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto refused = store.append(events_of("site0", 5000));
+  const auto refused_again = store.append(events_of("site0", 5000));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, EFBIG) << refused.error().text;
+  EXPECT_NE(refused.error().text.find("nothing was changed"), std::string::npos) << refused.error().text;
+  EXPECT_FALSE(refused_again);
+  EXPECT_FALSE(store.wants_reopening());
+  EXPECT_TRUE(store.put(account_of(3), {}));
+  store.close();
+  Opened opened = open();
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_EQ(opened.store.accounts().value(), first(4));
+  EXPECT_EQ(opened.store.events(std::nullopt, 10'000)->size(), 3u);
+}
+
+TEST_F(Care, AsksToBeReopenedWhenARunningDatabaseTurnsOutDamaged) {
+  make(3);
+  {
+    Store store = Store::open(path_).value();
+    ASSERT_TRUE(store.append(events_of("site0", 2000)));
+  }
+  Store store = Store::open(path_).value();
+  const size_t size = bytes_of(path_).size();
+  overwrite(path_, kPage * 2, std::string(size - kPage * 2, '\x5a'));
+  const auto events = store.events(std::nullopt, 5000);
+  ASSERT_FALSE(events);
+  EXPECT_EQ(events.error().code, EUCLEAN);
+  EXPECT_NE(events.error().text.find("the database is damaged"), std::string::npos) << events.error().text;
+  EXPECT_TRUE(store.wants_reopening());
+  store.close();
+  EXPECT_FALSE(store.wants_reopening());
+  EXPECT_FALSE(store.accounts());
+  Opened opened = open();
+  EXPECT_FALSE(opened.read_only);
+  EXPECT_FALSE(opened.repairs.empty());
+}
+
+}  // namespace
+}  // namespace npanel

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// sample.h: accounts, events and damage for the tests of the store.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+
+namespace npanel {
+
+inline Account account_of(uint32_t number) {
+  return {.name = "site" + std::to_string(number),
+          .slot = number,
+          .uid = 20000 + number,
+          .limits = {.cpu_percent = 1 + number % 200, .pids_max = 10 + number},
+          .rate_limit = {.per_minute = 60, .burst = 1 + number % 60, .mode = SmtpMode::enforce}};
+}
+
+inline Event event_of(const std::string& account) {
+  return {.at_ms = 1'700'000'000'000,
+          .account = account,
+          .kind = "smtp_denied",
+          .detail = R"({"count":3,"executable":"/usr/bin/php8.2","to":"203.0.113.7:25"})"};
+}
+
+inline std::vector<Event> events_of(const std::string& account, size_t count) {
+  return std::vector(count, event_of(account));
+}
+
+inline void put_accounts(Store& store, uint32_t count) {
+  for (uint32_t number = 0; number < count; ++number) {
+    const Account account = account_of(number);
+    const auto saved = store.put(account, events_of(account.name, 1));
+    ASSERT_TRUE(saved) << saved.error().text;
+  }
+}
+
+inline std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream all;
+  all << file.rdbuf();
+  return all.str();
+}
+
+inline void write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+inline void flip_bit(const std::string& path, size_t byte, int bit = 0) {
+  std::string bytes = bytes_of(path);
+  ASSERT_LT(byte, bytes.size());
+  bytes[byte] = static_cast<char>(static_cast<unsigned char>(bytes[byte]) ^ (1U << bit));
+  write_bytes(path, bytes);
+}
+
+inline void overwrite(const std::string& path, size_t at, const std::string& text) {
+  std::string bytes = bytes_of(path);
+  ASSERT_LE(at + text.size(), bytes.size());
+  bytes.replace(at, text.size(), text);
+  write_bytes(path, bytes);
+}
+
+// Files beside `path` whose names begin with its name and `middle`.
+inline std::vector<std::string> beside(const std::string& path, const std::string& middle) {
+  std::vector<std::string> found;
+  const std::filesystem::path whole(path);
+  for (const auto& entry : std::filesystem::directory_iterator(whole.parent_path()))
+    if (entry.path().filename().string().starts_with(whole.filename().string() + middle))
+      found.push_back(entry.path().filename());
+  return found;
+}
+
+inline std::string joined(const std::vector<std::string>& sentences) {
+  std::string text;
+  for (const std::string& sentence : sentences) text += sentence + "\n";
+  return text;
+}
+
+}  // namespace npanel

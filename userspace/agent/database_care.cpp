@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// database_care.cpp: what does the agent do while its database is damaged, full or read-only?
+#include "agent/agent.h"
+#include "api/codec.h"
+#include "base/clock.h"
+#include "daemon/failure_log.h"
+#include "daemon/log.h"
+
+namespace npanel {
+namespace {
+
+constexpr uint64_t kReopenEvery = 5;  // seconds
+
+}  // namespace
+
+void Agent::report(Opened& opened) {
+  read_only_ = std::move(opened.read_only);
+  accounts_lost_ = opened.accounts_lost;
+  std::vector<Event> events;
+  for (const std::string& repair : opened.repairs) {
+    log_error(repair);
+    events.push_back(
+        {.at_ms = now_ms(), .account = {}, .kind = "database_repaired", .detail = Json{{"repair", repair}}.dump()});
+  }
+  if (read_only_) log_error("changes are refused, limits stay in force: " + *read_only_);
+  if (accounts_lost_) log_error("accounts are missing from the database; what the kernel holds of them is left alone");
+  if (events.empty() || read_only_) return;
+  if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
+}
+
+void Agent::care_for_database() {
+  const bool try_again = read_only_ && ticks_ % kReopenEvery == 0;
+  if (store_.wants_reopening() || try_again) reopen_database();
+  if (read_only_) return;
+  if (const auto stepped = backups_.step(store_, now_ms()); !stepped)
+    log_error("backup of the database: " + stepped.error().text);
+}
+
+void Agent::reopen_database() {
+  if (read_only_ && why_not_writable(config_.database)) return;
+  store_.close();
+  auto opened = open_with_care(config_.database, config_.scratch_directory());
+  if (!opened) {
+    if (read_only_ != opened.error().text) log_error(opened.error().text + "; changes are refused");
+    read_only_ = std::move(opened.error().text);
+    return;
+  }
+  const bool accounts_were_lost = accounts_lost_;
+  store_ = std::move(opened->store);
+  report(*opened);
+  if (read_only_) return;
+  log_info("the database can be written");
+  if (!accounts_were_lost) {
+    write_back_accounts();
+  } else if (const auto loaded = load_accounts(); loaded) {
+    reconcile_all();
+  } else {
+    log_error(loaded.error().text);
+  }
+}
+
+void Agent::write_back_accounts() {
+  const auto stored = store_.accounts();
+  if (!stored) return log_error(stored.error().text);
+  std::map<std::string, const Account*> there;
+  for (const Account& account : *stored) there.emplace(account.name, &account);
+  const auto check = [](const Result<void>& done) {
+    if (!done) log_error(done.error().text);
+  };
+  // First what is gone: its uid and slot may belong to another account now.
+  for (const auto& [name, account] : there)
+    if (!accounts_.contains(name))
+      check(store_.erase(name, {.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}));
+  for (const auto& [name, entry] : accounts_) {
+    const auto found = there.find(name);
+    if (found == there.end() || *found->second != entry.account) check(store_.put(entry.account, {}));
+  }
+}
+
+void Agent::take_failures() {
+  const FoundFailures found = find_failures(config_.failure_directory());
+  for (const std::string& spoilt : found.spoilt) log_error(spoilt + " is no record of a failure; renamed to .spoilt");
+  for (const Failure& failure : found.closed) {
+    if (const auto saved = store_.put(failure); !saved) return complain_of_store(saved.error());
+    forget_failure(config_.failure_directory(), failure);
+  }
+}
+
+// What the administrator did not ask for and the store refuses: said once, not every second.
+void Agent::complain_of_store(const Error& error) {
+  if (std::exchange(store_complaint_, error.text) != error.text) log_error(error.text + "; carrying on");
+}
+
+}  // namespace npanel

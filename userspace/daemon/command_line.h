@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// command_line.h: what do the daemons' command lines have in common?
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "daemon/config.h"
+
+namespace npanel {
+
+// --config FILE, --check-config, --version, --help; then `run`. Returns the exit code: 0; 1 when `run` failed; 2 for a
+// configuration that cannot be used.
+int run_daemon(int argc, char** argv, const std::string& purpose,
+               const std::function<Result<void>(const Config&)>& run);
+
+// What a package makes, for a daemon that is started by hand. Errors show when the file in it is opened.
+void make_directory_of(const std::string& path, mode_t mode);
+
+}  // namespace npanel

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// layout_change.h: how do the entries of a map come into a map whose structs have changed?
+#pragma once
+
+#include <bpf/btf.h>
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+
+namespace npanel {
+
+// Which bytes of an old value become which bytes of a new one: numbers whose name (the whole path of names, for a
+// struct in a struct) is the same in both. A number that is new is 0; one that is gone is dropped; one that became
+// smaller keeps its largest value when it does not fit. Locks are not copied.
+class LayoutChange {
+ public:
+  static LayoutChange between(const btf* from, unsigned from_type, const btf* to, unsigned to_type);
+  void apply(std::span<const std::byte> from, std::span<std::byte> to) const;
+
+ private:
+  struct Number {
+    size_t from, from_bytes, to, to_bytes;
+  };
+  std::vector<Number> numbers_;
+};
+
+// Writes every entry of `old_map` that is not all zero into `new_map`, whose types are described in `types`. Keys have
+// the same size in both. `change` may alter the new value, of which it is given the bytes. `flags` is BPF_F_LOCK for
+// values with a lock.
+Result<void> copy_entries(int old_map, int new_map, const btf* types, unsigned value_type, unsigned long long flags,
+                          const std::function<void(std::span<std::byte>)>& change = {});
+
+}  // namespace npanel

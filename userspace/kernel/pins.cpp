@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/pins.h"
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <filesystem>
+
+#include "base/unique_fd.h"
+
+namespace npanel {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Changes with the layout of any pinned map.
+constexpr const char* kLayout = "v1";
+constexpr const char* kLink = "link4";
+
+}  // namespace
+
+Result<Pins> Pins::make(std::string dir) {
+  struct statfs status{};
+  const std::string parent = fs::path(dir).parent_path();
+  if (::statfs(parent.c_str(), &status) != 0) return errno_failure(parent, errno);
+  if (status.f_type != BPF_FS_MAGIC)
+    return failure(parent + " is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)", ENODEV);
+  Pins pins(std::move(dir));
+  for (const std::string& path : {pins.dir_, pins.dir_ + "/" + kLayout})
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
+  return pins;
+}
+
+std::string Pins::path(const std::string& name) const {
+  return dir_ + "/" + kLayout + "/" + name;
+}
+
+std::optional<std::string> Pins::other_layout() const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(dir_, ignored))
+    if (entry.path().filename() != kLayout && fs::exists(entry.path() / kLink, ignored)) return entry.path().string();
+  return std::nullopt;
+}
+
+void Pins::clear() const {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(dir_ + "/" + kLayout, ignored)) fs::remove(entry.path(), ignored);
+}
+
+void remove_pin_directory(const std::string& dir) {
+  std::error_code ignored;
+  fs::remove_all(dir, ignored);
+}
+
+Result<Unpinned> unpin_all(const std::string& dir) {
+  Unpinned done;
+  std::error_code error;
+  if (!fs::exists(dir, error)) return done;
+  for (const auto& entry : fs::recursive_directory_iterator(dir, error)) {
+    if (entry.is_directory(error)) continue;
+    const UniqueFd object(bpf_obj_get(entry.path().c_str()));
+    if (!object.valid()) continue;
+    // Only a link can be detached; for a map the kernel says EINVAL.
+    ++(bpf_link_detach(object.get()) == 0 ? done.links : done.maps);
+  }
+  fs::remove_all(dir, error);
+  if (error) return errno_failure("remove " + dir, error.value());
+  return done;
+}
+
+}  // namespace npanel

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/rows.h"
+
+#include <limits>
+
+#include "npanel/smtp.h"
+
+namespace npanel {
+namespace {
+
+void bind_optional(SQLite::Statement& row, int index, std::optional<uint64_t> value) {
+  if (value)
+    row.bind(index, static_cast<int64_t>(*value));
+  else
+    row.bind(index);
+}
+
+std::optional<uint64_t> optional_column(const SQLite::Column& column) {
+  if (column.isNull()) return std::nullopt;
+  return static_cast<uint64_t>(column.getInt64());
+}
+
+// A damaged row may hold any 64 bits: cutting them to 32 could make a wrong number look right.
+Result<uint32_t> narrow(const SQLite::Column& column) {
+  const int64_t value = column.getInt64();
+  if (value < 0 || value > std::numeric_limits<uint32_t>::max())
+    return refused(column.getName(), "is out of range: " + std::to_string(value));
+  return static_cast<uint32_t>(value);
+}
+
+template <class Enum>
+Result<Enum> word(const SQLite::Column& column, std::optional<Enum> (&parse)(std::string_view)) {
+  const std::string text = column.getString();
+  if (const auto value = parse(text)) return *value;
+  return refused(column.getName(), "is unknown");
+}
+
+Result<Account> read(SQLite::Statement& row) {
+  Account account;
+  int at = 0;
+  account.name = row.getColumn(at++).getString();
+  account.slot = NP_TRY(narrow(row.getColumn(at++)));
+  if (const SQLite::Column uid = row.getColumn(at++); !uid.isNull()) account.uid = NP_TRY(narrow(uid));
+  account.state = NP_TRY(word(row.getColumn(at++), parse_account_state));
+  for (const LimitField& field : kLimitFields) account.limits.*field.member = optional_column(row.getColumn(at++));
+  account.rate_limit.per_minute = NP_TRY(narrow(row.getColumn(at++)));
+  account.rate_limit.burst = NP_TRY(narrow(row.getColumn(at++)));
+  account.rate_limit.mode = NP_TRY(word(row.getColumn(at++), parse_smtp_mode));
+  return account;
+}
+
+// A row edited by hand with sqlite3 answers to the same rules as the API.
+Result<void> check_row(const Account& account) {
+  NP_TRY(parse_account_name(account.name));
+  if (account.slot >= NP_SLOTS) return refused("slot", "must be below " + std::to_string(NP_SLOTS));
+  if (account.uid) NP_TRY(check_uid(*account.uid));
+  NP_TRY(check(account.limits));
+  return check(account.rate_limit);
+}
+
+Result<Account> read_checked(SQLite::Statement& row) {
+  Account account = NP_TRY(read(row));
+  NP_TRY(check_row(account));
+  return account;
+}
+
+}  // namespace
+
+std::string account_columns() {
+  std::string list = "name, slot, uid, state";
+  for (const LimitField& field : kLimitFields) list += std::string(", ") + field.name;
+  return list + ", smtp_per_minute, smtp_burst, smtp_mode";
+}
+
+std::string account_placeholders() {
+  std::string list = "?, ?, ?, ?";
+  for (size_t i = 0; i < std::size(kLimitFields); ++i) list += ", ?";
+  return list + ", ?, ?, ?";
+}
+
+void bind_account(SQLite::Statement& row, const Account& account) {
+  int at = 1;
+  row.bind(at++, account.name);
+  row.bind(at++, account.slot);
+  bind_optional(row, at++, account.uid);
+  row.bind(at++, std::string(to_string(account.state)));
+  for (const LimitField& field : kLimitFields) bind_optional(row, at++, account.limits.*field.member);
+  row.bind(at++, account.rate_limit.per_minute);
+  row.bind(at++, account.rate_limit.burst);
+  row.bind(at++, std::string(to_string(account.rate_limit.mode)));
+}
+
+AccountRows read_accounts(SQLite::Database& database) {
+  AccountRows rows;
+  SQLite::Statement row(database, "SELECT " + account_columns() + " FROM account ORDER BY name");
+  while (row.executeStep()) {
+    auto account = read_checked(row);
+    if (account)
+      rows.valid.push_back(std::move(*account));
+    else
+      rows.refused.push_back({row.getColumn(0).getString(), std::move(account.error())});
+  }
+  return rows;
+}
+
+}  // namespace npanel

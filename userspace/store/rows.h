@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// rows.h: how does an account stand in a row?
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/account.h"
+
+namespace npanel {
+
+// name, slot, uid, state, kLimitFields…, smtp_per_minute, smtp_burst, smtp_mode
+[[nodiscard]] std::string account_columns();
+[[nodiscard]] std::string account_placeholders();
+void bind_account(SQLite::Statement& row, const Account& account);
+
+struct AccountRows {
+  struct Refused {
+    std::string name;
+    Error why;
+  };
+  std::vector<Account> valid;    // by name
+  std::vector<Refused> refused;  // damaged, or edited by hand beyond the rules of the API
+};
+// Throws what SQLiteCpp throws.
+[[nodiscard]] AccountRows read_accounts(SQLite::Database& database);
+
+}  // namespace npanel

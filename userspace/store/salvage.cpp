@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/salvage.h"
+
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+
+#include <limits>
+#include <optional>
+
+#include "store/check.h"
+#include "store/database.h"
+#include "store/files.h"
+#include "store/migrate.h"
+#include "store/rows.h"
+
+namespace npanel {
+namespace {
+
+std::optional<Account> account_in(const std::string& backup, const std::string& name) {
+  const auto found = catching("read " + backup, [&]() -> std::optional<Account> {
+    const auto database = open_finished(backup);
+    if (!database || !check_pages(**database)) return std::nullopt;
+    for (Account& account : read_accounts(**database).valid)
+      if (account.name == name) return std::move(account);
+    return std::nullopt;
+  });
+  return found ? *found : std::nullopt;
+}
+
+std::optional<Account> newest_of(const std::string& name, const std::vector<std::string>& backups) {
+  for (const std::string& backup : backups)
+    if (auto account = account_in(backup, name)) return account;
+  return std::nullopt;
+}
+
+// False when its slot or uid is another's by now.
+bool insert(SQLite::Database& database, const Account& account) {
+  SQLite::Statement row(
+      database, "INSERT OR IGNORE INTO account (" + account_columns() + ") VALUES (" + account_placeholders() + ")");
+  bind_account(row, account);
+  return row.exec() == 1;
+}
+
+// Rows until the first that cannot be read, or that comes out of order: a damaged tree may lead round in a circle.
+class EventReader {
+ public:
+  EventReader(SQLite::Database& database, bool backwards, int64_t after)
+      : backwards_(backwards),
+        rows_(database, std::string("SELECT id, at_ms, account, kind, detail FROM event NOT INDEXED WHERE id > ? AND "
+                                    "json_valid(detail) ORDER BY id ") +
+                            (backwards ? "DESC" : "ASC")) {
+    rows_.bind(1, after);
+  }
+  [[nodiscard]] bool next() {
+    const auto more = catching("read events", [&] { return rows_.executeStep(); });
+    if (!more || !*more) return false;
+    const int64_t id = rows_.getColumn(0).getInt64();
+    const bool in_order = !last_ || (backwards_ ? id < *last_ : id > *last_);
+    last_ = id;
+    return in_order;
+  }
+  void bind_to(SQLite::Statement& row) {
+    row.reset();
+    row.bind(1, rows_.getColumn(0).getInt64());
+    row.bind(2, rows_.getColumn(1).getInt64());
+    if (rows_.getColumn(2).isNull())
+      row.bind(3);
+    else
+      row.bind(3, rows_.getColumn(2).getString());
+    row.bind(4, rows_.getColumn(3).getString());
+    row.bind(5, rows_.getColumn(4).getString());
+  }
+  [[nodiscard]] int64_t last() const { return last_.value_or(std::numeric_limits<int64_t>::min()); }
+
+ private:
+  bool backwards_;
+  SQLite::Statement rows_;
+  std::optional<int64_t> last_;
+};
+
+// Forwards to the damage, then backwards to it.
+size_t copy_events(SQLite::Database& from, SQLite::Database& to) {
+  SQLite::Statement row(to, "INSERT OR IGNORE INTO event (id, at_ms, account, kind, detail) VALUES (?, ?, ?, ?, ?)");
+  size_t copied = 0;
+  int64_t reached = std::numeric_limits<int64_t>::min();
+  for (const bool backwards : {false, true}) {
+    EventReader reader(from, backwards, reached);
+    while (reader.next()) {
+      reader.bind_to(row);
+      copied += static_cast<size_t>(row.exec());
+    }
+    reached = reader.last();
+  }
+  return copied;
+}
+
+int64_t last_event(SQLite::Database& database) {
+  const auto last = catching("read the last event's number", [&] {
+    return database.execAndGet("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'").getInt64();
+  });
+  return last.value_or(0);
+}
+
+// Events keep their numbers, so the next one must not get a number that was used.
+void go_on_counting(SQLite::Database& database, int64_t from) {
+  database.exec(
+      "INSERT INTO sqlite_sequence (name, seq) SELECT 'event', 0 WHERE NOT EXISTS "
+      "(SELECT 1 FROM sqlite_sequence WHERE name = 'event')");
+  SQLite::Statement row(database, "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'event'");
+  row.bind(1, from);
+  row.exec();
+}
+
+void save_accounts(const AccountRows& rows, const std::vector<std::string>& backups, SQLite::Database& to,
+                   Salvage& saved) {
+  for (const Account& account : rows.valid) saved.accounts += insert(to, account) ? 1 : 0;
+  for (const auto& [name, why] : rows.refused) {
+    const auto older = newest_of(name, backups);
+    const bool inserted = older && insert(to, *older);
+    saved.accounts += inserted ? 1 : 0;
+    (inserted ? saved.from_backup : saved.lost).push_back(name);
+  }
+}
+
+}  // namespace
+
+Result<Salvage> salvage(const std::string& from, const std::string& to, const std::vector<std::string>& backups) {
+  if (!exists(from)) return failure(from + " is missing", EUCLEAN);
+  const auto damaged = NP_TRY(open_untouched(from));
+  NP_TRY(check_account_table(*damaged));
+  const AccountRows rows = NP_TRY(catching(
+      "read accounts", [&] { return read_accounts(*damaged); }, damaged.get()));
+  const auto fresh = NP_TRY(open_database(to));
+  NP_TRY(migrate(*fresh, built_in_migrations()));
+  return catching(
+      "write " + to,
+      [&] {
+        SQLite::Transaction transaction(*fresh);
+        Salvage saved;
+        save_accounts(rows, backups, *fresh, saved);
+        // A table of events that cannot be asked at all costs the events, not the accounts.
+        if (damaged->tryExec("SELECT id, at_ms, account, kind, detail FROM event LIMIT 0") == 0)
+          saved.events = copy_events(*damaged, *fresh);
+        go_on_counting(*fresh, last_event(*damaged));
+        transaction.commit();
+        saved.last_event = last_event(*fresh);
+        return saved;
+      },
+      fresh.get());
+}
+
+int64_t last_event_in(const std::string& backup) {
+  auto database = open_finished(backup);
+  return database ? last_event(**database) : 0;
+}
+
+}  // namespace npanel
