@@ -42,6 +42,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string ve
 }
 
 Result<void> Agent::load_accounts() {
+  accounts_.clear();
+  slots_.clear();
+  deleting_.clear();
   for (Account& account : NP_TRY(store_.accounts())) {
     if (account.slot >= NP_SLOTS)
       return failure("account \"" + account.name + "\" has slot " + std::to_string(account.slot) + ", of " +

@@ -52,6 +52,7 @@ void Agent::reopen_database() {
   log_info("the database can be written");
   if (!accounts_were_lost) {
     write_back_accounts();
+    accounts_lost_ = false;  // whatever was restored, what we know is whole
   } else if (const auto loaded = load_accounts(); loaded) {
     reconcile_all();
   } else {

@@ -191,11 +191,13 @@ Json encode(const AccountStats& stats) {
 }
 
 Json encode(const Event& event) {
+  Json detail = Json::parse(event.detail, nullptr, false);
+  if (detail.is_discarded()) detail = nullptr;  // a row that is damaged, or was edited by hand
   return {{"id", event.id},
           {"time", utc_time(event.at_ms)},
           {"account", event.account ? Json(*event.account) : Json(nullptr)},
           {"kind", event.kind},
-          {"detail", Json::parse(event.detail, nullptr, false)}};
+          {"detail", std::move(detail)}};
 }
 
 Json encode(const Failure& failure) {

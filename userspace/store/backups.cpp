@@ -31,6 +31,10 @@ std::string temporary_in(const std::string& directory) {
   return directory + "/.copying";
 }
 
+std::string in(const std::string& directory, std::string_view name) {
+  return std::string(directory).append("/").append(name);
+}
+
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
   return {};
@@ -58,7 +62,7 @@ void prune(const std::string& directory) {
   std::ranges::reverse(names);
   for (const std::string& name : names) {
     const bool keep = is_before_migration(name) ? ++kept_before <= kKeptBeforeMigrations : ++kept <= kKept;
-    if (!keep) ::unlink((directory + "/" + name).c_str());
+    if (!keep) ::unlink(in(directory, name).c_str());
   }
 }
 
@@ -93,7 +97,7 @@ Backups::Backups(std::string database_path)
 std::vector<std::string> Backups::list(const std::string& database_path) {
   const std::string directory = backups_of(database_path);
   std::vector<std::string> paths;
-  for (const std::string& name : copies_in(directory)) paths.push_back(directory + "/" + name);
+  for (const std::string& name : copies_in(directory)) paths.push_back(in(directory, name));
   std::ranges::reverse(paths);
   return paths;
 }

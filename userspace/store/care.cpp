@@ -45,8 +45,8 @@ Result<T> or_damage(Result<T> result) {
 }
 
 Result<void> check_accounts(SQLite::Database& database) {
-  const AccountRows rows = NP_TRY(or_damage(catching(
-      "read accounts", [&] { return read_accounts(database); }, &database)));
+  const AccountRows rows =
+      NP_TRY(or_damage(catching("read accounts", [&] { return read_accounts(database); }, &database)));
   if (rows.refused.empty()) return {};
   const auto& [name, why] = rows.refused.front();
   return failure("account \"" + name + "\" in the database: " + why.text, EUCLEAN);

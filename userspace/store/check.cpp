@@ -93,8 +93,8 @@ Result<void> check_pages(SQLite::Database& database) {
 
 Result<void> check_schema(SQLite::Database& database) {
   const std::set<std::string> wanted = NP_TRY(todays_schema());
-  const std::set<std::string> found = NP_TRY(catching(
-      "check the database's tables", [&] { return schema_of(database); }, &database));
+  const std::set<std::string> found =
+      NP_TRY(catching("check the database's tables", [&] { return schema_of(database); }, &database));
   for (const std::string& entry : wanted)
     if (!found.contains(entry))
       return failure("the database is damaged: it lacks the " + entry.substr(0, entry.find(':')), EUCLEAN);
@@ -108,8 +108,7 @@ Result<bool> has_tables(SQLite::Database& database) {
 }
 
 Result<bool> has_account_table(SQLite::Database& database) {
-  return catching(
-      "read the database", [&] { return database.tableExists("account"); }, &database);
+  return catching("read the database", [&] { return database.tableExists("account"); }, &database);
 }
 
 }  // namespace npanel

@@ -78,16 +78,14 @@ std::span<const Migration> built_in_migrations() {
 }
 
 Result<size_t> migrations_seen(SQLite::Database& database, std::span<const Migration> migrations) {
-  return NP_TRY(catching(
-      "read the database's migrations", [&] { return check_rows(database, migrations); }, &database));
+  return NP_TRY(
+      catching("read the database's migrations", [&] { return check_rows(database, migrations); }, &database));
 }
 
 Result<void> migrate(SQLite::Database& database, std::span<const Migration> migrations) {
-  NP_TRY(catching(
-      "migrate the database", [&] { database.exec(kBookkeeping); }, &database));
+  NP_TRY(catching("migrate the database", [&] { database.exec(kBookkeeping); }, &database));
   for (const Migration& migration : migrations.subspan(NP_TRY(migrations_seen(database, migrations))))
-    NP_TRY(catching(
-        std::string("migration ") + migration.name, [&] { apply(database, migration); }, &database));
+    NP_TRY(catching(std::string("migration ") + migration.name, [&] { apply(database, migration); }, &database));
   return {};
 }
 

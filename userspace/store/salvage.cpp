@@ -41,18 +41,43 @@ bool insert(SQLite::Database& database, const Account& account) {
   return row.exec() == 1;
 }
 
+// What is saved as far as it can be read. The first column is the rowid.
+struct History {
+  const char* table;
+  std::vector<std::string> columns;
+  const char* condition;  // what a row has to be worth keeping
+};
+const History kEvents{"event", {"id", "at_ms", "account", "kind", "detail"}, "json_valid(detail)"};
+const History kFailures{"failure", {"at_ms", "reason", "recovered_by", "recovery_seconds", "log"}, "true"};
+
+std::string list(const History& history) {
+  std::string text;
+  for (const std::string& column : history.columns) text += (text.empty() ? "" : ", ") + column;
+  return text;
+}
+
+void bind_like(SQLite::Statement& row, int index, const SQLite::Column& value) {
+  if (value.isInteger())
+    row.bind(index, value.getInt64());
+  else if (value.isFloat())
+    row.bind(index, value.getDouble());
+  else if (value.isNull())
+    row.bind(index);
+  else
+    row.bind(index, value.getString());
+}
+
 // Rows until the first that cannot be read, or that comes out of order: a damaged tree may lead round in a circle.
-class EventReader {
+class HistoryReader {
  public:
-  EventReader(SQLite::Database& database, bool backwards, int64_t after)
+  HistoryReader(SQLite::Database& database, const History& history, bool backwards, int64_t after)
       : backwards_(backwards),
-        rows_(database, std::string("SELECT id, at_ms, account, kind, detail FROM event NOT INDEXED WHERE id > ? AND "
-                                    "json_valid(detail) ORDER BY id ") +
-                            (backwards ? "DESC" : "ASC")) {
+        rows_(database, "SELECT " + list(history) + " FROM " + history.table + " NOT INDEXED WHERE rowid > ? AND " +
+                            history.condition + " ORDER BY rowid " + (backwards ? "DESC" : "ASC")) {
     rows_.bind(1, after);
   }
   [[nodiscard]] bool next() {
-    const auto more = catching("read events", [&] { return rows_.executeStep(); });
+    const auto more = catching("read rows", [&] { return rows_.executeStep(); });
     if (!more || !*more) return false;
     const int64_t id = rows_.getColumn(0).getInt64();
     const bool in_order = !last_ || (backwards_ ? id < *last_ : id > *last_);
@@ -61,14 +86,7 @@ class EventReader {
   }
   void bind_to(SQLite::Statement& row) {
     row.reset();
-    row.bind(1, rows_.getColumn(0).getInt64());
-    row.bind(2, rows_.getColumn(1).getInt64());
-    if (rows_.getColumn(2).isNull())
-      row.bind(3);
-    else
-      row.bind(3, rows_.getColumn(2).getString());
-    row.bind(4, rows_.getColumn(3).getString());
-    row.bind(5, rows_.getColumn(4).getString());
+    for (int i = 0; i < rows_.getColumnCount(); ++i) bind_like(row, i + 1, rows_.getColumn(i));
   }
   [[nodiscard]] int64_t last() const { return last_.value_or(std::numeric_limits<int64_t>::min()); }
 
@@ -78,13 +96,15 @@ class EventReader {
   std::optional<int64_t> last_;
 };
 
-// Forwards to the damage, then backwards to it.
-size_t copy_events(SQLite::Database& from, SQLite::Database& to) {
-  SQLite::Statement row(to, "INSERT OR IGNORE INTO event (id, at_ms, account, kind, detail) VALUES (?, ?, ?, ?, ?)");
+// Forwards to the damage, then backwards to it. A table that cannot be asked at all costs its rows, not the accounts.
+size_t copy_history(SQLite::Database& from, SQLite::Database& to, const History& history) {
+  if (from.tryExec("SELECT " + list(history) + " FROM " + history.table + " LIMIT 0") != 0) return 0;
+  SQLite::Statement row(
+      to, std::string("INSERT OR IGNORE INTO ") + history.table + " (" + list(history) + ") VALUES (?, ?, ?, ?, ?)");
   size_t copied = 0;
   int64_t reached = std::numeric_limits<int64_t>::min();
   for (const bool backwards : {false, true}) {
-    EventReader reader(from, backwards, reached);
+    HistoryReader reader(from, history, backwards, reached);
     while (reader.next()) {
       reader.bind_to(row);
       copied += static_cast<size_t>(row.exec());
@@ -128,8 +148,7 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
   if (!exists(from)) return failure(from + " is missing", EUCLEAN);
   const auto damaged = NP_TRY(open_untouched(from));
   NP_TRY(check_account_table(*damaged));
-  const AccountRows rows = NP_TRY(catching(
-      "read accounts", [&] { return read_accounts(*damaged); }, damaged.get()));
+  const AccountRows rows = NP_TRY(catching("read accounts", [&] { return read_accounts(*damaged); }, damaged.get()));
   const auto fresh = NP_TRY(open_database(to));
   NP_TRY(migrate(*fresh, built_in_migrations()));
   return catching(
@@ -138,9 +157,8 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         SQLite::Transaction transaction(*fresh);
         Salvage saved;
         save_accounts(rows, backups, *fresh, saved);
-        // A table of events that cannot be asked at all costs the events, not the accounts.
-        if (damaged->tryExec("SELECT id, at_ms, account, kind, detail FROM event LIMIT 0") == 0)
-          saved.events = copy_events(*damaged, *fresh);
+        saved.events = copy_history(*damaged, *fresh, kEvents);
+        copy_history(*damaged, *fresh, kFailures);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();
         saved.last_event = last_event(*fresh);

@@ -76,6 +76,10 @@ TEST(Config, ShippedFileShowsTheBuiltInValues) {
   EXPECT_EQ(config->database, built_in.database);
   EXPECT_EQ(config->socket, built_in.socket);
   EXPECT_EQ(config->pin_dir, built_in.pin_dir);
+  EXPECT_EQ(config->watchdog_socket, built_in.watchdog_socket);
+  EXPECT_EQ(config->watchdog_interval_s, built_in.watchdog_interval_s);
+  EXPECT_EQ(config->watchdog_timeout_s, built_in.watchdog_timeout_s);
+  EXPECT_EQ(config->watchdog_restarts_per_hour, built_in.watchdog_restarts_per_hour);
   EXPECT_EQ(config->smtp_ports, built_in.smtp_ports);
   EXPECT_EQ(config->reconcile_per_second, built_in.reconcile_per_second);
   EXPECT_EQ(config->default_limits, built_in.default_limits);

@@ -6,20 +6,17 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temp_dir.h"
+
 namespace npanel {
 namespace {
 
 class FailureLogTest : public testing::Test {
  protected:
-  FailureLogTest() {
-    char name[] = "/tmp/npanel-failures.XXXXXX";
-    directory_ = ::mkdtemp(name);
-  }
-  ~FailureLogTest() override { std::filesystem::remove_all(directory_); }
-
   static Failure failure(int64_t at_ms) { return {.at_ms = at_ms, .reason = "killed", .log = {"one", "two"}}; }
 
-  std::string directory_;
+  TempDir dir_;
+  std::string directory_ = dir_.path("failures");
 };
 
 TEST_F(FailureLogTest, ClosedFailureComesBackAsItWasWritten) {
@@ -72,6 +69,7 @@ TEST_F(FailureLogTest, WhatTheDiskRefusedIsWrittenLater) {
 }
 
 TEST_F(FailureLogTest, FileThatIsNoFailureIsNamedOnceAndKeptAside) {
+  std::filesystem::create_directory(directory_);
   std::ofstream(directory_ + "/1.json") << "{\"at_ms\": \"yesterday\"}";
   EXPECT_EQ(find_failures(directory_).spoilt.size(), 1U);
   EXPECT_TRUE(find_failures(directory_).spoilt.empty());

@@ -33,7 +33,8 @@ class BackupsTest : public testing::Test {
     return count;
   }
   static mode_t mode_of(const std::string& path) {
-    struct stat about {};
+    using Stat = struct stat;
+    Stat about{};
     EXPECT_EQ(::stat(path.c_str(), &about), 0);
     return about.st_mode & 0777;
   }
@@ -110,7 +111,7 @@ TEST_F(BackupsTest, KeepsTheNewestEightAndTwoFromBeforeUpgrades) {
   dir_.write("backups/npanel-20200103T000000Z-before-0004_three.db", "");
   for (int i = 0; i < 11; ++i) {
     ASSERT_TRUE(store.append(events_of("bob", 1)));
-    steps_to_finish(backups, store, kStartMs + i * kTenMinutesMs);
+    steps_to_finish(backups, store, kStartMs + int64_t{i} * kTenMinutesMs);
   }
   ASSERT_EQ(list().size(), 10u);
   EXPECT_EQ(list()[0], dir_.path("backups/npanel-20231114T235320Z.db"));
@@ -130,10 +131,10 @@ TEST_F(BackupsTest, GivesALaterNameThoughTheClockWasSetBack) {
   Backups backups(path_);
   steps_to_finish(backups, store, kStartMs);
   ASSERT_TRUE(store.append(events_of("bob", 1)));
-  steps_to_finish(backups, store, kStartMs - 24 * 3'600'000);
+  steps_to_finish(backups, store, kStartMs - int64_t{24} * 3'600'000);
   EXPECT_EQ(list()[0], dir_.path("backups/npanel-20231114T221321Z.db"));
   ASSERT_TRUE(store.append(events_of("bob", 1)));
-  EXPECT_FALSE(backups.step(store, kStartMs - 24 * 3'600'000 + 1000).value());
+  EXPECT_FALSE(backups.step(store, kStartMs - int64_t{24} * 3'600'000 + 1000).value());
 }
 
 TEST_F(BackupsTest, RemovesACopyThatFailsItsCheckAndKeepsTheOlderOnes) {

@@ -2,17 +2,19 @@
 #include "store/care.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "sample.h"
 #include "small_disk.h"
 #include "store/backups.h"
 #include "store/database.h"
+#include "store/migrate.h"
 #include "store/replace.h"
 #include "support/temp_dir.h"
 
@@ -136,6 +138,10 @@ TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
     Store store = Store::open(path_).value();
     ASSERT_TRUE(store.append(events_of("site0", 2000)));
     ASSERT_TRUE(store.put(account_of(3), events_of("site3", 1)));
+    Failure failure;
+    failure.at_ms = 1'700'000'000'000;
+    failure.reason = "killed by signal 11";
+    ASSERT_TRUE(store.put(failure));
   }
   const size_t pages = bytes_of(path_).size() / kPage;
   overwrite(path_, pages / 2 * kPage, std::string(kPage, '\xff'));
@@ -147,6 +153,7 @@ TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
   EXPECT_GT(events.size(), 1800u);
   EXPECT_EQ(events.front().account, "site3");
   EXPECT_EQ(events.front().id, 2004);
+  EXPECT_EQ(opened.store.failures(10)->front().reason, "killed by signal 11");
   ASSERT_TRUE(opened.store.append(events_of("site0", 1)));
   EXPECT_EQ(opened.store.events(std::nullopt, 1)->front().id, 2005);
 }
@@ -191,6 +198,34 @@ TEST_F(Care, RestoresWhenATableIsGone) {
   Opened opened = open();
   EXPECT_EQ(opened.store.accounts().value(), first(2));
   expect_says(opened.repairs, "it lacks the");
+}
+
+TEST_F(Care, CopiesAnOlderDatabaseBeforeItIsMigrated) {
+  ASSERT_TRUE(migrate(*open_database(path_).value(), built_in_migrations().first(1)));
+  {
+    Store store(open_database(path_).value());
+    put_accounts(store, 2);
+  }
+  Opened opened = open();
+  EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
+  ASSERT_EQ(Backups::list(path_).size(), 1u);
+  const std::string copy = Backups::list(path_)[0];
+  EXPECT_NE(copy.find(std::string("-before-") + built_in_migrations()[1].name), std::string::npos) << copy;
+  EXPECT_EQ(migrations_seen(*open_finished(copy).value(), built_in_migrations()).value(), 1u);
+}
+
+TEST_F(Care, RestoresABackupOfAnOlderDatabaseAndMigratesIt) {
+  ASSERT_TRUE(migrate(*open_database(path_).value(), built_in_migrations().first(1)));
+  {
+    Store store(open_database(path_).value());
+    put_accounts(store, 2);
+  }
+  open().store.close();
+  overwrite(path_, 0, "SQLite fermat 3");
+  Opened opened = open();
+  expect_says(opened.repairs, "restored from");
+  EXPECT_EQ(opened.store.accounts().value(), first(2));
 }
 
 TEST_F(Care, RefusesADatabaseOfANewerProgramAndMovesNothing) {

@@ -51,9 +51,11 @@ void damage(Kind kind, std::string& database, std::string& wal, Random& random) 
   const size_t pages = database.size() / kPage;
   switch (kind) {
     case Kind::flips:
-      return flip(database, random, 1 + random.below(64));
+      flip(database, random, 1 + random.below(64));
+      return;
     case Kind::truncation:
-      return database.resize(random.below(database.size()));
+      database.resize(random.below(database.size()));
+      return;
     case Kind::zeroed_pages:
       for (size_t n = 1 + random.below(4); n > 0; --n)
         database.replace(random.below(pages) * kPage, kPage, std::string(kPage, '\0'));
@@ -62,9 +64,11 @@ void damage(Kind kind, std::string& database, std::string& wal, Random& random) 
       database += random.bytes(1 + random.below(3 * kPage));
       return;
     case Kind::wal_flips:
-      return flip(wal, random, 1 + random.below(8));
+      flip(wal, random, 1 + random.below(8));
+      return;
     case Kind::wal_truncation:
-      return wal.resize(random.below(wal.size()));
+      wal.resize(random.below(wal.size()));
+      return;
     case Kind::header:
       for (size_t n = 1 + random.below(8); n > 0; --n) database[random.below(100)] = random.bytes(1)[0];
       return;
@@ -149,6 +153,12 @@ class Damage : public testing::Test {
     EXPECT_TRUE(again->repairs.empty()) << joined(again->repairs);
   }
 
+  static std::string how(const std::vector<std::string>& repairs) {
+    if (repairs.empty()) return "not noticed";
+    if (repairs.back().find("saved from") != std::string::npos) return "saved";
+    return repairs.back().find("restored from") != std::string::npos ? "restored" : "begun empty";
+  }
+
   void judge(Kind kind, Opened& opened) {
     const auto accounts = opened.store.accounts();
     ASSERT_TRUE(accounts) << accounts.error().text;
@@ -160,11 +170,7 @@ class Damage : public testing::Test {
     } else if (*accounts != live()) {
       expect_excused(kind, *accounts);
     }
-    const std::string how = !repaired                                                           ? "not noticed"
-                            : joined(opened.repairs).find("saved from") != std::string::npos    ? "saved"
-                            : joined(opened.repairs).find("restored from") != std::string::npos ? "restored"
-                                                                                                : "begun empty";
-    ++outcomes_[std::string(kNames[static_cast<int>(kind)]) + ": " + how +
+    ++outcomes_[std::string(kNames[static_cast<int>(kind)]) + ": " + how(opened.repairs) +
                 (*accounts == live() ? ", accounts as they were" : "")];
   }
 

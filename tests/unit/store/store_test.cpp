@@ -107,5 +107,18 @@ TEST(Store, IsOnDiskBeforeItAnswers) {
   EXPECT_EQ(database->execAndGet("PRAGMA synchronous").getInt(), 2);  // FULL
 }
 
+TEST(Store, FailuresComeBackNewestFirstWithTheirLogLines) {
+  const TempDir dir;
+  Store store = Store::open(dir.path("db")).value();
+  const Failure died{.at_ms = 1000, .reason = "killed", .closed = true, .log = {"one", "two"}};
+  Failure hung{
+      .at_ms = 2000, .reason = "no answer", .closed = true, .recovered_by = "watchdog", .recovery_seconds = 4.5};
+  ASSERT_TRUE(store.put(died));
+  ASSERT_TRUE(store.put(hung));
+  ASSERT_TRUE(store.put(hung)) << "a file that could not be removed comes again";
+  EXPECT_EQ(store.failures(10).value(), (std::vector{hung, died}));
+  EXPECT_EQ(store.failures(1).value(), std::vector{hung});
+}
+
 }  // namespace
 }  // namespace npanel

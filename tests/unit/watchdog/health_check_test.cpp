@@ -8,8 +8,9 @@
 
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <thread>
+
+#include "support/temp_dir.h"
 
 namespace npanel {
 namespace {
@@ -24,13 +25,6 @@ int64_t now_us() {
 // A listening socket in a directory of its own.
 class HealthCheckTest : public testing::Test {
  protected:
-  HealthCheckTest() {
-    char name[] = "/tmp/npanel-check.XXXXXX";
-    directory_ = ::mkdtemp(name);
-    path_ = directory_ + "/agent.sock";
-  }
-  ~HealthCheckTest() override { std::filesystem::remove_all(directory_); }
-
   void listen() {
     listener_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
@@ -68,8 +62,8 @@ class HealthCheckTest : public testing::Test {
     return check;
   }
 
-  std::string directory_;
-  std::string path_;
+  TempDir dir_;
+  std::string path_ = dir_.path("agent.sock");
   UniqueFd listener_;
   std::vector<UniqueFd> connections_;
   std::vector<std::string> requests_;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "watchdog/memory_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support/temp_dir.h"
+
+namespace npanel {
+namespace {
+
+class MemoryFile : public testing::Test {
+ protected:
+  TempDir dir_;
+  std::string path_ = dir_.path("watchdog.json");
+};
+
+TEST_F(MemoryFile, ComesBackAsItWasWritten) {
+  const RecoveryMemory memory{.restarts_unix_ms = {1'700'000'000'000, 1'700'000'000'500},
+                              .gave_up_on = "ab12",
+                              .by_systemd = 3,
+                              .by_watchdog = 4};
+  ASSERT_TRUE(write_memory(path_, memory));
+  EXPECT_EQ(read_memory(path_), memory);
+}
+
+TEST_F(MemoryFile, MissingOrDamagedFileIsAnEmptyMemory) {
+  EXPECT_EQ(read_memory(path_), RecoveryMemory{});
+  for (const char* text : {"", "{", "[]", R"({"restarts_unix_ms": "many"})"}) {
+    std::ofstream(path_) << text;
+    EXPECT_EQ(read_memory(path_), RecoveryMemory{}) << text;
+  }
+}
+
+TEST_F(MemoryFile, RefusedWriteKeepsTheOldFile) {
+  ASSERT_TRUE(write_memory(path_, {.by_systemd = 1}));
+  std::filesystem::create_directory(path_ + ".new");  // where the new one is written first
+  EXPECT_FALSE(write_memory(path_, {.by_systemd = 2}));
+  EXPECT_EQ(read_memory(path_).by_systemd, 1U);
+}
+
+}  // namespace
+}  // namespace npanel
