@@ -17,6 +17,12 @@ class MemoryFile : public testing::Test {
   std::string path_ = dir_.path("watchdog.json");
 };
 
+RecoveryMemory with_recoveries(uint64_t count) {
+  RecoveryMemory memory;
+  memory.by_systemd = count;
+  return memory;
+}
+
 TEST_F(MemoryFile, ComesBackAsItWasWritten) {
   const RecoveryMemory memory{.restarts_unix_ms = {1'700'000'000'000, 1'700'000'000'500},
                               .gave_up_on = "ab12",
@@ -35,9 +41,9 @@ TEST_F(MemoryFile, MissingOrDamagedFileIsAnEmptyMemory) {
 }
 
 TEST_F(MemoryFile, RefusedWriteKeepsTheOldFile) {
-  ASSERT_TRUE(write_memory(path_, {.by_systemd = 1}));
+  ASSERT_TRUE(write_memory(path_, with_recoveries(1)));
   std::filesystem::create_directory(path_ + ".new");  // where the new one is written first
-  EXPECT_FALSE(write_memory(path_, {.by_systemd = 2}));
+  EXPECT_FALSE(write_memory(path_, with_recoveries(2)));
   EXPECT_EQ(read_memory(path_).by_systemd, 1U);
 }
 
