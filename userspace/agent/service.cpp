@@ -219,7 +219,7 @@ std::vector<std::string> Agent::complaints() {
   std::vector<std::string> complaints;
   if (read_only_) complaints.push_back("database: changes are refused: " + *read_only_);
   if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
-  if (accounts_lost_) complaints.push_back("database: accounts are missing from it; the kernel keeps what it has");
+  if (accounts_lost_) complaints.emplace_back("database: accounts are missing from it; the kernel keeps what it has");
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.usage_reason()) complaints.push_back("usage: " + *reconciler_.usage_reason());
   for (const std::string_view controller : kControllers)

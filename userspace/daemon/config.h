@@ -21,7 +21,7 @@ struct Config {
   std::string socket_group = "npanel";  // whose members may use the API; root always may
   std::string pin_dir = "/sys/fs/bpf/npanel";
   std::string watchdog_socket = "/run/npanel/watchdog.sock";
-  uint64_t watchdog_interval_s = 3;                   // between two health checks, 1 … 60
+  uint64_t watchdog_interval_s = 2;                   // between two health checks, 1 … 60
   uint64_t watchdog_timeout_s = 3;                    // no answer within it is a hang, 1 … 30
   uint64_t watchdog_restarts_per_hour = 5;            // 1 … 1000
   std::vector<uint16_t> smtp_ports = {25, 465, 587};  // 1 to 8 ports

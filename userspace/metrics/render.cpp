@@ -9,7 +9,6 @@
 namespace npanel {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 

@@ -27,7 +27,7 @@ struct UnitState {
 };
 
 struct RecoveryRules {
-  int64_t interval_ms = 3000;  // between two health checks
+  int64_t interval_ms = 2000;  // between two health checks
   int restarts_per_hour = 5;   // beyond it, the agent stays stopped until somebody starts it
 };
 

@@ -191,8 +191,9 @@ Result<Sound> open_copy(const std::string& path, const std::string& directory) {
 Result<Sound> open_copy_in(const std::string& path, const std::string& scratch) {
   constexpr const char* kName = "database-";
   std::error_code ignored;
-  for (const std::string& old : names_in(scratch, kName)) std::filesystem::remove_all(scratch + "/" + old, ignored);
-  std::string directory = scratch + "/" + kName + "XXXXXX";
+  const std::filesystem::path place(scratch);
+  for (const std::string& old : names_in(scratch, kName)) std::filesystem::remove_all(place / old, ignored);
+  std::string directory = place / (std::string(kName) + "XXXXXX");
   if (!::mkdtemp(directory.data())) return errno_failure("make " + directory, errno);
   auto sound = open_copy(path, directory);
   std::filesystem::remove_all(directory, ignored);
