@@ -62,7 +62,10 @@ void Agent::reopen_database() {
 
 void Agent::write_back_accounts() {
   const auto stored = store_.accounts();
-  if (!stored) return log_error(stored.error().text);
+  if (!stored) {
+    log_error(stored.error().text);
+    return;
+  }
   std::map<std::string, const Account*> there;
   for (const Account& account : *stored) there.emplace(account.name, &account);
   const auto check = [](const Result<void>& done) {
@@ -82,7 +85,10 @@ void Agent::take_failures() {
   const FoundFailures found = find_failures(config_.failure_directory());
   for (const std::string& spoilt : found.spoilt) log_error(spoilt + " is no record of a failure; renamed to .spoilt");
   for (const Failure& failure : found.closed) {
-    if (const auto saved = store_.put(failure); !saved) return complain_of_store(saved.error());
+    if (const auto saved = store_.put(failure); !saved) {
+      complain_of_store(saved.error());
+      return;
+    }
     forget_failure(config_.failure_directory(), failure);
   }
 }

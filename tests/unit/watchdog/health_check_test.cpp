@@ -48,7 +48,7 @@ class HealthCheckTest : public testing::Test {
     });
   }
 
-  HealthCheck::Answer wait(HealthCheck& check) {
+  static HealthCheck::Answer wait(HealthCheck& check) {
     for (;;) {
       if (const auto answer = check.run(now_us())) return *answer;
       pollfd waiting{.fd = check.epoll_fd(), .events = POLLIN, .revents = 0};
