@@ -1,16 +1,19 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154  # what vmtest/run and image.sh have set
-# What does the command answer on this kernel? Sourced by vmtest/run. Results are left in variables, not in
-# exit codes: bash forgets `set -e` in every function whose exit code is looked at.
+# shellcheck disable=SC2154  # what vmtest/run, vmtest/power and image.sh have set
+# What does the command answer on this kernel? Sourced by vmtest/run and vmtest/power. Results are left in variables, not
+# in exit codes: bash forgets `set -e` in every function whose exit code is looked at.
 
 readonly kDone=85         # qemu's status after guest/image/exit.c
+readonly kPoweredOff=0    # after an orderly shutdown (guest/session)
 readonly kMark=$'\036'    # starts the lines that are for us
 readonly kAttempts=3
 # Only lines the kernel wrote (they carry its clock), so that a command may print any of these words.
 readonly kSplat='^\[ *[0-9]+\.[0-9]+\].*(BUG:|WARNING:|Oops|Kernel panic|general protection fault|UBSAN:|KASAN:|rcu.*(stall|starved)|INFO: task .* blocked)'
 
 qemu_pid=
+root_drive=            # the root disk and what becomes of writes to it; empty: $disk, and they are lost
+payload_extra=()       # files for /opt/npanel, beside what always goes there
 
 stop_qemu() {
   [[ $qemu_pid ]] || return 0
@@ -19,16 +22,22 @@ stop_qemu() {
   qemu_pid=
 }
 
+# What a line of the result stream is to us; vmtest/power has its own.
+heard() {
+  printf '%s\n' "$1"
+}
+
 # Lays out what the guest finds under /opt/npanel.
 write_payload() {
   local dir=$work/payload
   rm -rf "$dir"
-  mkdir -p "$dir/out" "$dir/tests"
+  mkdir -p "$dir/out" "$dir/tests" "$dir/debs"
   cp -a "$here" "$here/../scripts" "$dir"
-  if [[ -d $work/install ]]; then
-    cp -a "$work/install" "$dir/install"
+  if [[ $package ]]; then
     find "$build/bin" -maxdepth 1 \( -name 'kernel.*_test' -o -name 'bench.*' \) -exec cp -t "$dir/tests" {} +
   fi
+  if ((${#debs[@]})); then cp -t "$dir/debs" "${debs[@]}"; fi
+  if ((${#payload_extra[@]})); then cp -t "$dir" "${payload_extra[@]}"; fi
   printf '%q ' "$@" >"$dir/command"
   # 256 MiB of room for what the command writes. No journal: debugfs does not replay one.
   truncate -s $(($(du -sm "$dir" | cut -f 1) * 5 / 4 + 256))M "$work/payload.img"
@@ -52,7 +61,7 @@ start_qemu() {
     -kernel "$image/vmlinuz-$kernel" -append "$append" \
     -chardev "file,id=console,path=$work/console.log" -serial chardev:console \
     -chardev stdio,id=results,signal=off -serial chardev:results \
-    -drive "if=none,id=root,format=raw,snapshot=on,file=$image/root.img" \
+    -drive "if=none,id=root,format=raw,${root_drive:-snapshot=on,file=$disk}" \
     -drive "if=none,id=payload,format=raw,cache=unsafe,file=$work/payload.img" \
     -drive "if=none,id=io,format=raw,cache=unsafe,file=$work/io.img" \
     -device nvme,id=nvme,serial=npanel \
@@ -63,7 +72,7 @@ start_qemu() {
   qemu_pid=$!
 }
 
-# Prints the result stream as it comes; sets $ready and $code from the marked lines, $late at a deadline.
+# Hands the result stream to heard() as it comes; sets $ready and $code from the marked lines, $late at a deadline.
 follow_results() {
   local began=$SECONDS deadline=$((SECONDS + boot_timeout)) line='' part status
   ready='' code='' late=''
@@ -78,11 +87,11 @@ follow_results() {
         deadline=$((began + timeout))
         ;;
       *"${kMark}npanel-exit "*)
-        printf '%s' "${line%"$kMark"*}"
+        if [[ $line != "$kMark"* ]]; then heard "${line%"$kMark"*}"; fi
         code=${line##* }
         ;;
-      ?*) printf '%s\n' "$line" ;;
-      *) ((status)) || echo ;;
+      ?*) heard "$line" ;;
+      *) ((status)) || heard '' ;;
     esac
     line=
     if ((status)); then return; fi  # qemu is gone
@@ -112,33 +121,42 @@ collect() {
   tr -d '\r' <"$work/console.log" >"$out/console.log"
 }
 
-# Runs the command on one kernel; sets $kernel_status to the command's exit code, or to one of README.md's.
-run_kernel() {
-  local kernel=$1 out=$results/$1 attempt began=$SECONDS
-  for ((attempt = 1; ; attempt++)); do
+# Boots until the command starts, three times at most; sets $ready, and files are in $out.
+reach_command() {
+  local kernel=$1 attempt
+  for ((attempt = 1; attempt <= kAttempts; attempt++)); do
     boot "$@"
     collect "$out"
-    if [[ $ready ]]; then break; fi
+    if [[ $ready ]]; then return; fi
     say "$kernel: ${late:+deadline of $boot_timeout s, }guest not ready (qemu: $qemu_status), attempt $attempt of $kAttempts; last of $out/console.log:"
     cat "$work/qemu.log" >&2
     tail -n 5 "$out/console.log" >&2
-    if ((attempt == kAttempts)); then
-      say "$kernel: infrastructure, not a result: no boot reached the command"
-      kernel_status=125
-      return
-    fi
   done
-  judge "$kernel" $((SECONDS - began)) "$out/console.log"
+  say "$kernel: infrastructure, not a result: no boot reached the command"
 }
 
-judge() {
-  local kernel=$1 seconds=$2 console=$3 splat
+# Runs the command on one kernel; sets $kernel_status to the command's exit code, or to one of README.md's.
+run_kernel() {
+  local out=$results/$1 began=$SECONDS
+  kernel_status=125
+  reach_command "$@"
+  if [[ $ready ]]; then judge "$1" $((SECONDS - began)) "$out/console.log"; fi
+}
+
+# Sets $splat to what the kernel complained about.
+find_splat() {
+  local kernel=$1 console=$2
   splat=$(grep -aE "$kSplat" "$console" | head -n 20) || true
   if [[ $splat ]]; then
     say "$kernel: the kernel complained ($console):"
     printf '%s\n' "$splat" >&2
   fi
-  if [[ $code ]] && ((qemu_status == kDone)); then
+}
+
+judge() {
+  local kernel=$1 seconds=$2 console=$3
+  find_splat "$kernel" "$console"
+  if [[ $code ]] && ((qemu_status == kDone || qemu_status == kPoweredOff)); then
     kernel_status=$code
     if [[ $splat ]] && ((code == 0)); then kernel_status=1; fi
     say "$kernel: exit code $kernel_status after $seconds s"

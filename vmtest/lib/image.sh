@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154  # what vmtest/run has set
-# Where is the guest's image, and is it what this checkout asks for? Sourced by vmtest/run.
-# After `image_ensure`, $image holds root.img, vmlinuz-6.1 and vmlinuz-6.12, and stays until we exit.
+# What do the guest's Debian and its kernels look like, before our package? Sourced by vmtest/run and vmtest/power.
+# After `image_ensure`, $image holds tree/, vmlinuz-6.1 and vmlinuz-6.12, and $disk is what to boot (lib/disk.sh); both
+# stay until we exit.
 
-readonly kMbrSignature=6e70616e   # "npan"; the partition is PARTUUID=6e70616e-01
-readonly kKeptImages=3            # other checkouts and branches have their own
+readonly kKeptImages=2            # other checkouts and branches have their own
 
 cache=${NPANEL_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/npanel-vmtest}
 image=
@@ -36,7 +36,7 @@ image_ensure() {
   fi
   image=$cache/$(image_key)
   if [[ ! -e $image/complete ]]; then
-    rm -rf "$image"
+    rm -rf --one-file-system "$image"
     mkdir "$image"
     image_build
     touch "$image/complete"
@@ -44,6 +44,7 @@ image_ensure() {
   touch "$image"
   exec {image_lock}>"$image/in-use"
   flock -s "$image_lock"
+  disk_ensure
   prune_images
   exec {cache_lock}>&-
 }
@@ -53,7 +54,7 @@ prune_images() {
   for old in $(find "$cache" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | tail -n +$((kKeptImages + 1)) | cut -d ' ' -f 2); do
     exec {fd}>"$cache/$old/in-use"
     if flock -n "$fd"; then
-      rm -rf "${cache:?}/$old"
+      rm -rf --one-file-system "${cache:?}/$old"
     fi
     exec {fd}>&-
   done
@@ -66,7 +67,7 @@ host_mirror() {
 }
 
 image_build() {
-  local tree=$work/tree began=$SECONDS
+  local tree=$image/tree began=$SECONDS
   say "building the guest image, once for this package list (about two minutes)"
   download_kernels
   say "installing the packages of vmtest/packages with mmdebstrap"
@@ -80,9 +81,6 @@ image_build() {
   add_kernel 6.1 "$tree"
   add_kernel 6.12 "$tree"
   configure_guest "$tree"
-  say "writing root.img"
-  write_root_image "$tree"
-  rm -rf "$tree"
   say "image ready after $((SECONDS - began)) s: $image"
 }
 
@@ -137,13 +135,3 @@ readonly kMaskedUnits=(
   systemd-update-utmp-runlevel.service
   dev-hugepages.mount sys-fs-fuse-connections.mount sys-kernel-config.mount
 )
-
-write_root_image() {
-  local tree=$1 start=1048576 bytes
-  bytes=$(($(du -s --block-size=1 "$tree" | cut -f 1) * 5 / 4 + (512 << 20)))
-  bytes=$((bytes >> 20 << 20))
-  truncate -s $((start + bytes)) "$image/root.img"
-  printf 'label: dos\nlabel-id: 0x%s\nstart=%d, type=83\n' "$kMbrSignature" $((start / 512)) |
-    sfdisk --quiet "$image/root.img"
-  mke2fs -q -t ext4 -L npanelroot -E "offset=$start,lazy_itable_init=1" -d "$tree" "$image/root.img" $((bytes >> 10))k
-}
