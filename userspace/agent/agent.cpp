@@ -14,7 +14,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr uint64_t kFailuresEvery = 5;  // seconds
+constexpr uint64_t kRetryEvery = 5;  // seconds
 
 std::vector<std::string> names_of(const auto& accounts) {
   std::vector<std::string> names;
@@ -27,7 +27,7 @@ std::vector<std::string> names_of(const auto& accounts) {
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string version) {
   Opened opened = NP_TRY(open_with_care(config.database, config.scratch_directory()));
-  std::unique_ptr<Agent> agent(new Agent(config, std::move(version), std::move(opened)));
+  std::unique_ptr<Agent> agent(new Agent(config, std::move(version), std::move(opened.store)));
   agent->report(opened);
   NP_TRY(agent->load_accounts());
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
@@ -37,7 +37,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string ve
       log_warning("cgroup v2 offers no " + std::string(controller) +
                   " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
-  agent->gave_large_answer_ = true;  // reading the kernel's types was large, too
+  agent->heap_has_holes_ = true;  // reading the kernel's types was large, too
   return agent;
 }
 
@@ -142,9 +142,12 @@ void Agent::tick() {
   take_refusals();
   write_down_refusals();
   care_for_database();
-  if (ticks_ % kFailuresEvery == 0) take_failures();
-  // The pieces of an answer about thousands of accounts are megabytes that malloc would keep.
-  if (std::exchange(gave_large_answer_, false)) ::malloc_trim(0);
+  if (ticks_ % kRetryEvery == 0) {
+    save_waiting_events();
+    take_failures();
+  }
+  // An answer about thousands of accounts and the check of a backup are megabytes in pieces that malloc would keep.
+  if (std::exchange(heap_has_holes_, false)) ::malloc_trim(0);
   ++ticks_;
 }
 
@@ -157,13 +160,6 @@ void Agent::take_refusals() {
   const auto drained =
       reconciler_.smtp()->drain_refusals([this](const np_smtp_refusal& refusal) { refusals_.add(refusal); });
   if (!drained) log_error(drained.error().text + "; carrying on");
-}
-
-void Agent::save_events(std::span<const Event> events) {
-  if (const auto saved = store_.append(events); saved)
-    store_complaint_.clear();
-  else
-    complain_of_store(saved.error());
 }
 
 void Agent::write_down_refusals() {

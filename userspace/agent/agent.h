@@ -57,16 +57,16 @@ class Agent final : public Service {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  Agent(Config config, std::string version, Opened opened)
+  Agent(Config config, std::string version, Store store)
       : config_(std::move(config)),
         version_(std::move(version)),
-        store_(std::move(opened.store)),
+        store_(std::move(store)),
         backups_(config_.database),
         reconciler_(config_) {}
 
   Result<void> load_accounts();
   // Takes note of how the database was opened.
-  void report(Opened& opened);
+  void report(const Opened& opened);
   // Once a second: backs up; opens anew what was damaged or could not be written.
   void care_for_database();
   void reopen_database();
@@ -74,7 +74,9 @@ class Agent final : public Service {
   void write_back_accounts();
   // From the watchdog's files.
   void take_failures();
+  // What the store refuses now is kept and tried again: the newest kEventsWaiting.
   void save_events(std::span<const Event> events);
+  void save_waiting_events();
   void complain_of_store(const Error& error);
   void reconcile_all();
   void reconcile_some();
@@ -102,8 +104,9 @@ class Agent final : public Service {
   Backups backups_;
   std::optional<std::string> read_only_;  // why the database refuses changes
   bool accounts_lost_ = false;            // the kernel may hold accounts that the store has not
+  std::vector<Event> waiting_events_;
   std::string store_complaint_;
-  bool gave_large_answer_ = false;
+  bool heap_has_holes_ = false;
   uint64_t ticks_ = 0;
   Reconciler reconciler_;
   Refusals refusals_;

@@ -10,11 +10,12 @@ namespace npanel {
 namespace {
 
 constexpr uint64_t kReopenEvery = 5;  // seconds
+constexpr size_t kEventsWaiting = 1000;
 
 }  // namespace
 
-void Agent::report(Opened& opened) {
-  read_only_ = std::move(opened.read_only);
+void Agent::report(const Opened& opened) {
+  read_only_ = opened.read_only;
   accounts_lost_ = opened.accounts_lost;
   std::vector<Event> events;
   for (const std::string& repair : opened.repairs) {
@@ -24,16 +25,16 @@ void Agent::report(Opened& opened) {
   }
   if (read_only_) log_error("changes are refused, limits stay in force: " + *read_only_);
   if (accounts_lost_) log_error("accounts are missing from the database; what the kernel holds of them is left alone");
-  if (events.empty() || read_only_) return;
-  if (const auto saved = store_.append(events); !saved) log_error(saved.error().text + "; carrying on");
+  save_events(events);
 }
 
 void Agent::care_for_database() {
   const bool try_again = read_only_ && ticks_ % kReopenEvery == 0;
   if (store_.wants_reopening() || try_again) reopen_database();
   if (read_only_) return;
-  if (const auto stepped = backups_.step(store_, now_ms()); !stepped)
-    log_error("backup of the database: " + stepped.error().text);
+  const auto finished = backups_.step(store_, now_ms());
+  if (!finished) log_error("backup of the database: " + finished.error().text);
+  heap_has_holes_ = heap_has_holes_ || !finished || *finished;
 }
 
 void Agent::reopen_database() {
@@ -93,9 +94,27 @@ void Agent::take_failures() {
   }
 }
 
+void Agent::save_events(std::span<const Event> events) {
+  if (events.empty()) return;
+  waiting_events_.insert(waiting_events_.end(), events.begin(), events.end());
+  if (waiting_events_.size() > kEventsWaiting)
+    waiting_events_.erase(waiting_events_.begin(), waiting_events_.end() - kEventsWaiting);
+  save_waiting_events();
+}
+
+void Agent::save_waiting_events() {
+  if (waiting_events_.empty() || read_only_) return;
+  if (const auto saved = store_.append(waiting_events_); !saved) {
+    complain_of_store(saved.error());
+    return;
+  }
+  waiting_events_.clear();
+  store_complaint_.clear();
+}
+
 // What the administrator did not ask for and the store refuses: said once, not every second.
 void Agent::complain_of_store(const Error& error) {
-  if (std::exchange(store_complaint_, error.text) != error.text) log_error(error.text + "; carrying on");
+  if (std::exchange(store_complaint_, error.text) != error.text) log_error(error.text + "; kept and tried again");
 }
 
 }  // namespace npanel

@@ -178,7 +178,7 @@ AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const 
 
 Result<std::vector<AccountStats>> Agent::stats() {
   const auto usage = NP_TRY(walk());
-  gave_large_answer_ = true;
+  heap_has_holes_ = true;
   std::vector<AccountStats> all;
   all.reserve(accounts_.size());
   for (const auto& [name, entry] : accounts_) all.push_back(stats_of(entry, usage));

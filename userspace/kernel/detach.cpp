@@ -15,7 +15,10 @@ namespace {
 void lift(const AccountTree& tree, const HostAbilities& host, const std::string& name, Detached& done) {
   const auto complain = [&](const std::string& text) { done.problems.push_back(name + ": " + text); };
   const auto cgroup = tree.find(name);
-  if (!cgroup) return complain(cgroup.error().text);
+  if (!cgroup) {
+    complain(cgroup.error().text);
+    return;
+  }
   Account unlimited;
   unlimited.name = name;
   unlimited.limits = {.cpu_percent = {},

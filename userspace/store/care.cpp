@@ -214,18 +214,25 @@ Result<Opened> stand_in(const std::string& path, const std::string& scratch, con
                 .accounts_lost = copy->accounts_lost};
 }
 
+// As an administrator would say it.
+std::string in_words(const Error& why) {
+  if (why.code == ENOSPC || why.code == EDQUOT) return "the disk is full (" + why.text + ")";
+  if (why.code == EROFS) return "the file system is read-only (" + why.text + ")";
+  return why.text;
+}
+
 }  // namespace
 
 std::optional<std::string> why_not_writable(const std::string& path) {
-  const auto said = [&](const std::string& why) { return path + " cannot be written: " + why; };
+  const auto said = [&](const Error& why) { return path + " cannot be written: " + in_words(why); };
   if (exists(path))
-    if (const auto file = open_at(AT_FDCWD, path, O_RDWR); !file) return said(file.error().text);
+    if (const auto file = open_at(AT_FDCWD, path, O_RDWR); !file) return said(file.error());
   // What SQLite needs at once: a -shm of 32 KiB and some pages of -wal.
   constexpr size_t kRoomBytes = 1 << 16;
   const std::string probe = path + ".probe";
   const auto filled = make_filled_file(probe, kRoomBytes);
   ::unlink(probe.c_str());
-  if (!filled) return said(filled.error().text);
+  if (!filled) return said(filled.error());
   return std::nullopt;
 }
 
