@@ -10,7 +10,7 @@ namespace {
 using Activity = UnitState::Activity;
 
 constexpr int64_t kHourMs = 3'600'000;
-constexpr int64_t kSettleMs = 1000;
+constexpr int64_t kSettleMs = 10'000;  // a loaded host takes seconds from a stop to the start
 constexpr int64_t kBackoffFirstMs = 250;
 constexpr int64_t kBackoffMostMs = 2000;
 

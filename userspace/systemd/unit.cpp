@@ -162,6 +162,7 @@ Result<void> Systemd::start(const std::string& unit) {
 }
 
 Result<void> Systemd::restart(const std::string& unit) {
+  NP_TRY(call("ResetFailedUnit", unit, nullptr));
   return call("RestartUnit", unit, "replace");
 }
 

@@ -21,7 +21,7 @@ class Systemd {
 
   // How it ended is read from the last main process; NRestarts, InvocationID and the rest belong to the unit.
   [[nodiscard]] Result<UnitState> state(const std::string& unit);
-  // These return when the job is queued. start() first clears "failed", so that no start limit stands in the way.
+  // These return when the job is queued. They first clear "failed", so that no start limit stands in the way.
   Result<void> start(const std::string& unit);
   Result<void> restart(const std::string& unit);
   // False when there is no such unit.

@@ -132,7 +132,7 @@ TEST(Recovery, RestartItOrderedIsNoSecondFailure) {
   story.time();
   story.answer("no answer within 3000 ms");
   for (const Activity passing : {Activity::stopping, Activity::failed, Activity::stopped, Activity::starting}) {
-    story.ms += 50;
+    story.ms += 1500;  // a host under load
     const Orders orders = story.unit(in(passing, "a"));
     EXPECT_EQ(orders.unit, Unit::leave);
     EXPECT_FALSE(orders.failed);
@@ -142,6 +142,18 @@ TEST(Recovery, RestartItOrderedIsNoSecondFailure) {
   story.time();
   EXPECT_EQ(story.answer().closed->by, "watchdog");
   EXPECT_EQ(story.recovery.memory().restarts_unix_ms.size(), 1U);
+}
+
+TEST(Recovery, StartThatCameToNothingIsOrderedAgain) {
+  Story story;
+  story.healthy("a");
+  EXPECT_EQ(story.unit(failed("a", story.ms)).unit, Unit::start);
+  story.ms += 9000;
+  EXPECT_EQ(story.unit(failed("a", kStart)).unit, Unit::leave);
+  story.ms += 1000;
+  EXPECT_TRUE(story.unit(failed("a", kStart)).failed);
+  story.ms += 250;
+  EXPECT_EQ(story.time().unit, Unit::start);
 }
 
 TEST(Recovery, AdministratorsStopIsNoFailure) {
@@ -175,9 +187,10 @@ TEST(Recovery, BacksOffUpToTwoSecondsWhenStartsFail) {
   story.recovery = Recovery({.interval_ms = 3000, .restarts_per_hour = 100}, {});
   story.healthy("a");
   EXPECT_EQ(story.unit(failed("a", story.ms)).unit, Unit::start);
+  std::string invocation = "a";
   for (const int64_t wait : {250, 500, 1000, 2000, 2000}) {
-    story.ms += 2500;
-    const Orders again = story.unit(failed("a", story.ms));
+    story.ms += 100;
+    const Orders again = story.unit(failed(invocation += "a", story.ms));
     EXPECT_EQ(again.unit, Unit::leave);
     EXPECT_TRUE(again.failed && again.closed && !again.closed->by) << "each death is written down";
     story.ms += wait - 1;
