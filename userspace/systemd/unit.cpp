@@ -18,7 +18,7 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kService = "org.freedesktop.systemd1.Service";
-constexpr uint64_t kCallUs = 2'000'000;
+constexpr uint64_t kCallUs = 5'000'000;  // daemon-reload on a host with thousands of units takes a second or two
 
 using Text = std::unique_ptr<char, decltype([](char* text) { std::free(text); })>;
 

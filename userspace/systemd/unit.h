@@ -14,7 +14,7 @@ struct sd_bus_slot;
 
 namespace npanel {
 
-// systemd's manager, org.freedesktop.systemd1(5), on the system bus. Calls wait two seconds at the most.
+// systemd's manager, org.freedesktop.systemd1(5), on the system bus. Calls wait five seconds at the most.
 class Systemd {
  public:
   static Result<Systemd> connect();

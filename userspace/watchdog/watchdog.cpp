@@ -90,6 +90,7 @@ void Watchdog::tick() {
   const bool soon = recovery_.phase() == Recovery::Phase::recovering;
   if (soon || now().steady_ms - looked_ms_ >= rules_.interval_ms) look();
   obey(recovery_.on_time(now()));
+  if (!to_stop_.empty()) stop_units();
 }
 
 void Watchdog::take_answer() {
@@ -114,11 +115,20 @@ void Watchdog::obey(Orders::Unit order) {
       break;
     case Orders::Unit::stop:
       // The socket first: a client would start the agent again.
-      for (const char* unit : {kSocket, kService})
-        if (const auto stopped = systemd_.stop(unit); !stopped) done = std::unexpected(stopped.error());
-      break;
+      to_stop_ = {kSocket, kService};
+      stop_units();
+      return;
   }
   if (!done) log_error(done.error().text);
+}
+
+// A crash loop keeps systemd busy, which may answer late; giving up has to be obeyed all the same.
+void Watchdog::stop_units() {
+  std::erase_if(to_stop_, [this](const std::string& unit) {
+    const auto stopped = systemd_.stop(unit);
+    if (!stopped) log_error(stopped.error().text + "; trying again");
+    return stopped.has_value();
+  });
 }
 
 void Watchdog::obey(const Orders& orders) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/message.h"
 #include "daemon/config.h"
@@ -32,6 +33,7 @@ class Watchdog {
   void take_answer();
   void obey(const Orders& orders);
   void obey(Orders::Unit order);
+  void stop_units();
   void write_down(const Orders::Failed& failed);
   void remember();
   [[nodiscard]] WatchdogStatus status() const;
@@ -44,8 +46,9 @@ class Watchdog {
   FailureLog failures_;
   Recovery recovery_;
   RecoveryMemory remembered_;
-  bool changed_ = false;      // systemd signalled
-  bool cannot_look_ = false;  // said once
+  std::vector<std::string> to_stop_;  // given up, and not stopped yet
+  bool changed_ = false;              // systemd signalled
+  bool cannot_look_ = false;          // said once
   bool cannot_write_ = false;
   int64_t looked_ms_ = 0;
   HealthCheck::Answer last_answer_;
