@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The installed service: does it limit, and does anybody notice when it dies, is restarted or is detached?"""
+import errno
+import grp
+import os
+import random
+import re
+import signal
+import stat
+import time
+
+import installed
+import load
+import support
+from installed import AGENT, SOCKET, WATCHDOG, ctl, ctl_json, placement, systemctl
+
+KILLS = installed.count("NPANEL_KILLS", 4)
+LOAD_SECONDS = installed.count("NPANEL_LOAD_SECONDS", 15)
+SEED = installed.count("NPANEL_SEED", 20261122)
+READY_SECONDS = 2
+COME_BACK_SECONDS = 20
+PAUSE_SECONDS = 1.5  # the most between two kills
+LIMIT = 32
+BOB_UID = 4001
+EXPOSURE_MOST = 3.0
+RESPECT_SECONDS = 11  # three checks of the watchdog and more
+
+
+class InstalledCase(installed.ServiceCase):
+    def test_units_are_active_and_nothing_is_degraded(self):
+        self.assert_active()
+        status = ctl_json("status")
+        self.assertEqual((status["smtp"]["attached"], status["smtp"]["reason"]), (True, None))
+        self.assertEqual((status["usage_source"], status["usage_reason"]), ("bpf", None))
+        self.assertEqual(status["missing_controllers"], [])
+        self.assertEqual(ctl_json("health"), {"status": "ok", "reasons": []})
+
+    def test_group_npanel_and_nobody_else_may_use_the_socket(self):
+        status = os.stat(self.agent.socket)
+        self.assertEqual((grp.getgrgid(status.st_gid).gr_name, stat.S_IMODE(status.st_mode)), ("npanel", 0o660))
+
+    def test_exposure_of_both_services_is_three_at_the_most(self):
+        for unit in (AGENT, WATCHDOG):
+            said = installed.run("systemd-analyze", "security", "--no-pager", unit)
+            exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1])
+            support.info(f"{unit}: exposure {exposure}")
+            self.assertLessEqual(exposure, EXPOSURE_MOST, unit)
+
+    def test_bash_completes_npanelctl(self):
+        script = """. /usr/share/bash-completion/completions/npanelctl; f=$(complete -p npanelctl | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+            COMP_WORDS=(npanelctl acc) COMP_CWORD=1 COMP_LINE='npanelctl acc' COMP_POINT=13; $f npanelctl acc npanelctl; echo ${COMPREPLY[@]}"""
+        self.assertEqual(installed.run("bash", "-c", script).split(), ["account"])
+
+    def test_account_of_npanelctl_is_limited_in_cpu_pids_and_smtp(self):
+        ctl("account", "create", "bob", "--uid", str(BOB_UID), "--cpu", "20%", "--pids", str(LIMIT),
+            "--smtp-per-minute", "1", "--smtp-burst", "3")
+        bob = support.Account(self.agent, "bob")
+        self.addCleanup(bob.delete)
+        self.assertEqual(bob.show()["degraded"], [])
+        forks = self.run_outside_then_add(bob, support.fork_children, 2 * LIMIT, uid=BOB_UID)
+        self.assertEqual(forks.hear(), (LIMIT - 1, errno.EAGAIN))
+        forks.kill()
+        (bob.cgroup / "cgroup.kill").write_text("1")
+        support.wait_until(lambda: bob.flat("cgroup.events")["populated"] == 0, 5, "bob's processes are gone")
+        worker = self.run_outside_then_add(bob, installed.smtp_case.attempt_on_demand, uid=BOB_UID)
+        self.assertEqual(self.demand(worker, 4), ["passed"] * 3 + ["EPERM"])
+        self.run_outside_then_add(bob, support.spin, uid=BOB_UID)
+        support.wait_until(lambda: bob.stats()["cpu"]["throttled_periods"] > 2, 5, "bob is throttled")
+        self.assert_refusal_names_its_executable()
+
+    def run_outside_then_add(self, account, work, *arguments, uid):
+        """Somebody else's process is put into the account by npanelctl."""
+        worker = support.Worker(work, *arguments, uid=uid)
+        self.addCleanup(worker.kill)
+        ctl("process", "add", account.name, str(worker.pid))
+        return worker.begin()
+
+    def assert_refusal_names_its_executable(self):
+        """The sandbox lets the agent read /proc/PID/exe of a foreign process."""
+        def refusals():
+            return [event for event in ctl_json("events", "--account", "bob")["events"] if event["kind"] == "smtp_denied"]
+        event = support.wait_until(refusals, 5, "an event smtp_denied")[0]
+        self.assertEqual(event["detail"]["exe"], os.path.realpath("/proc/self/exe"))
+
+
+class DeathCase(installed.ServiceCase):
+    def setUp(self):
+        super().setUp()
+        self.flood = load.Flood(self)
+        self.clients = load.Clients(self.agent, watched=self.flood.account)
+        self.addCleanup(self.clients.clean_up)
+        self.before = placement(self.flood.workers)
+
+    def assert_nobody_noticed(self):
+        self.clients.assert_all_there(self)
+        self.flood.assert_held(self)
+        self.assertEqual(placement(self.flood.workers), self.before)
+
+    def test_kill_at_random_moments_loses_nothing_and_lets_nothing_through(self):
+        self.put_back_afterwards()
+        self.agent.change_unit(installed.NO_START_LIMIT)
+        self.agent.allow_many_restarts()
+        dice, seconds, by_watchdog = random.Random(SEED), [], self.agent.watchdog()["recovered_by_watchdog"]
+        support.info(f"seed {SEED}")
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(0, PAUSE_SECONDS))
+            seconds.append(self.seconds_to_come_back())
+        installed.show_distribution("kill -9 until /healthz answers, by systemd", seconds)
+        self.assertLessEqual(max(seconds), READY_SECONDS * installed.START_SCALE)
+        self.agent.wait_until_watched()
+        self.assert_nobody_noticed()
+        self.assertEqual(self.agent.watchdog()["recovered_by_watchdog"], by_watchdog)
+
+    def seconds_to_come_back(self):
+        killed = support.wait_until(lambda: self.agent.pid, READY_SECONDS, "the agent runs")
+        began = time.monotonic()
+        os.kill(killed, signal.SIGKILL)
+        support.wait_until(lambda: self.agent.is_healthy() and self.agent.pid != killed, COME_BACK_SECONDS, "another agent answers")
+        return time.monotonic() - began
+
+    def test_healthy_agent_is_never_restarted_under_load(self):
+        self.run_in(self.account("hog", cpu_percent=50), support.spin)
+        pid, before, until = self.agent.pid, self.agent.watchdog(), time.monotonic() + LOAD_SECONDS
+        slowest = 0
+        while time.monotonic() < until:
+            began = time.monotonic()
+            self.assertTrue(self.agent.is_healthy())
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.2)
+        support.info(f"{LOAD_SECONDS} s of load: the slowest /healthz took {slowest * 1000:.0f} ms")
+        after = self.agent.watchdog()
+        self.assertEqual(self.agent.pid, pid)
+        for key in ("recovered_by_systemd", "recovered_by_watchdog", "restarts_last_hour", "phase"):
+            self.assertEqual(after[key], before[key], key)
+        self.assert_nobody_noticed()
+        self.assertEqual(self.clients.broken, [])
+
+    def test_reload_reexec_and_restart_refuse_no_client(self):
+        socket = os.stat(self.agent.socket).st_ino
+        for command in (("daemon-reload",), ("daemon-reexec",), ("restart", AGENT)):
+            pid = self.agent.pid
+            systemctl(*command)
+            self.assertTrue(self.agent.is_healthy(), command)
+            self.assertEqual(self.agent.pid == pid, command[0] != "restart", command)
+        self.agent.wait_until_watched()
+        self.assertEqual(os.stat(self.agent.socket).st_ino, socket)
+        self.assert_nobody_noticed()
+        self.assertEqual(self.clients.broken, [])
+
+
+class StoppedCase(installed.ServiceCase):
+    def test_stop_by_an_administrator_is_respected(self):
+        _, worker = self.limited()
+        self.put_back_afterwards()
+        systemctl("stop", SOCKET, AGENT)
+        until = time.monotonic() + RESPECT_SECONDS
+        while time.monotonic() < until:
+            self.assertIsNone(self.agent.pid)
+            time.sleep(0.2)
+        self.assertEqual(installed.activities(), ["inactive", "inactive", "active"])
+        self.assertEqual(self.agent.watchdog()["phase"], "stopped")
+        self.assert_refused(worker)
+        systemctl("start", AGENT)  # which wants its socket
+        self.agent.wait_until_watched()
+        self.assert_active()
+        self.assert_refused(worker)
+
+    def test_detach_says_only_what_it_would_do_without_yes(self):
+        bob, worker = self.limited(pids_max=LIMIT)
+        pid = self.agent.pid
+        ctl("detach", expected=2)
+        self.assertEqual(self.agent.pid, pid)
+        self.assert_active()
+        self.assert_refused(worker)
+        self.assertEqual(bob.read("pids.max"), str(LIMIT))
+
+    def test_detach_takes_every_limit_away_and_start_brings_it_back(self):
+        bob, worker = self.limited(pids_max=LIMIT, cpu_percent=20, memory_max_bytes=64 * support.MIB)
+        self.put_back_afterwards()
+        ctl("detach", "--yes")
+        self.assertEqual(installed.activities(), ["inactive"] * 3)
+        self.assert_passes(worker)
+        self.assertEqual((bob.read("pids.max"), bob.read("memory.max"), bob.read("cpu.max").split()[0]), ("max",) * 3)
+        self.assertFalse(self.agent.pins.exists() and any(self.agent.pins.iterdir()))
+        self.assertNotIn("np_", installed.run("bpftool", "prog", "show"))
+        self.assertNotIn("connect", installed.run("bpftool", "link", "show"))
+        self.assertEqual(bob.read("cgroup.procs"), str(worker.pid))
+        systemctl("start", AGENT, WATCHDOG)
+        self.agent.wait_until_watched()
+        self.assert_active()
+        self.assertEqual(bob.read("pids.max"), str(LIMIT))
+        self.assert_refused(worker)
