@@ -20,8 +20,10 @@ void Agent::report(const Opened& opened) {
   std::vector<Event> events;
   for (const std::string& repair : opened.repairs) {
     log_error(repair);
-    events.push_back(
-        {.at_ms = now_ms(), .account = {}, .kind = "database_repaired", .detail = Json{{"repair", repair}}.dump()});
+    events.push_back({.at_ms = now_ms(),
+                      .account = {},
+                      .kind = "database_repaired",
+                      .detail = Json{{"repair", repair}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
   }
   if (read_only_) log_error("changes are refused, limits stay in force: " + *read_only_);
   if (accounts_lost_) log_error("accounts are missing from the database; what the kernel holds of them is left alone");
@@ -92,6 +94,7 @@ void Agent::take_failures() {
     }
     forget_failure(config_.failure_directory(), failure);
   }
+  if (waiting_events_.empty()) store_complaint_.clear();
 }
 
 void Agent::save_events(std::span<const Event> events) {
