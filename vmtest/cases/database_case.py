@@ -111,14 +111,15 @@ class DatabaseCase(support.AgentCase):
 
     def assert_heals(self):
         began = time.monotonic()
-        support.wait_until(lambda: self.change(LIMIT).status == 200, HEAL_SECONDS, "a change is accepted")
+        support.wait_until(lambda: self.change(2 * LIMIT).status == 200, HEAL_SECONDS, "a change is accepted")
         accepted = time.monotonic() - began
         with contextlib.suppress(AssertionError):  # the next line says what is the matter
             support.wait_until(lambda: self.health()["status"] == "ok", HEAL_SECONDS, "nothing is degraded")
         self.assertEqual(self.health(), {"status": "ok", "reasons": []})
         support.info(f"room: a change was accepted after {accepted:.1f} s, nothing was degraded after {time.monotonic() - began:.1f} s")
+        self.assertEqual(self.bob.read("pids.max"), str(2 * LIMIT))
+        self.assertEqual(self.change(LIMIT).status, 200)
         self.assertEqual(self.bob.read("pids.max"), str(LIMIT))
-        self.assertEqual(self.bob.show()["limits"]["pids_max"], LIMIT)
 
 
 def fork_in(pipe, cgroup, most):

@@ -18,6 +18,7 @@ CLIENT_PACE_SECONDS = 0.1
 STOP_SECONDS = 20
 RATE = {"per_minute": 60, "burst": 10}  # it refills while the agent is dead, too
 NAMES_PER_CLIENT = 4
+BROKEN_SHOWN = 10
 
 
 def _flood(pipe, flood, place):
@@ -75,6 +76,7 @@ class Clients:
         self.agent = agent
         self.began = time.monotonic()
         self.answered = 0
+        self.slowest = (0, "")
         self.refused = []  # connect() failed
         self.broken = []   # connected, and no answer came
         self.wrong = []    # an answer that contradicts what was acknowledged
@@ -90,6 +92,7 @@ class Clients:
         return f"{time.monotonic() - self.began:.2f} s"
 
     def request(self, method, path, body=None):
+        asked = time.monotonic()
         with contextlib.closing(support.UnixConnection(self.agent.socket)) as connection:
             try:
                 connection.connect()
@@ -100,9 +103,10 @@ class Clients:
                 connection.request(method, path, None if body is None else json.dumps(body))
                 answer = support.Answer(connection.getresponse())
             except (OSError, http.client.HTTPException) as error:
-                self.broken.append(f"{self.at()} {method} {path}: {error!r}")
+                self.broken.append(f"{self.at()} {method} {path}: {error!r} after {time.monotonic() - asked:.2f} s")
                 return None
         self.answered += 1
+        self.slowest = max(self.slowest, (time.monotonic() - asked, f"{method} {path}"))
         return answer
 
     def _change(self, number, dice):
@@ -123,7 +127,10 @@ class Clients:
         answer = self.request("GET", f"/api/v1/accounts/{name}")
         if answer is None:
             return
-        found = answer.json()["limits"]["pids_max"] if answer.status == 200 else None
+        shown = answer.json()
+        if shown.get("state") == "deleting" and None in self.known[name]:
+            return  # the deletion that was broken off goes on
+        found = shown["limits"]["pids_max"] if answer.status == 200 else None
         if answer.status not in (200, 404) or found not in self.known[name]:
             self.wrong.append(f"{self.at()} {name}: {answer.status} {found}, possible were {self.known[name]}")
         self.known[name] = {found}
@@ -169,7 +176,10 @@ class Clients:
     def assert_all_there(self, case):
         """Ends them. No connect() was refused, and what was acknowledged is there, neither more nor less."""
         self.end()
-        support.info(f"clients: {self.answered} requests answered, {len(self.broken)} broken off")
+        seconds, what = self.slowest
+        support.info(f"clients: {self.answered} requests answered, the slowest after {seconds:.2f} s ({what}); {len(self.broken)} broken off")
+        for broken in self.broken[:BROKEN_SHOWN]:
+            support.info(f"broken off: {broken}")
         case.assertEqual(self.refused, [])
         case.assertEqual(self.wrong, [])
         listed = {one["name"]: one["limits"]["pids_max"] for one in self.agent.ask("GET", "/api/v1/accounts")["accounts"]}
