@@ -115,7 +115,7 @@ bool Recovery::has_failed(const UnitState& unit, Moment now) const {
 
 // Between the two halves of a restart that we ordered, the unit is stopped for a moment.
 bool Recovery::restarting(Moment now) const {
-  return phase_ == Phase::recovering && unit_.invocation == ordered_on_ && now.steady_ms < settled_at_ms_;
+  return phase_ == Phase::recovering && now.steady_ms < settled_at_ms_;
 }
 
 Orders Recovery::on_unit(const UnitState& unit, Moment now) {

@@ -134,15 +134,20 @@ Result<Systemd> Systemd::connect() {
   return systemd;
 }
 
+// Properties are read one by one; when another start has begun meanwhile, they are not of one moment: once more.
 Result<UnitState> Systemd::state(const std::string& unit) {
+  constexpr int kTries = 5;
   const Properties of(bus_.get(), NP_TRY(path_of(unit)));
   UnitState state;
-  state.activity = activity(NP_TRY(of.text(kUnit, "ActiveState")));
-  state.invocation = NP_TRY(of.hex(kUnit, "InvocationID"));
-  state.restarts = NP_TRY(of.number<uint32_t>("NRestarts", 'u'));
-  state.died_ms = static_cast<int64_t>(NP_TRY(of.number<uint64_t>("ExecMainExitTimestampMonotonic", 't')) / 1000);
-  state.death = death(NP_TRY(of.text(kService, "Result")), NP_TRY(of.number<int32_t>("ExecMainCode", 'i')),
-                      NP_TRY(of.number<int32_t>("ExecMainStatus", 'i')));
+  for (int i = 0; i < kTries; ++i) {
+    state.invocation = NP_TRY(of.hex(kUnit, "InvocationID"));
+    state.activity = activity(NP_TRY(of.text(kUnit, "ActiveState")));
+    state.restarts = NP_TRY(of.number<uint32_t>("NRestarts", 'u'));
+    state.died_ms = static_cast<int64_t>(NP_TRY(of.number<uint64_t>("ExecMainExitTimestampMonotonic", 't')) / 1000);
+    state.death = death(NP_TRY(of.text(kService, "Result")), NP_TRY(of.number<int32_t>("ExecMainCode", 'i')),
+                        NP_TRY(of.number<int32_t>("ExecMainStatus", 'i')));
+    if (NP_TRY(of.hex(kUnit, "InvocationID")) == state.invocation) break;
+  }
   return state;
 }
 
