@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// digest.h: SHA-256, random texts, and comparing secrets; GnuTLS does the work.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace npanel {
+
+// 64 hexadecimal digits, lower case.
+[[nodiscard]] std::string sha256_hex(std::string_view text);
+
+// 256 random bits as 43 characters of base64url (RFC 4648, 5), without padding.
+[[nodiscard]] std::string random_text();
+
+// Takes the same time wherever the texts differ.
+[[nodiscard]] bool same_secret(std::string_view one, std::string_view other);
+
+}  // namespace npanel
