@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/in_force.h"
+
+#include <gtest/gtest.h>
+
+namespace npanel {
+namespace {
+
+Gates with(bool isolation, const FeatureState& mail) {
+  Gates gates;
+  gates.set(NP_CGROUPS_ISOLATION, {.enabled = isolation});
+  gates.set(NP_EMAIL_RATE_LIMITING, mail);
+  return gates;
+}
+
+TEST(InForce, NothingIsAtFirst) {
+  const Account none = in_force({.name = "bob"}, Gates());
+  for (const LimitField& field : kLimitFields) EXPECT_EQ(none.limits.*field.member, std::nullopt) << field.name;
+  EXPECT_EQ(none.rate_limit.mode, SmtpMode::off);
+}
+
+TEST(InForce, EachGateLetsItsOwnLimitsThrough) {
+  const Account bob{.name = "bob"};
+  EXPECT_EQ(in_force(bob, with(true, {.enabled = true})), bob);
+  EXPECT_EQ(in_force(bob, with(true, {})).limits, bob.limits);
+  EXPECT_EQ(in_force(bob, with(true, {})).rate_limit.mode, SmtpMode::off);
+  EXPECT_EQ(in_force(bob, with(false, {.enabled = true})).rate_limit, bob.rate_limit);
+  EXPECT_NE(in_force(bob, with(false, {.enabled = true})).limits, bob.limits);
+}
+
+TEST(InForce, TheLowerOfTheTwoModesHolds) {
+  for (const SmtpMode own : {SmtpMode::off, SmtpMode::observe, SmtpMode::enforce})
+    for (const GateMode gate : {GateMode::observe, GateMode::enforce}) {
+      const Account bob{.name = "bob", .rate_limit = {.mode = own}};
+      const SmtpMode as = in_force(bob, with(false, {.enabled = true, .mode = gate})).rate_limit.mode;
+      EXPECT_EQ(static_cast<int>(as), std::min(static_cast<int>(own), static_cast<int>(gate)));
+    }
+}
+
+TEST(InForce, ASuspendedAccountStaysSuspended) {
+  EXPECT_EQ(in_force({.name = "bob", .state = AccountState::suspended}, Gates()).state, AccountState::suspended);
+}
+
+}  // namespace
+}  // namespace npanel

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/budget.h"
+
+#include <cstdio>
+
+namespace npanel {
+namespace {
+
+constexpr int64_t kMinuteMs = 60'000;
+constexpr int64_t kNearestMs = 900;  // a timer of one second may come early
+constexpr int64_t kBreakMs = 10'000;
+constexpr double kNsPerMs = 1e6;
+
+std::string percents(const char* whose, double used, double budget) {
+  char text[128];
+  std::snprintf(text, sizeof(text), "%s CPU %.2f %% of a core, budget %.2f %%", whose, used, budget);
+  return text;
+}
+
+// One part for each limit that is passed, "; " between them; empty when none is. A figure that is not known passes none
+// (nullopt is less than any number).
+std::string excess(const FeatureCost& cost, const Budget& budget) {
+  std::string text;
+  const auto say = [&text](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (cost.kernel_percent > budget.kernel_percent) say(percents("kernel", *cost.kernel_percent, budget.kernel_percent));
+  if (cost.agent_percent > budget.agent_percent) say(percents("agent", cost.agent_percent, budget.agent_percent));
+  if (cost.memory_bytes > budget.memory_bytes)
+    say("memory " + std::to_string(*cost.memory_bytes) + " bytes, budget " + std::to_string(budget.memory_bytes));
+  return text;
+}
+
+}  // namespace
+
+void CostMeter::add(uint64_t total_ns, int64_t now_ms) {
+  if (!samples_.empty()) {
+    const Sample& last = samples_.back();
+    if (total_ns < last.total_ns || now_ms < last.at_ms || now_ms - last.at_ms > kMinuteMs)
+      samples_.clear();
+    else if (now_ms - last.at_ms < kNearestMs)
+      return;
+  }
+  samples_.push_back({.at_ms = now_ms, .total_ns = total_ns});
+  while (samples_.size() > 1 && now_ms - samples_[1].at_ms >= kMinuteMs) samples_.pop_front();
+}
+
+std::optional<double> CostMeter::percent() const {
+  if (samples_.size() < 2) return std::nullopt;
+  const auto& [from_ms, from_ns] = samples_.front();
+  const auto& [until_ms, until_ns] = samples_.back();
+  return 100.0 * static_cast<double>(until_ns - from_ns) / (static_cast<double>(until_ms - from_ms) * kNsPerMs);
+}
+
+void BudgetWatch::set(const Budget& budget) {
+  if (budget == budget_) return;
+  budget_ = budget;
+  for (Watched& watched : watched_) watched.over_since_ms.reset();
+}
+
+std::optional<std::string> BudgetWatch::judge(Feature feature, const FeatureCost& cost, int64_t now_ms) {
+  Watched& watched = watched_[feature];
+  const bool broken = now_ms < watched.judged_ms || now_ms - watched.judged_ms > kBreakMs;
+  watched.judged_ms = now_ms;
+  if (broken) watched.over_since_ms.reset();
+  const std::string over = excess(cost, budget_);
+  if (watched.fired) return std::nullopt;
+  if (over.empty()) {
+    watched.over_since_ms.reset();
+    return std::nullopt;
+  }
+  if (!watched.over_since_ms) watched.over_since_ms = now_ms;
+  if (now_ms - *watched.over_since_ms < int64_t{budget_.seconds} * 1000) return std::nullopt;
+  watched.fired = true;
+  return "over its budget for " + std::to_string(budget_.seconds) + " s: " + over;
+}
+
+}  // namespace npanel

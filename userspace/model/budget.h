@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// budget.h: what does a feature cost, and has it cost more than it may for too long?
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "model/feature.h"
+
+namespace npanel {
+
+// Turns time that is counted up into percent of one core, over the last 60 s.
+class CostMeter {
+ public:
+  // `total_ns`: all the time used so far. `now_ms`: CLOCK_MONOTONIC. Begins afresh when the total shrinks (it is
+  // another counter now) and after a minute without samples; samples nearer than 0.9 s to the last one are left out.
+  void add(uint64_t total_ns, int64_t now_ms);
+  // nullopt until there are two samples.
+  [[nodiscard]] std::optional<double> percent() const;
+
+ private:
+  struct Sample {
+    int64_t at_ms;
+    uint64_t total_ns;
+  };
+  std::deque<Sample> samples_;  // from the newest that is 60 s old
+};
+
+// What one feature may cost. A figure that equals its limit is within it.
+struct Budget {
+  double kernel_percent = 1.0;
+  double agent_percent = 1.0;
+  uint64_t memory_bytes = uint64_t{64} << 20;
+  uint32_t seconds = 300;  // how long it may be over one limit or another, without a break
+
+  bool operator==(const Budget&) const = default;
+};
+
+// Says once that a feature must be switched off.
+class BudgetWatch {
+ public:
+  explicit BudgetWatch(Budget budget) : budget_(budget) {}
+
+  // Another budget counts from now on; what was switched off stays so.
+  void set(const Budget& budget);
+  // Once a second or so for each feature that is on. Why it must be switched off, or nothing. `now_ms`:
+  // CLOCK_MONOTONIC. More than 10 s without a sample are a break: nobody knows what it cost then.
+  [[nodiscard]] std::optional<std::string> judge(Feature feature, const FeatureCost& cost, int64_t now_ms);
+  // Somebody enabled the feature again.
+  void reset(Feature feature) { watched_[feature] = {}; }
+
+ private:
+  struct Watched {
+    std::optional<int64_t> over_since_ms = {};
+    int64_t judged_ms = 0;
+    bool fired = false;
+  };
+  Budget budget_;
+  std::array<Watched, NP_FEATURES> watched_;
+};
+
+}  // namespace npanel

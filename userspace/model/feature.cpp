@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/feature.h"
+
+#include <algorithm>
+
+namespace npanel {
+namespace {
+
+constexpr uint32_t kWhole = 100;  // percent
+
+constexpr FeatureInfo kFeatures[] = {
+    {.name = "cgroups_isolation",
+     .track = 'A',
+     .available = true,
+     .observable = false,
+     .per_account = true,
+     .summary = "CPU, memory, I/O and PID limits of accounts; off: usage is counted, limits are max"},
+    {.name = "email_rate_limiting",
+     .track = 'A',
+     .available = true,
+     .observable = true,
+     .per_account = true,
+     .summary = "limits on direct SMTP connections; observe: counted, nothing is refused"},
+    {.name = "agent_watchdog",
+     .track = 'A',
+     .available = true,
+     .observable = true,
+     .per_account = false,
+     .summary = "npanel-watchdog restarts a dead or hanging agent; observe: it only records"},
+    {.name = "graceful_reloads",
+     .track = 'A',
+     .available = true,
+     .observable = false,
+     .per_account = false,
+     .summary = "SIGHUP and npanelctl reload take a new configuration in"},
+    {.name = "config_layering",
+     .track = 'A',
+     .available = true,
+     .observable = false,
+     .per_account = false,
+     .summary = "the API tells where each configured value comes from, and keeps versions to roll back to"},
+    {.name = "soak_testing",
+     .track = 'A',
+     .available = false,
+     .observable = false,
+     .per_account = false,
+     .summary = "long runs under load on a production server"},
+    {.name = "package_templates",
+     .track = 'B',
+     .available = false,
+     .observable = false,
+     .per_account = false,
+     .summary = "hosting packages as versioned sets of limits"},
+    {.name = "quota_enforcement",
+     .track = 'B',
+     .available = false,
+     .observable = false,
+     .per_account = true,
+     .summary = "disk and bandwidth quotas"},
+    {.name = "reseller_hierarchy",
+     .track = 'B',
+     .available = false,
+     .observable = false,
+     .per_account = false,
+     .summary = "resellers whose allowance bounds that of their accounts"},
+    {.name = "whmcs_integration",
+     .track = 'B',
+     .available = false,
+     .observable = false,
+     .per_account = false,
+     .summary = "WHMCS creates, suspends and bills accounts"},
+    {.name = "progress_tracking",
+     .track = 'C',
+     .available = true,
+     .observable = false,
+     .per_account = false,
+     .summary = "long operations are jobs with percent, stage and ETA"},
+    {.name = "health_scoring",
+     .track = 'C',
+     .available = false,
+     .observable = false,
+     .per_account = true,
+     .summary = "a score for each account, with the reason for every point lost"},
+    {.name = "audit_logs_v2",
+     .track = 'C',
+     .available = true,
+     .observable = false,
+     .per_account = false,
+     .summary = "search and export of the audit trail (which is always written)"},
+    {.name = "smart_defaults",
+     .track = 'C',
+     .available = false,
+     .observable = false,
+     .per_account = false,
+     .summary = "limits proposed from what accounts use"},
+    {.name = "upgrade_framework",
+     .track = 'C',
+     .available = false,
+     .observable = false,
+     .per_account = false,
+     .summary = "signed upgrades with canaries and automatic rollback"},
+};
+static_assert(std::size(kFeatures) == NP_FEATURES);
+
+}  // namespace
+
+std::string_view to_string(GateMode mode) {
+  switch (mode) {
+    case GateMode::off:
+      return "off";
+    case GateMode::observe:
+      return "observe";
+    case GateMode::enforce:
+      return "enforce";
+  }
+  return "?";
+}
+
+std::optional<GateMode> parse_gate_mode(std::string_view text) {
+  for (const GateMode mode : {GateMode::observe, GateMode::enforce})
+    if (text == to_string(mode)) return mode;
+  return std::nullopt;
+}
+
+const FeatureInfo& info(Feature feature) {
+  return kFeatures[feature];
+}
+
+std::optional<Feature> parse_feature(std::string_view name) {
+  const auto found =
+      std::ranges::find(kFeatures, name, [](const FeatureInfo& known) { return std::string_view(known.name); });
+  if (found == std::end(kFeatures)) return std::nullopt;
+  return static_cast<Feature>(found - std::begin(kFeatures));
+}
+
+Result<FeatureState> apply(Feature feature, FeatureState state, const FeatureChange& change) {
+  const FeatureInfo& known = info(feature);
+  const std::string name = known.name;
+  if (change.enabled.value_or(false) && !known.available)
+    return refused("enabled", "must be false: " + name + " is not built in this version");
+  if (change.mode == GateMode::off) return refused("mode", R"(must be "observe" or "enforce"; "enabled" switches off)");
+  if (change.mode == GateMode::observe && !known.observable)
+    return refused("mode", "must be \"enforce\": " + name + " cannot be observed without being in force");
+  if (change.rollout && *change.rollout > kWhole) return refused("rollout", "must be a whole number from 0 to 100");
+  if (change.rollout && *change.rollout != kWhole && !known.per_account)
+    return refused("rollout", "must be 100: " + name + " is of the whole server, not of accounts");
+  state.enabled = change.enabled.value_or(state.enabled);
+  state.mode = change.mode.value_or(state.mode);
+  state.rollout = change.rollout.value_or(state.rollout);
+  state.switched_off.clear();
+  return state;
+}
+
+void Gates::set(Feature feature, FeatureState state) {
+  const FeatureInfo& known = info(feature);
+  const bool on = state.enabled && known.available;
+  const GateMode mode = known.observable ? state.mode : GateMode::enforce;
+  kernel_[feature] = {.mode = static_cast<__u32>(on ? mode : GateMode::off),
+                      .percent = known.per_account ? state.rollout : kWhole};
+  states_[feature] = std::move(state);
+}
+
+Gates Gates::from(const GateTable& kernel) {
+  Gates gates;
+  for (size_t i = 0; i < kernel.size(); ++i)
+    gates.set(static_cast<Feature>(i),
+              {.enabled = kernel[i].mode != NP_GATE_OFF,
+               .mode = kernel[i].mode == NP_GATE_OBSERVE ? GateMode::observe : GateMode::enforce,
+               .rollout = kernel[i].mode == NP_GATE_OFF ? kWhole : std::min(kernel[i].percent, kWhole)});
+  return gates;
+}
+
+void Gates::forget_account(std::string_view account) {
+  for (FeatureState& state : states_)
+    if (const auto found = state.overrides.find(account); found != state.overrides.end()) state.overrides.erase(found);
+}
+
+np_override Gates::override_for(Feature feature, std::string_view account) const {
+  const auto& overrides = states_[feature].overrides;
+  const auto found = overrides.find(account);
+  if (found == overrides.end()) return NP_OVERRIDE_NONE;
+  return found->second ? NP_OVERRIDE_ON : NP_OVERRIDE_OFF;
+}
+
+GateMode Gates::mode_for(Feature feature, std::string_view account) const {
+  const np_gate& gate = kernel_[feature];
+  if (gate.mode == NP_GATE_OFF) return GateMode::off;
+  const __u32 place = np_rollout_place(account.data(), static_cast<__u32>(account.size()), feature);
+  return static_cast<GateMode>(np_gate_mode_of(&gate, place, override_for(feature, account)));
+}
+
+}  // namespace npanel

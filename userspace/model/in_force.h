@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// in_force.h: what of the administrator's limits do the gates let through?
+#pragma once
+
+#include "model/account.h"
+#include "model/feature.h"
+
+namespace npanel {
+
+// The account with "no limit" where the feature is off for it. A suspended account stays so: that is no limit.
+[[nodiscard]] Account in_force(Account account, const Gates& gates);
+
+}  // namespace npanel

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// kept_answer.h: what was the answer to a request that comes a second time?
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace npanel {
+
+// Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): kept for 24 hours, for each client.
+struct KeptAnswer {
+  std::string client;       // Caller::actor
+  std::string key;          // 1 … 64 printable ASCII characters
+  std::string fingerprint;  // SHA-256 of method, path and body
+  int64_t at_ms = 0;
+  int status = 0;
+  std::string body;
+};
+
+}  // namespace npanel

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// token.h: who may use the API over TCP, and for what?
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace npanel {
+
+enum class TokenScope { read, write };  // write includes read
+
+// The secret is shown once, when it is made; only its SHA-256 is kept (it has 256 random bits: no salt, no slow hash).
+struct Token {
+  std::string name;  // as an account's name: parse_account_name()
+  TokenScope scope = TokenScope::read;
+  std::string hash;  // SHA-256 of the whole text "npt_<name>_<43 characters base64url>", 64 hexadecimal digits
+  int64_t created_ms = 0;
+
+  bool operator==(const Token&) const = default;
+};
+
+struct NewToken {
+  Token token;
+  std::string text;  // what the client sends: Authorization: Bearer npt_…
+};
+
+}  // namespace npanel
