@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/kept_answers.h"
+
+#include <SQLiteCpp/Statement.h>
+
+namespace npanel {
+namespace {
+
+constexpr int64_t kKeptMs = 24LL * 3600 * 1000;
+constexpr int kMostKept = 100'000;
+
+void trim(SQLite::Database& database, int64_t now_ms) {
+  SQLite::Statement old(database, "DELETE FROM kept_answer WHERE at_ms <= ?");
+  old.bind(1, now_ms - kKeptMs);
+  old.exec();
+  SQLite::Statement many(database, "DELETE FROM kept_answer WHERE rowid <= (SELECT max(rowid) FROM kept_answer) - ?");
+  many.bind(1, kMostKept);
+  many.exec();
+}
+
+}  // namespace
+
+std::optional<KeptAnswer> read_kept_answer(SQLite::Database& database, const std::string& client,
+                                           const std::string& key, int64_t now_ms) {
+  SQLite::Statement row(
+      database, "SELECT fingerprint, at_ms, status, body FROM kept_answer WHERE client = ? AND key = ? AND at_ms > ?");
+  row.bind(1, client);
+  row.bind(2, key);
+  row.bind(3, now_ms - kKeptMs);
+  if (!row.executeStep()) return std::nullopt;
+  return KeptAnswer{.client = client,
+                    .key = key,
+                    .fingerprint = row.getColumn(0).getString(),
+                    .at_ms = row.getColumn(1).getInt64(),
+                    .status = row.getColumn(2).getInt(),
+                    .body = row.getColumn(3).getString()};
+}
+
+void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer) {
+  SQLite::Statement row(database,
+                        "INSERT OR REPLACE INTO kept_answer (client, key, fingerprint, at_ms, status, body) "
+                        "VALUES (?, ?, ?, ?, ?, ?)");
+  row.bind(1, answer.client);
+  row.bind(2, answer.key);
+  row.bind(3, answer.fingerprint);
+  row.bind(4, answer.at_ms);
+  row.bind(5, answer.status);
+  row.bind(6, answer.body);
+  row.exec();
+  trim(database, answer.at_ms);
+}
+
+}  // namespace npanel

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// kept_answers.h: how do answers that may be asked for again stand in rows?
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "model/kept_answer.h"
+
+namespace npanel {
+
+// Each of these throws what SQLiteCpp throws.
+
+// One that is older than 24 hours is as good as gone.
+[[nodiscard]] std::optional<KeptAnswer> read_kept_answer(SQLite::Database& database, const std::string& client,
+                                                         const std::string& key, int64_t now_ms);
+// Of the others, those stay that are not 24 hours older than this one, and at most the newest 100,000.
+void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer);
+
+}  // namespace npanel
