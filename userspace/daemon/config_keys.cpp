@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/config_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <cstdio>
+#include <optional>
+#include <type_traits>
+
+#include "daemon/config_address.h"
+#include "npanel/smtp.h"
+
+namespace npanel {
+namespace {
+
+bool has_control_characters(const std::string& text) {
+  return std::ranges::any_of(text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+}
+
+// What a key takes from a node; the error says what the value must be.
+
+Result<std::string> text(const toml::node& node) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || value->empty() || has_control_characters(*value))
+    return failure("must be a text in quotes, not empty and without control characters");
+  return *value;
+}
+
+Result<std::string> file_or_none(const toml::node& node) {
+  const auto value = node.value_exact<std::string>();
+  const bool absolute = value && value->starts_with('/') && !has_control_characters(*value);
+  if (!value || (!value->empty() && !absolute)) return failure("must be the absolute path of a file, or \"\"");
+  return *value;
+}
+
+Result<std::string> address_or_none(const toml::node& node) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || (!value->empty() && !parse_listen(*value)))
+    return failure(R"(must be an address with its port, "127.0.0.1:8443" or "[::1]:8443", or "")");
+  return *value;
+}
+
+auto number(int64_t least, int64_t most) {
+  return [least, most](const toml::node& node) -> Result<uint64_t> {
+    const auto value = node.value_exact<int64_t>();
+    if (!value || *value < least || *value > most)
+      return failure("must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    return static_cast<uint64_t>(*value);
+  };
+}
+
+Result<double> percent(const toml::node& node) {
+  const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+  const bool within = value && *value >= 0.01 && *value <= 100;  // nan is not
+  if (!within) return failure("must be a number from 0.01 to 100");
+  return *value;
+}
+
+auto limit(const LimitField& field) {
+  return [&field](const toml::node& node) -> Result<std::optional<uint64_t>> {
+    if (node.value_exact<std::string>() == "max") return std::nullopt;
+    auto value = number(static_cast<int64_t>(field.least), static_cast<int64_t>(field.most))(node);
+    if (!value) return failure(value.error().text + ", or \"max\"");
+    return *value;
+  };
+}
+
+Result<SmtpMode> mode(const toml::node& node) {
+  const auto value = parse_smtp_mode(node.value_or(std::string()));
+  if (!value) return failure(R"(must be "off", "observe" or "enforce")");
+  return *value;
+}
+
+Result<std::vector<uint16_t>> ports(const toml::node& node) {
+  const std::string wanted = "must be a list of 1 to " + std::to_string(NP_SMTP_PORTS) + " ports from 1 to 65535";
+  const toml::array* list = node.as_array();
+  if (!list || list->empty() || list->size() > NP_SMTP_PORTS) return failure(wanted);
+  std::vector<uint16_t> found;
+  for (const toml::node& entry : *list) {
+    const auto port = entry.value_exact<int64_t>().value_or(0);
+    if (port < 1 || port > 65535) return failure(wanted);
+    found.push_back(static_cast<uint16_t>(port));
+  }
+  return found;
+}
+
+Result<std::vector<std::string>> devices(const toml::node& node) {
+  const std::string wanted = "must be a list of device nodes, [\"/dev/nvme0n1\"]";
+  const toml::array* list = node.as_array();
+  if (!list) return failure(wanted);
+  std::vector<std::string> found;
+  for (const toml::node& entry : *list) {
+    const auto value = entry.value_exact<std::string>();
+    if (!value || !value->starts_with("/dev/") || has_control_characters(*value)) return failure(wanted);
+    found.push_back(*value);
+  }
+  return found;
+}
+
+// How a value looks in TOML.
+
+std::string shown(const std::string& value) {
+  return toml_quoted(value);
+}
+
+std::string shown(std::integral auto value) {
+  return std::to_string(value);
+}
+
+std::string shown(double value) {
+  std::array<char, 32> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  const std::string written(digits.data(), end);
+  return written.find_first_of(".e") == std::string::npos ? written + ".0" : written;
+}
+
+std::string shown(const std::optional<uint64_t>& value) {
+  return value ? std::to_string(*value) : "\"max\"";
+}
+
+std::string shown(SmtpMode value) {
+  return toml_quoted(to_string(value));
+}
+
+template <class T>
+std::string shown(const std::vector<T>& values) {
+  std::string list;
+  for (const T& value : values) list += (list.empty() ? "" : ", ") + shown(value);
+  return "[" + list + "]";
+}
+
+// Where in Config a value is.
+
+template <class T>
+auto at(T Config::* member) {
+  return [member](auto& config) -> auto& { return config.*member; };
+}
+
+template <class Part, class T>
+auto at(Part Config::* part, T Part::* member) {
+  return [part, member](auto& config) -> auto& { return (config.*part).*member; };
+}
+
+// The sockets, the database and the kernel's tree are opened once; the watchdog does not reload.
+bool needs_restart(std::string_view name) {
+  constexpr std::array kOpenedOnce = {"api.group", "api.listen", "api.tls_certificate", "api.tls_key"};
+  return name.starts_with("paths.") || name.starts_with("watchdog.") ||
+         std::ranges::find(kOpenedOnce, name) != kOpenedOnce.end();
+}
+
+template <class At, class Read>
+ConfigKey key(const std::string& name, At at, Read read) {
+  using T = std::remove_cvref_t<decltype(at(std::declval<Config&>()))>;
+  return {.name = name,
+          .is_text = std::is_same_v<T, std::string> || std::is_same_v<T, SmtpMode>,
+          .needs_restart = needs_restart(name),
+          .set = [at, read](Config& config, const toml::node& node) -> Result<void> {
+            at(config) = static_cast<T>(NP_TRY(read(node)));
+            return {};
+          },
+          .shown = [at](const Config& config) { return npanel::shown(at(config)); },
+          .copy = [at](Config& to, const Config& from) { at(to) = at(from); }};
+}
+
+std::vector<ConfigKey> all_keys() {
+  std::vector<ConfigKey> keys{
+      key("paths.cgroup_mount", at(&Config::cgroup_mount), text),
+      key("paths.cgroup", at(&Config::cgroup_path), text),
+      key("paths.database", at(&Config::database), text),
+      key("paths.socket", at(&Config::socket), text),
+      key("paths.bpf_pins", at(&Config::pin_dir), text),
+      key("paths.watchdog_socket", at(&Config::watchdog_socket), text),
+      key("api.group", at(&Config::socket_group), text),
+      key("api.listen", at(&Config::listen), address_or_none),
+      key("api.tls_certificate", at(&Config::tls_certificate), file_or_none),
+      key("api.tls_key", at(&Config::tls_key), file_or_none),
+      key("api.requests_per_second", at(&Config::requests_per_second), number(1, 100000)),
+      key("api.burst", at(&Config::request_burst), number(1, 100000)),
+      key("smtp.ports", at(&Config::smtp_ports), ports),
+      key("io.devices", at(&Config::io_devices), devices),
+      key("reconcile.accounts_per_second", at(&Config::reconcile_per_second), number(1, NP_SLOTS)),
+      key("budget.agent_percent", at(&Config::budget_agent_percent), percent),
+      key("budget.kernel_percent", at(&Config::budget_kernel_percent), percent),
+      key("budget.memory_mb", at(&Config::budget_memory_mb), number(1, 4096)),
+      key("budget.seconds", at(&Config::budget_seconds), number(1, 86400)),
+      key("watchdog.interval_seconds", at(&Config::watchdog_interval_s), number(1, 60)),
+      key("watchdog.timeout_seconds", at(&Config::watchdog_timeout_s), number(1, 30)),
+      key("watchdog.restarts_per_hour", at(&Config::watchdog_restarts_per_hour), number(1, 1000))};
+  for (const LimitField& field : kLimitFields)
+    keys.push_back(
+        key(std::string("defaults.limits.") + field.name, at(&Config::default_limits, field.member), limit(field)));
+  keys.push_back(key("defaults.rate_limit.per_minute", at(&Config::default_rate_limit, &RateLimit::per_minute),
+                     number(0, NP_BUCKET_PER_MINUTE_MAX)));
+  keys.push_back(key("defaults.rate_limit.burst", at(&Config::default_rate_limit, &RateLimit::burst),
+                     number(0, NP_BUCKET_BURST_MAX)));
+  keys.push_back(key("defaults.rate_limit.mode", at(&Config::default_rate_limit, &RateLimit::mode), mode));
+  return keys;
+}
+
+Result<void> check_cgroup_path(const std::string& path) {
+  if (path.starts_with('/') || ("/" + path + "/").find("/../") != std::string::npos ||
+      ("/" + path + "/").find("/./") != std::string::npos)
+    return refused("paths.cgroup", "must be a path below the mount, without . and ..: " + path);
+  return {};
+}
+
+// What goes over a network is encrypted.
+Result<void> check_tls(const Config& config) {
+  if (config.tls_certificate.empty() != config.tls_key.empty())
+    return refused(config.tls_key.empty() ? "api.tls_certificate" : "api.tls_key",
+                   "must not be alone: api.tls_certificate and api.tls_key are both set, or none");
+  const auto address = parse_listen(config.listen);
+  if (address && !is_loopback(*address) && config.tls_key.empty())
+    return refused("api.listen",
+                   "must be a loopback address, 127.0.0.1 or ::1, unless api.tls_certificate and api.tls_key are set");
+  return {};
+}
+
+// "limits.pids_max must be …" is about "defaults.limits.pids_max".
+Result<void> of_defaults(Result<void> checked) {
+  if (checked) return {};
+  return std::unexpected(
+      Error{.text = "defaults." + checked.error().text, .code = EINVAL, .field = "defaults." + checked.error().field});
+}
+
+}  // namespace
+
+std::string ConfigKey::variable() const {
+  std::string text = "NPANEL_" + name;
+  std::ranges::replace(text, '.', '_');
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return text;
+}
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = all_keys();
+  return keys;
+}
+
+const ConfigKey* find_config_key(std::string_view name) {
+  const auto found = std::ranges::find(config_keys(), name, &ConfigKey::name);
+  return found == config_keys().end() ? nullptr : &*found;
+}
+
+std::string toml_quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
+      std::array<char, 8> escaped{};
+      std::snprintf(escaped.data(), escaped.size(), "\\u%04X", static_cast<unsigned>(c));
+      quoted += escaped.data();
+      continue;
+    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+Result<void> check_together(const Config& config) {
+  NP_TRY(check_cgroup_path(config.cgroup_path));
+  NP_TRY(check_tls(config));
+  NP_TRY(of_defaults(check(config.default_limits)));
+  return of_defaults(check(config.default_rate_limit));
+}
+
+}  // namespace npanel
