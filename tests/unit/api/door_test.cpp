@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/door.h"
+
+#include <pwd.h>
+
+#include "unit/api/visit.h"
+
+namespace npanel {
+namespace {
+
+constexpr const char* kWrite = "npt_panel_w";
+constexpr const char* kRead = "npt_graph_r";
+constexpr const char* kAccounts = "/api/v1/accounts";
+constexpr const char* kBob = "/api/v1/accounts/bob";
+constexpr const char* kLimits = R"({"limits":{"pids_max":32}})";
+
+class DoorTest : public Visit {};
+
+TEST_F(DoorTest, FindsNoRouteAndNoMethod) {
+  EXPECT_EQ(get("/nowhere").status, 404);
+  EXPECT_EQ(get("/api/v1/accounts/bob/nothing").status, 404);
+  EXPECT_EQ(get("/api/v1/features/x/y").status, 404);
+  const Response response = ask(local("PUT", kBob));
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(header_of(response, "Allow"), "GET, PATCH, DELETE");
+}
+
+TEST_F(DoorTest, NamesTheCallerByUidAndSource) {
+  post("/api/v1/apply");
+  EXPECT_EQ(service.caller.actor, "uid 0 (root)");
+  EXPECT_EQ(service.caller.source, "api");
+  EXPECT_EQ(service.caller.request_id, "id-1");
+  EXPECT_EQ(service.caller.began_us, kNow);
+  Request request = local("POST", "/api/v1/apply", "", {{"user-agent", "npanelctl/0.1.0"}});
+  request.uid = 4'000'000'000;
+  ASSERT_EQ(::getpwuid(4'000'000'000), nullptr);
+  ask(request);
+  EXPECT_EQ(service.caller.actor, "uid 4000000000");
+  EXPECT_EQ(service.caller.source, "cli");
+}
+
+TEST_F(DoorTest, NamesTheCallerByToken) {
+  EXPECT_EQ(ask(remote("POST", "/api/v1/apply", kWrite)).status, 202);
+  EXPECT_EQ(service.caller.actor, "token panel");
+  Request request = remote("POST", "/api/v1/apply", "");
+  request.headers["authorization"] = std::string("bearer ") + kWrite;
+  EXPECT_EQ(ask(request).status, 202);
+}
+
+TEST_F(DoorTest, AsksForATokenOverTcp) {
+  int64_t now = kNow;
+  for (const char* value : {"", "Bearer", "Bearer ", "Bearer npt_panel_x", "Bearer  npt_panel_w",
+                            "Basic cm9vdDo=", "npt_panel_w", "Bearer npt_panel_w, Bearer npt_panel_w"})
+    for (const char* path : {kAccounts, "/metrics", "/api/v1/tokens"}) {
+      Request request = remote("GET", path, "");
+      request.headers["authorization"] = value;
+      request.began_us = now += kSecond;
+      const Response response = ask(request);
+      EXPECT_EQ(response.status, 401) << path << value;
+      EXPECT_EQ(header_of(response, "WWW-Authenticate"), "Bearer");
+    }
+  EXPECT_EQ(ask(remote("GET", "/healthz", "")).status, 200);
+  EXPECT_EQ(ask(remote("GET", "/metrics", kRead)).status, 200);
+}
+
+TEST_F(DoorTest, AUnixSocketNeedsNoToken) {
+  EXPECT_EQ(get(kAccounts, {{"authorization", "Bearer wrong"}}).status, 200);
+}
+
+TEST_F(DoorTest, ReadTokensOnlyGet) {
+  EXPECT_EQ(ask(remote("GET", kBob, kRead)).status, 200);
+  for (const Request& request : {remote("PATCH", kBob, kRead, kLimits), remote("DELETE", kBob, kRead),
+                                 remote("POST", "/api/v1/reload", kRead), remote("POST", kAccounts, kRead)}) {
+    const Response response = ask(request);
+    EXPECT_EQ(response.status, 403) << request.path;
+    EXPECT_NE(detail_of(response).find("scope is read"), std::string::npos);
+  }
+  EXPECT_EQ(service.changes, 0);
+}
+
+TEST_F(DoorTest, TokensManageNoTokens) {
+  for (const Request& request :
+       {remote("GET", "/api/v1/tokens", kWrite),
+        remote("POST", "/api/v1/tokens", kWrite, R"({"name":"a","scope":"read"})"),
+        remote("POST", "/api/v1/tokens/panel/rotate", kWrite), remote("DELETE", "/api/v1/tokens/panel", kWrite)})
+    EXPECT_EQ(ask(request).status, 403) << request.path;
+  EXPECT_EQ(service.changes, 0);
+}
+
+TEST_F(DoorTest, LimitsTheRateOfOneClient) {
+  door.set_rules({.requests_per_second = 1, .burst = 2});
+  EXPECT_EQ(get(kBob).status, 200);
+  EXPECT_EQ(get(kBob).status, 200);
+  const Response refused = get(kBob);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(header_of(refused, "Retry-After"), "1");
+  EXPECT_EQ(ask(remote("GET", kBob, kRead)).status, 200) << "another client";
+  Request later = local("GET", kBob);
+  later.began_us = kNow + kSecond;
+  EXPECT_EQ(ask(later).status, 200);
+}
+
+TEST_F(DoorTest, MonitoringIsNotLimitedOverTheUnixSocket) {
+  door.set_rules({.requests_per_second = 1, .burst = 1});
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(get("/healthz").status, 200);
+    EXPECT_EQ(get("/metrics").status, 200);
+  }
+  EXPECT_EQ(ask(remote("GET", "/metrics", kRead)).status, 200);
+  EXPECT_EQ(ask(remote("GET", "/metrics", kRead)).status, 429);
+  EXPECT_EQ(ask(remote("GET", "/healthz", "")).status, 200);
+  EXPECT_EQ(ask(remote("GET", "/healthz", "")).status, 429);
+}
+
+TEST_F(DoorTest, NewRulesHoldAtOnce) {
+  door.set_rules({.requests_per_second = 1, .burst = 1});
+  EXPECT_EQ(get(kBob).status, 200);
+  EXPECT_EQ(get(kBob).status, 429);
+  door.set_rules({.requests_per_second = 1000, .burst = 1000});
+  Request later = local("GET", kBob);
+  later.began_us = kNow + kSecond / 10;
+  EXPECT_EQ(ask(later).status, 200);
+}
+
+TEST_F(DoorTest, WrongTokensShareOneBucketAndStopNobodyElse) {
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(ask(remote("GET", kBob, "npt_x_" + std::to_string(i))).status, 401);
+  const Response refused = ask(remote("GET", kBob, "npt_y"));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(header_of(refused, "Retry-After"), "1");
+  EXPECT_EQ(ask(remote("GET", kBob, kRead)).status, 200);
+  Request later = remote("GET", kBob, "npt_y");
+  later.began_us = kNow + kSecond;
+  EXPECT_EQ(ask(later).status, 401);
+}
+
+struct Gated {
+  const char* method;
+  const char* path;
+  Feature feature;
+  int status;  // when the feature is on
+};
+constexpr Gated kGated[] = {
+    {"POST", "/api/v1/accounts/bob/rate-limit", NP_EMAIL_RATE_LIMITING, 400},
+    {"POST", "/api/v1/accounts/bob/drain", NP_PROGRESS_TRACKING, 202},
+    {"POST", "/api/v1/reload", NP_GRACEFUL_RELOADS, 200},
+    {"GET", "/api/v1/config", NP_CONFIG_LAYERING, 200},
+    {"GET", "/api/v1/config/versions", NP_CONFIG_LAYERING, 200},
+    {"GET", "/api/v1/config/versions/1", NP_CONFIG_LAYERING, 404},
+    {"GET", "/api/v1/audit", NP_AUDIT_LOGS_V2, 200},
+    {"GET", "/api/v1/jobs", NP_PROGRESS_TRACKING, 200},
+    {"GET", "/api/v1/jobs/77", NP_PROGRESS_TRACKING, 404},
+    {"POST", "/api/v1/apply", NP_PROGRESS_TRACKING, 202},
+    {"POST", "/api/v1/backup", NP_PROGRESS_TRACKING, 202},
+};
+
+TEST_F(DoorTest, GatedRoutesNameTheFeatureThatIsOff) {
+  for (const Gated& row : kGated) {
+    EXPECT_EQ(ask(local(row.method, row.path)).status, row.status) << row.path;
+    service.enable(row.feature, {.enabled = false});
+    const Response refused = ask(local(row.method, row.path));
+    const std::string name = info(row.feature).name;
+    EXPECT_EQ(refused.status, 403) << row.path;
+    EXPECT_EQ(json_of(refused)["feature"], name);
+    EXPECT_NE(detail_of(refused).find("npanelctl feature enable " + name), std::string::npos);
+    service.enable(row.feature);
+  }
+}
+
+TEST_F(DoorTest, OtherRoutesAreNotGated) {
+  for (const Feature feature : kAllFeatures) service.enable(feature, {.enabled = false});
+  for (const char* path : {"/healthz", "/metrics", "/api/v1/status", "/api/v1/failures", "/api/v1/events",
+                           "/api/v1/stats", kAccounts, kBob, "/api/v1/features", "/api/v1/tokens"})
+    EXPECT_EQ(get(path).status, 200) << path;
+  EXPECT_EQ(patch(kBob, kLimits).status, 200);
+  EXPECT_EQ(post(kAccounts, R"({"name":"ann"})").status, 201);
+  EXPECT_EQ(ask(local("DELETE", "/api/v1/accounts/ann")).status, 204);
+}
+
+TEST_F(DoorTest, RefusesALargeBody) {
+  Request request = local("POST", kAccounts);
+  request.too_large = true;
+  const Response response = ask(request);
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(field_of(response), "body");
+}
+
+TEST_F(DoorTest, AnswersTheSecondTimeAsTheFirst) {
+  const Headers key{{"idempotency-key", "k1"}};
+  const Response first = post(kAccounts, R"({"name":"ann"})", key);
+  const Response second = post(kAccounts, R"({"name":"ann"})", key);
+  EXPECT_EQ(first.status, 201);
+  EXPECT_EQ(second.status, 201);
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(second.content_type, "application/json");
+  EXPECT_EQ(header_of(first, "Idempotency-Replayed"), "");
+  EXPECT_EQ(header_of(second, "Idempotency-Replayed"), "true");
+  EXPECT_EQ(service.changes, 1);
+}
+
+TEST_F(DoorTest, ReplaysRefusalsToo) {
+  const Headers key{{"idempotency-key", "k1"}};
+  const Response first = post(kAccounts, R"({"name":"-"})", key);
+  const Response second = post(kAccounts, R"({"name":"-"})", key);
+  EXPECT_EQ(second.status, 400);
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(second.content_type, "application/problem+json");
+}
+
+TEST_F(DoorTest, RefusesAKeyThatCameWithAnotherRequest) {
+  const Headers key{{"idempotency-key", "k1"}};
+  EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", key).status, 201);
+  for (const Response& response :
+       {post(kAccounts, R"({"name":"eve"})", key), post("/api/v1/apply", R"({"name":"ann"})", key)}) {
+    EXPECT_EQ(response.status, 422);
+    EXPECT_EQ(field_of(response), "Idempotency-Key");
+  }
+  EXPECT_EQ(service.changes, 1);
+  EXPECT_EQ(ask(remote("POST", kAccounts, kWrite, R"({"name":"eve"})", key)).status, 201) << "another client";
+}
+
+TEST_F(DoorTest, RefusesABadKey) {
+  for (const std::string& key : {std::string(), std::string(65, 'k'), std::string("a b"), std::string("k\x7f"),
+                                 std::string("schlüssel"), std::string("k1, k2"), std::string("k\t")}) {
+    const Response response = post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", key}});
+    EXPECT_EQ(response.status, 400) << key;
+    EXPECT_EQ(field_of(response), "Idempotency-Key");
+  }
+  EXPECT_EQ(service.changes, 0);
+  EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", std::string(64, '~')}}).status, 201);
+}
+
+TEST_F(DoorTest, KeepsNoAnswerThatAnotherTryWouldBetter) {
+  const Headers key{{"idempotency-key", "k1"}};
+  service.trouble = Error{.text = "disk full", .code = ENOSPC};
+  EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", key).status, 503);
+  service.trouble.reset();
+  EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", key).status, 201);
+  service.kept.clear();
+  door.set_rules({.requests_per_second = 1, .burst = 1});
+  Request request = local("POST", "/api/v1/apply", "", key);
+  request.began_us = kNow + 100 * kSecond;
+  EXPECT_EQ(ask(request).status, 202);
+  service.kept.clear();
+  EXPECT_EQ(ask(request).status, 429);
+  EXPECT_TRUE(service.kept.empty());
+}
+
+TEST_F(DoorTest, KeepsNothingWithoutAKeyOrOfAGet) {
+  post(kAccounts, R"({"name":"ann"})");
+  get(kBob, {{"idempotency-key", "k1"}});
+  patch(kBob, kLimits, {{"idempotency-key", "k1"}});
+  EXPECT_TRUE(service.kept.empty());
+}
+
+TEST_F(DoorTest, KeepsNoSecret) {
+  const Response response = post("/api/v1/tokens", R"({"name":"a","scope":"read"})", {{"idempotency-key", "k1"}});
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(field_of(response), "Idempotency-Key");
+  EXPECT_TRUE(service.kept.empty());
+  EXPECT_EQ(service.changes, 0);
+}
+
+TEST_F(DoorTest, AuditsRefusedChanges) {
+  patch(kBob, R"({"limits":{"pids_max":3}})", {{"user-agent", "npanelctl/0.1.0"}});
+  ASSERT_EQ(service.refusals.size(), 1u);
+  const AuditEntry entry = service.refusals.front();
+  EXPECT_EQ(entry.actor, "uid 0 (root)");
+  EXPECT_EQ(entry.source, "cli");
+  EXPECT_EQ(entry.action, "account.change");
+  EXPECT_EQ(entry.account, "bob");
+  EXPECT_EQ(entry.target, "");
+  EXPECT_EQ(entry.request_id, "id-1");
+  EXPECT_EQ(entry.result.find("limits.pids_max must be a whole number from 10"), 0u) << entry.result;
+  EXPECT_GT(entry.at_ms, 0);
+  EXPECT_GE(entry.duration_us, 0);
+}
+
+struct Audited {
+  Request request;
+  const char* actor;
+  const char* action;
+  const char* account;
+  const char* target;
+};
+
+TEST_F(DoorTest, AuditsEveryKindOfRefusal) {
+  const Audited rows[] = {
+      {local("POST", kAccounts, "{"), "uid 0 (root)", "account.create", "", ""},
+      {local("PATCH", "/api/v1/accounts/eve", kLimits), "uid 0 (root)", "account.change", "eve", ""},
+      {local("DELETE", "/api/v1/accounts/eve"), "uid 0 (root)", "account.delete", "eve", ""},
+      {local("POST", "/api/v1/accounts/eve/suspend"), "uid 0 (root)", "account.suspend", "eve", ""},
+      {local("POST", "/api/v1/accounts/eve/resume"), "uid 0 (root)", "account.resume", "eve", ""},
+      {local("POST", "/api/v1/accounts/eve/rate-limit", "{}"), "uid 0 (root)", "account.rate_limit", "eve", ""},
+      {local("POST", "/api/v1/accounts/eve/processes", R"({"pid":1})"), "uid 0 (root)", "account.add_process", "eve",
+       ""},
+      {local("POST", "/api/v1/accounts/eve/drain"), "uid 0 (root)", "account.drain", "eve", ""},
+      {local("PATCH", "/api/v1/features/nothing", "{}"), "uid 0 (root)", "feature.change", "", "nothing"},
+      {local("POST", "/api/v1/features/agent_watchdog/overrides", "{}"), "uid 0 (root)", "feature.override", "",
+       "agent_watchdog"},
+      {local("POST", "/api/v1/tokens", "{}"), "uid 0 (root)", "token.create", "", ""},
+      {local("DELETE", "/api/v1/tokens/old"), "uid 0 (root)", "token.revoke", "", "old"},
+      {remote("POST", "/api/v1/tokens/panel/rotate", kWrite), "token panel", "token.rotate", "", "panel"},
+      {remote("POST", "/api/v1/reload", kRead), "token graph", "config.reload", "", ""},
+      {remote("POST", "/api/v1/apply", "npt_wrong_x"), "unknown", "apply", "", ""},
+      {remote("POST", "/api/v1/backup", ""), "unknown", "backup", "", ""},
+      {local("PUT", kBob), "uid 0 (root)", "request", "", ""},
+      {remote("DELETE", "/nowhere", kRead), "token graph", "request", "", ""},
+  };
+  for (const Audited& row : rows) {
+    service.refusals.clear();
+    const Response response = ask(row.request);
+    EXPECT_GE(response.status, 400);
+    ASSERT_EQ(service.refusals.size(), 1u) << row.action;
+    const AuditEntry entry = service.refusals.front();
+    EXPECT_EQ(entry.actor, row.actor);
+    EXPECT_EQ(entry.action, row.action);
+    EXPECT_EQ(entry.account.value_or(""), row.account);
+    EXPECT_EQ(entry.target, row.target);
+    EXPECT_EQ(entry.result.substr(0, 40), detail_of(response).substr(0, 40));
+  }
+}
+
+TEST_F(DoorTest, AuditsNothingElse) {
+  get("/nowhere");
+  get("/api/v1/accounts/eve");
+  get("/api/v1/events?limit=0");
+  ask(remote("GET", kBob, ""));
+  ask(remote("POST", "/nowhere", ""));  // by nobody, and nothing asked for
+  patch(kBob, kLimits);                 // done: the service's own to write down
+  EXPECT_TRUE(service.refusals.empty());
+}
+
+TEST_F(DoorTest, AuditsAFloodOnce) {
+  door.set_rules({.requests_per_second = 1, .burst = 1});
+  for (int i = 0; i < 50; ++i) ask(remote("POST", "/api/v1/apply", "npt_wrong_x"));
+  EXPECT_EQ(service.refusals.size(), 11u) << "ten wrong tokens, and one that there are too many";
+  service.refusals.clear();
+  for (int i = 0; i < 50; ++i) post("/api/v1/apply");
+  EXPECT_EQ(service.refusals.size(), 1u);
+  service.refusals.clear();
+  for (int i = 0; i < 50; ++i) ask(local("PUT", kBob));
+  EXPECT_TRUE(service.refusals.empty());
+}
+
+TEST_F(DoorTest, AuditsNoSecretsAndNoBodies) {
+  const std::string secret = "npt_panel_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-AbCdE";
+  const std::string large(60'000, 'x');
+  for (const Request& request :
+       {local("POST", "/api/v1/tokens", "{\"" + secret + "\":1}"),
+        local("POST", "/api/v1/tokens", R"({"name":"a","scope":")" + secret + "\"}"),
+        local("POST", "/api/v1/tokens", R"({"name":")" + secret + R"(","scope":"read"})"),
+        local("DELETE", "/api/v1/tokens/" + secret), local("POST", "/api/v1/tokens/" + secret + "/rotate"),
+        local("POST", "/api/v1/" + secret), local("PATCH", "/api/v1/features/" + secret, "{}"),
+        local("PATCH", kBob, "{\"" + large + secret + "\":1}"), remote("DELETE", kBob, secret),
+        local("POST", "/api/v1/accounts?" + secret + "=%", "{}"),
+        local("PATCH", kBob, "{\"" + std::string(198, 'a') + "ä\":1}")}) {
+    service.refusals.clear();
+    ask(request);
+    ASSERT_EQ(service.refusals.size(), 1u) << request.path;
+    const AuditEntry& entry = service.refusals.front();
+    for (const std::string& text : {entry.result, entry.target, entry.account.value_or(""), entry.before, entry.after})
+      EXPECT_EQ(text.find("AbCdEf"), std::string::npos) << text;
+    EXPECT_LE(entry.result.size(), 204u);
+    EXPECT_FALSE(entry.result.empty());
+    EXPECT_NO_THROW(Json(entry.result).dump()) << "is no UTF-8";
+  }
+}
+
+}  // namespace
+}  // namespace npanel

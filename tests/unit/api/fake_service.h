@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// fake_service.h: an agent without a kernel or a disk, which remembers what it was asked.
+#pragma once
+
+#include <algorithm>
+#include <map>
+
+#include "api/service.h"
+
+namespace npanel {
+
+struct FakeService final : Service {
+  std::map<std::string, AccountView> views;
+  Gates gates;
+  std::vector<Token> all_tokens;
+  std::map<std::string, Token, std::less<>> secrets;  // by text
+  std::map<std::pair<std::string, std::string>, KeptAnswer> kept;
+  std::vector<AuditEntry> refusals;
+  std::vector<AuditEntry> entries;
+  std::vector<Event> all_events;
+  std::vector<Failure> all_failures;
+  std::vector<ConfigValue> values;
+  std::vector<ConfigVersion> versions;
+  std::vector<Job> all_jobs;
+  AuditQuery audit_query;
+  Caller caller;  // of the last change
+  int changes = 0;
+  std::optional<Error> trouble;  // of every change
+  std::vector<std::string> wrong;
+
+  AccountView& add(const std::string& name) {
+    return views.emplace(name, AccountView{.account = {.name = name}, .degraded = {}}).first->second;
+  }
+  void enable(Feature feature, FeatureState state = {.enabled = true}) { gates.set(feature, std::move(state)); }
+  void enable_all() {
+    for (const Feature feature : kAllFeatures) enable(feature);
+  }
+  Result<void> note(const Caller& who) {
+    caller = who;
+    if (trouble) return std::unexpected(*trouble);
+    ++changes;
+    return {};
+  }
+  Result<AccountView*> find(const std::string& name) {
+    const auto found = views.find(name);
+    if (found == views.end()) return failure("there is no account \"" + name + "\"", ENOENT);
+    return &found->second;
+  }
+
+  Limits default_limits() const override { return {}; }
+  RateLimit default_rate_limit() const override { return {}; }
+  std::vector<AccountView> accounts(const std::string&, size_t) override {
+    std::vector<AccountView> all;
+    for (const auto& [name, view] : views) all.push_back(view);
+    return all;
+  }
+  Result<AccountView> account(const std::string& name) override { return *NP_TRY(find(name)); }
+  Result<AccountView> create(const Caller& who, Account wanted, bool) override {
+    NP_TRY(note(who));
+    if (views.contains(wanted.name)) return failure("account exists already", EEXIST);
+    AccountView& view = add(wanted.name);
+    view.account = std::move(wanted);
+    return view;
+  }
+  Result<AccountView> change(const Caller& who, const std::string& name, const Limits& limits,
+                             const RateLimit& rate_limit) override {
+    AccountView* view = NP_TRY(find(name));
+    NP_TRY(note(who));
+    view->account.limits = limits;
+    view->account.rate_limit = rate_limit;
+    return *view;
+  }
+  Result<AccountView> set_state(const Caller& who, const std::string& name, AccountState state) {
+    AccountView* view = NP_TRY(find(name));
+    NP_TRY(note(who));
+    view->account.state = state;
+    return *view;
+  }
+  Result<AccountView> suspend(const Caller& who, const std::string& name) override {
+    return set_state(who, name, AccountState::suspended);
+  }
+  Result<AccountView> resume(const Caller& who, const std::string& name) override {
+    return set_state(who, name, AccountState::active);
+  }
+  Result<std::optional<AccountView>> remove(const Caller& who, const std::string& name) override {
+    NP_TRY(find(name));
+    NP_TRY(note(who));
+    views.erase(name);
+    return std::nullopt;
+  }
+  Result<std::vector<pid_t>> processes(const std::string& name) override {
+    NP_TRY(find(name));
+    return std::vector<pid_t>{1};
+  }
+  Result<void> add_process(const Caller& who, const std::string& name, pid_t) override {
+    NP_TRY(find(name));
+    return note(who);
+  }
+  Result<std::vector<AccountStats>> stats() override {
+    std::vector<AccountStats> all;
+    for (const auto& [name, view] : views) all.push_back({.account = &view.account});
+    return all;
+  }
+  Result<AccountStats> stats(const std::string& name) override {
+    return AccountStats{.account = &NP_TRY(find(name))->account};
+  }
+  Result<std::vector<Event>> events(const std::optional<std::string>& account, std::optional<int64_t> below_id,
+                                    int limit) override {
+    std::vector<Event> page;
+    for (const Event& event : all_events)
+      if ((!account || event.account == account) && (!below_id || event.id < *below_id)) page.push_back(event);
+    page.resize(std::min(page.size(), static_cast<size_t>(limit)));
+    return page;
+  }
+  Result<std::vector<Failure>> failures(int) override { return all_failures; }
+  AgentStatus status() override { return {}; }
+  std::vector<std::string> complaints() override { return wrong; }
+  Result<std::string> metrics() override { return "npanel_up 1\n"; }
+
+  bool enabled(Feature feature) const override { return gates.on(feature); }
+  std::vector<FeatureView> features() override {
+    std::vector<FeatureView> all;
+    for (const Feature each : kAllFeatures) all.push_back(feature(each));
+    return all;
+  }
+  FeatureView feature(Feature feature) override { return {.feature = feature, .state = gates.state(feature)}; }
+  Result<FeatureView> change_feature(const Caller& who, Feature which, const FeatureChange& wanted) override {
+    FeatureState state = NP_TRY(apply(which, gates.state(which), wanted));
+    NP_TRY(note(who));
+    gates.set(which, std::move(state));
+    return feature(which);
+  }
+  Result<FeatureView> override_feature(const Caller& who, Feature which, const std::string& account,
+                                       std::optional<bool> on) override {
+    NP_TRY(find(account));
+    NP_TRY(note(who));
+    FeatureState state = gates.state(which);
+    state.overrides.erase(account);
+    if (on) state.overrides[account] = *on;
+    gates.set(which, std::move(state));
+    return feature(which);
+  }
+
+  Result<std::vector<AuditEntry>> audit(const AuditQuery& query) override {
+    audit_query = query;
+    return entries;
+  }
+  void audit_refusal(AuditEntry entry) override { refusals.push_back(std::move(entry)); }
+
+  Result<std::vector<Token>> tokens() override { return all_tokens; }
+  Result<NewToken> create_token(const Caller& who, const std::string& name, TokenScope scope) override {
+    NP_TRY(note(who));
+    all_tokens.push_back({.name = name, .scope = scope, .hash = "5ec7e7", .created_ms = 0});
+    return NewToken{.token = all_tokens.back(), .text = "npt_" + name + "_secret"};
+  }
+  Result<NewToken> rotate_token(const Caller& who, const std::string& name) override {
+    NP_TRY(note(who));
+    return NewToken{.token = {.name = name, .hash = "5ec7e7"}, .text = "npt_" + name + "_newsecret"};
+  }
+  Result<void> revoke_token(const Caller& who, const std::string& name) override {
+    const auto gone = std::erase_if(all_tokens, [&](const Token& token) { return token.name == name; });
+    if (gone == 0) return failure("there is no token \"" + name + "\"", ENOENT);
+    return note(who);
+  }
+  std::optional<Token> find_token(std::string_view text) override {
+    const auto found = secrets.find(text);
+    return found == secrets.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  Result<std::optional<KeptAnswer>> kept_answer(const std::string& client, const std::string& key) override {
+    const auto found = kept.find({client, key});
+    return found == kept.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<void> keep_answer(const KeptAnswer& answer) override {
+    kept[{answer.client, answer.key}] = answer;
+    return {};
+  }
+
+  std::vector<ConfigValue> config() override { return values; }
+  Result<ReloadReport> reload(const Caller& who) override {
+    NP_TRY(note(who));
+    return ReloadReport{.version = 7, .changed = {"smtp.ports"}, .needs_restart = {"paths.socket"}};
+  }
+  Result<std::vector<ConfigVersion>> config_versions(int limit) override {
+    std::vector<ConfigVersion> page = versions;
+    page.resize(std::min(page.size(), static_cast<size_t>(limit)));
+    return page;
+  }
+  Result<ConfigVersion> config_version(int64_t id) override {
+    const auto found = std::ranges::find(versions, id, &ConfigVersion::id);
+    if (found == versions.end()) return failure("there is no version " + std::to_string(id), ENOENT);
+    return *found;
+  }
+
+  std::vector<Job> jobs() override { return all_jobs; }
+  Result<Job> job(int64_t id) override {
+    const auto found = std::ranges::find(all_jobs, id, &Job::id);
+    if (found == all_jobs.end()) return failure("there is no job " + std::to_string(id), ENOENT);
+    return *found;
+  }
+  Result<Job> start(const Caller& who, const std::string& kind, std::optional<std::string> account = {}) {
+    NP_TRY(note(who));
+    Job& job = all_jobs.emplace_back();
+    job.id = static_cast<int64_t>(all_jobs.size());
+    job.kind = kind;
+    job.account = std::move(account);
+    return job;
+  }
+  uint32_t grace = 0;
+  Result<Job> start_apply(const Caller& who) override { return start(who, "apply"); }
+  Result<Job> start_drain(const Caller& who, const std::string& account, uint32_t grace_seconds) override {
+    NP_TRY(find(account));
+    grace = grace_seconds;
+    return start(who, "drain", account);
+  }
+  Result<Job> start_backup(const Caller& who) override { return start(who, "backup"); }
+};
+
+}  // namespace npanel

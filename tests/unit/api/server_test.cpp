@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/server.h"
+
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "api/listen.h"
+
+namespace npanel {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDeadline = std::chrono::seconds(30);
+constexpr const char* kGet = "GET /x?a=1%202&b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+// Turns the server until the condition holds, or no longer than a broken one needs to be called so.
+template <class Condition>
+bool turn_until(Server& server, Condition condition) {
+  const auto deadline = Clock::now() + kDeadline;
+  while (!condition()) {
+    if (Clock::now() > deadline) return false;
+    pollfd waiting{.fd = server.epoll_fd(), .events = POLLIN, .revents = 0};
+    ::poll(&waiting, 1, 1);
+    server.run();
+  }
+  return true;
+}
+
+class Client {
+ public:
+  Client(int family, const sockaddr* address, socklen_t bytes) : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    EXPECT_EQ(::connect(fd_.get(), address, bytes), 0) << errno;
+    ::fcntl(fd_.get(), F_SETFL, O_NONBLOCK);
+  }
+  void send(std::string_view text) {
+    EXPECT_EQ(::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  // Everything so far; true when the other end has closed.
+  bool ended() {
+    char piece[4096];
+    ssize_t got = 0;
+    while ((got = ::recv(fd_.get(), piece, sizeof(piece), 0)) > 0) received.append(piece, static_cast<size_t>(got));
+    return got == 0 || (errno != EAGAIN && errno != EINTR);
+  }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  std::string received;
+
+ private:
+  UniqueFd fd_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() : directory_(testing::TempDir() + "npanel-server-test." + std::to_string(::getpid())) {
+    std::filesystem::create_directories(directory_);
+  }
+  ~ServerTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string path() const { return directory_ + "/api.sock"; }
+  Server start(std::chrono::milliseconds patience = kDeadline) {
+    Listening listening{.socket = listen_unix(path(), "").value(), .patience = patience};
+    listening.connections_most = 8192;
+    return Server::listen(std::move(listening),
+                          [this](const Request& request) {
+                            requests.push_back(request);
+                            return response;
+                          })
+        .value();
+  }
+  Client connect() const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    return {AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof(address)};
+  }
+  std::string exchange(Server& server, const std::string& text) {
+    Client client = connect();
+    client.send(text);
+    EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
+    return client.received;
+  }
+
+  std::vector<Request> requests;
+  Response response{.body = "{}", .headers = {{"ETag", "\"1\""}, {"Retry-After", "7"}}};
+
+ private:
+  std::string directory_;
+};
+
+TEST_F(ServerTest, FillsTheRequest) {
+  Server server = start();
+  exchange(server,
+           "POST /a%2Fb?q=%41+b&q2 HTTP/1.1\r\nHost: x\r\nX-REQUEST-ID: abc-1.2_3\r\nIf-Match: \"a\"\r\n"
+           "if-match: \"b\"\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+  ASSERT_EQ(requests.size(), 1u);
+  const Request& request = requests.front();
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_EQ(request.path, "/a%2Fb");
+  EXPECT_EQ(request.query, (std::map<std::string, std::string>{{"q", "%41 b"}, {"q2", ""}}));
+  EXPECT_EQ(request.body, "hello");
+  EXPECT_EQ(request.headers.at("if-match"), "\"a\", \"b\"");
+  EXPECT_EQ(request.headers.at("host"), "x");
+  EXPECT_EQ(request.uid, ::getuid());
+  EXPECT_EQ(request.id, "abc-1.2_3");
+  EXPECT_GT(request.began_us, 0);
+  EXPECT_FALSE(request.too_large);
+}
+
+TEST_F(ServerTest, SendsHeadersAndTheRequestsId) {
+  Server server = start();
+  const std::string answer =
+      exchange(server, "GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\nConnection: close\r\n\r\n");
+  for (const char* line : {"HTTP/1.1 200 OK\r\n", "\r\nETag: \"1\"\r\n", "\r\nRetry-After: 7\r\n",
+                           "\r\nX-Request-Id: mine\r\n", "\r\nContent-Type: application/json\r\n"})
+    EXPECT_NE(answer.find(line), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, MakesAnIdWhenTheClientsIsNone) {
+  Server server = start();
+  for (const std::string& id : {std::string("a b"), std::string(65, 'a'), std::string("a/b"), std::string("ä")})
+    exchange(server, "GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: " + id + "\r\nConnection: close\r\n\r\n");
+  const std::string answer = exchange(server, kGet);
+  ASSERT_EQ(requests.size(), 5u);
+  for (const Request& request : requests) EXPECT_EQ(request.id.size(), 16u) << request.id;
+  EXPECT_NE(requests[3].id, requests[4].id);
+  EXPECT_NE(answer.find("\r\nX-Request-Id: " + requests[4].id + "\r\n"), std::string::npos);
+}
+
+TEST_F(ServerTest, LeavesALargeBodyOut) {
+  Server server = start();
+  for (const size_t size : {kBodyMost, kBodyMost + 1})
+    exchange(server, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + std::to_string(size) +
+                         "\r\n\r\n" + std::string(size, 'x'));
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_FALSE(requests[0].too_large);
+  EXPECT_EQ(requests[0].body.size(), kBodyMost);
+  EXPECT_TRUE(requests[1].too_large);
+  EXPECT_EQ(requests[1].body, "");
+}
+
+TEST_F(ServerTest, AnswersALongPathItself) {
+  Server server = start();
+  exchange(server, "GET /" + std::string(10'240, 'a') + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(requests.front().path.size(), 10'241u);
+}
+
+TEST_F(ServerTest, SendsNoBodyWithoutOne) {
+  Server server = start();
+  for (const int status : {204, 304}) {
+    response = {.status = status, .body = {}};
+    const std::string answer = exchange(server, kGet);
+    EXPECT_EQ(answer.find("HTTP/1.1 " + std::to_string(status)), 0u) << answer;
+    EXPECT_EQ(answer.find("Content-Type"), std::string::npos);
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n"));
+  }
+}
+
+TEST_F(ServerTest, CutsOffWhoSendsTooSlowly) {
+  Server server = start(std::chrono::milliseconds(100));
+  const std::string headers = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+  for (const std::string& begin : {std::string(), std::string("GET / HTTP/1.1\r\nX: "), headers}) {
+    Client client = connect();
+    if (!begin.empty()) client.send(begin);
+    // However steadily the bytes come.
+    EXPECT_TRUE(turn_until(server, [&] {
+      ::send(client.fd(), "x", 1, MSG_NOSIGNAL);
+      return client.ended();
+    })) << begin;
+  }
+  EXPECT_TRUE(turn_until(server, [&] { return !server.timeout_ms(); })) << "nobody is there any more";
+  EXPECT_TRUE(requests.empty());
+}
+
+TEST_F(ServerTest, CutsOffWhoDoesNotTakeTheAnswer) {
+  response.body = std::string(16 << 20, 'x');
+  Server server = start(std::chrono::milliseconds(100));
+  Client client = connect();
+  client.send(kGet);
+  EXPECT_TRUE(turn_until(server, [&] { return !requests.empty() && !server.timeout_ms(); }));
+  EXPECT_TRUE(client.ended());
+  EXPECT_LT(client.received.size(), response.body.size());
+}
+
+TEST_F(ServerTest, SaysWhenItMustRunAlthoughNothingComes) {
+  Server server = start();
+  EXPECT_FALSE(server.timeout_ms());
+  Client client = connect();
+  ASSERT_TRUE(turn_until(server, [&] { return server.timeout_ms().has_value(); }));
+  EXPECT_LE(server.timeout_ms().value(), static_cast<uint64_t>(std::chrono::milliseconds(kDeadline).count()) + 1);
+}
+
+TEST_F(ServerTest, ManyHalfOpenConnectionsKeepNobodyFromBeingAnswered) {
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = files.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  Server server = start();
+  std::vector<Client> silent;
+  for (int i = 0; i < 2000; ++i) {
+    silent.push_back(connect());
+    if (i % 2 == 0) silent.back().send("GET /healthz HTTP/1.1\r\nHo");
+    server.run();
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(exchange(server, kGet).find("HTTP/1.1 200"), 0u);
+  for (Client& client : silent) EXPECT_FALSE(client.ended());
+}
+
+TEST_F(ServerTest, IsBusyWithANewConnectionOnlyForAMoment) {
+  Server server = start();
+  EXPECT_FALSE(server.busy());
+  Client silent = connect();
+  ASSERT_TRUE(turn_until(server, [&] { return server.busy(); }));
+  EXPECT_TRUE(turn_until(server, [&] { return !server.busy(); })) << "it sends nothing";
+  EXPECT_FALSE(silent.ended()) << "but may still";
+}
+
+TEST_F(ServerTest, IsBusyUntilARequestIsAnswered) {
+  Server server = start();
+  Client client = connect();
+  client.send("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\na");
+  const auto begun = Clock::now();
+  ASSERT_TRUE(turn_until(server, [&] { return Clock::now() - begun > std::chrono::milliseconds(700); }));
+  EXPECT_TRUE(server.busy());
+  server.stop_accepting();
+  client.send("b");
+  EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
+  EXPECT_EQ(client.received.find("HTTP/1.1 200"), 0u);
+  EXPECT_FALSE(server.busy());
+}
+
+TEST_F(ServerTest, AKeptConnectionIsNotBusy) {
+  Server server = start();
+  Client client = connect();
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(turn_until(server, [&] { return client.ended() || !client.received.empty(); }));
+  EXPECT_TRUE(turn_until(server, [&] { return !server.busy(); }));
+  client.send(kGet);
+  EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
+  EXPECT_EQ(requests.size(), 2u);
+}
+
+TEST(Listen, TakesAddressesWithAPortOnly) {
+  for (const char* address : {"",
+                              ":",
+                              "127.0.0.1",
+                              "127.0.0.1:",
+                              "127.0.0.1:x",
+                              "127.0.0.1:65536",
+                              "127.0.0.1:-1",
+                              "localhost:8443",
+                              "8443",
+                              ":8443",
+                              "::1:8443",
+                              "[::1]",
+                              "[::1]:",
+                              "[::1]:99999",
+                              "[]:8443",
+                              "[::1:8443",
+                              "[127.0.0.1]:8443",
+                              "127.1:8443",
+                              " 127.0.0.1:8443",
+                              "127.0.0.1:8443 ",
+                              "http://127.0.0.1:8443"}) {
+    const auto socket = listen_tcp(address);
+    ASSERT_FALSE(socket) << address;
+    EXPECT_EQ(socket.error().code, EINVAL) << address;
+  }
+}
+
+uint16_t port_of(const UniqueFd& socket) {
+  sockaddr_in address{};
+  socklen_t bytes = sizeof(address);
+  EXPECT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &bytes), 0);
+  return ntohs(address.sin_port);
+}
+
+Client connect_tcp(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return {AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address)};
+}
+
+TEST(Listen, ATakenPortIsAnError) {
+  const UniqueFd first = listen_tcp("127.0.0.1:0").value();
+  const auto second = listen_tcp("127.0.0.1:" + std::to_string(port_of(first)));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, EADDRINUSE);
+}
+
+TEST(Listen, IPv6TakesNoIPv4Port) {
+  const auto six = listen_tcp("[::1]:0");
+  if (!six && six.error().code == EAFNOSUPPORT) return;  // a host without IPv6
+  ASSERT_TRUE(six) << six.error().text;
+  int only = 0;
+  socklen_t bytes = sizeof(only);
+  ASSERT_EQ(::getsockopt(six->get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, &bytes), 0);
+  EXPECT_EQ(only, 1);
+}
+
+TEST(Tcp, KnowsNoUid) {
+  UniqueFd socket = listen_tcp("127.0.0.1:0").value();
+  Client client = connect_tcp(port_of(socket));
+  std::optional<Request> seen;
+  Server server = Server::listen({.socket = std::move(socket)}, [&](const Request& request) {
+                    seen = request;
+                    return Response{};
+                  }).value();
+  client.send(kGet);
+  ASSERT_TRUE(turn_until(server, [&] { return client.ended(); }));
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->uid, std::nullopt);
+}
+
+// A certificate of its own, for a minute's test.
+Tls self_signed() {
+  gnutls_x509_privkey_t key = nullptr;
+  gnutls_x509_crt_t certificate = nullptr;
+  gnutls_x509_privkey_init(&key);
+  gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+  gnutls_x509_crt_init(&certificate);
+  gnutls_x509_crt_set_version(certificate, 3);
+  gnutls_x509_crt_set_serial(certificate, "\1", 1);
+  gnutls_x509_crt_set_dn(certificate, "CN=localhost", nullptr);
+  gnutls_x509_crt_set_activation_time(certificate, ::time(nullptr) - 60);
+  gnutls_x509_crt_set_expiration_time(certificate, ::time(nullptr) + 3600);
+  gnutls_x509_crt_set_key(certificate, key);
+  gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0);
+  gnutls_datum_t text{};
+  Tls tls;
+  gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &text);
+  tls.certificate.assign(reinterpret_cast<char*>(text.data), text.size);
+  gnutls_free(text.data);
+  gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &text);
+  tls.key.assign(reinterpret_cast<char*>(text.data), text.size);
+  gnutls_free(text.data);
+  gnutls_x509_crt_deinit(certificate);
+  gnutls_x509_privkey_deinit(key);
+  return tls;
+}
+
+class TlsTest : public testing::Test {
+ protected:
+  TlsTest() {
+    UniqueFd socket = listen_tcp("127.0.0.1:0").value();
+    port_ = port_of(socket);
+    server.emplace(Server::listen({.socket = std::move(socket), .tls = self_signed()}, [](const Request&) {
+                     return Response{.body = "hello"};
+                   }).value());
+    gnutls_certificate_allocate_credentials(&credentials_);
+  }
+  ~TlsTest() override { gnutls_certificate_free_credentials(credentials_); }
+
+  // What was received; "" when the two agree on no protocol.
+  std::string exchange(const char* priorities) {
+    Client client = connect_tcp(port_);
+    gnutls_session_t session = nullptr;
+    gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+    EXPECT_EQ(gnutls_priority_set_direct(session, priorities, nullptr), 0);
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials_);
+    gnutls_transport_set_int(session, client.fd());
+    int code = GNUTLS_E_AGAIN;
+    EXPECT_TRUE(turn_until(*server, [&] {
+      code = gnutls_handshake(session);
+      return code == 0 || gnutls_error_is_fatal(code) != 0;
+    }));
+    std::string received;
+    if (code == 0) {
+      EXPECT_GT(gnutls_record_send(session, kGet, std::strlen(kGet)), 0);
+      char piece[4096];
+      ssize_t got = 0;
+      EXPECT_TRUE(turn_until(*server, [&] {
+        got = gnutls_record_recv(session, piece, sizeof(piece));
+        if (got > 0) received.append(piece, static_cast<size_t>(got));
+        return got == 0 || (got < 0 && gnutls_error_is_fatal(static_cast<int>(got)) != 0);
+      }));
+    }
+    gnutls_deinit(session);
+    return received;
+  }
+  std::optional<Server> server;
+
+ private:
+  uint16_t port_ = 0;
+  gnutls_certificate_credentials_t credentials_ = nullptr;
+};
+
+TEST_F(TlsTest, SpeaksTls12And13) {
+  for (const char* version : {"NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL:-VERS-ALL:+VERS-TLS1.3"}) {
+    const std::string answer = exchange(version);
+    EXPECT_EQ(answer.find("HTTP/1.1 200"), 0u) << version;
+    EXPECT_TRUE(answer.ends_with("hello"));
+  }
+}
+
+TEST_F(TlsTest, SpeaksNothingOlder) {
+  EXPECT_EQ(exchange("LEGACY:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0:%COMPAT"), "");
+}
+
+TEST_F(TlsTest, RefusesAKeyThatIsNotTheCertificates) {
+  const Tls one = self_signed();
+  const Tls other = self_signed();
+  for (const Tls& wrong :
+       {Tls{one.certificate, other.key}, Tls{"", ""}, Tls{one.key, one.key}, Tls{one.certificate, ""}}) {
+    const auto refused = Server::listen({.socket = listen_tcp("127.0.0.1:0").value(), .tls = wrong},
+                                        [](const Request&) { return Response{}; });
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, EINVAL);
+    EXPECT_EQ(refused.error().text.find("TLS certificate and key: "), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace npanel

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// account_routes.cpp: accounts, their limits, their processes and what they use.
+#include <array>
+#include <limits>
+
+#include "api/route.h"
+
+namespace npanel {
+namespace {
+
+constexpr uint64_t kPidMost = 4194304;  // PID_MAX_LIMIT on 64 bits
+constexpr uint64_t kGraceSeconds = 10;
+constexpr uint64_t kGraceSecondsMost = 600;
+
+Response account(const AccountView& view, int status = 200) {
+  return versioned(encode(view), encode(view.account), status);
+}
+
+Result<Json> version(const Call& call) {
+  return encode(NP_TRY(call.service.account(call.name)).account);
+}
+
+Result<Response> list_accounts(const Call& call) {
+  return page_by_name<AccountView>(
+      call.query, "accounts",
+      [&](const std::string& after, size_t most) -> Result<std::vector<AccountView>> {
+        return call.service.accounts(after, most);
+      },
+      [](const AccountView& view) -> const std::string& { return view.account.name; });
+}
+
+Result<Response> create_account(const Call& call) {
+  const Json body = NP_TRY(parse_object(call.request.body));
+  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit"}));
+  Account wanted;
+  const std::string name = NP_TRY(text_in(body, "name"));
+  wanted.name = NP_TRY(parse_account_name(name));
+  if (body.contains("uid") && !body["uid"].is_null()) {
+    const uint64_t uid = NP_TRY(whole_number(body["uid"], "uid", kLeastUid, std::numeric_limits<uid_t>::max() - 1));
+    wanted.uid = static_cast<uid_t>(uid);
+  }
+  wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), call.service.default_limits()));
+  wanted.rate_limit =
+      NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), call.service.default_rate_limit()));
+  return account(NP_TRY(call.service.create(call.caller, std::move(wanted), !body.contains("uid"))), 201);
+}
+
+Result<Response> show_account(const Call& call) {
+  return account(NP_TRY(call.service.account(call.name)));
+}
+
+Result<Response> change_account(const Call& call) {
+  const Account now = NP_TRY(call.service.account(call.name)).account;
+  const Json body = NP_TRY(parse_object(call.request.body));
+  NP_TRY(only_keys(body, "", {"limits", "rate_limit"}));
+  const Limits limits = NP_TRY(decode_limits(body.value("limits", Json::object()), now.limits));
+  const RateLimit rate_limit = NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), now.rate_limit));
+  return account(NP_TRY(call.service.change(call.caller, call.name, limits, rate_limit)));
+}
+
+Result<Response> change_rate_limit(const Call& call) {
+  const Account now = NP_TRY(call.service.account(call.name)).account;
+  const Json body = NP_TRY(parse_object(call.request.body));
+  const RateLimit rate_limit = NP_TRY(decode_rate_limit(body, now.rate_limit));
+  return account(NP_TRY(call.service.change(call.caller, call.name, now.limits, rate_limit)));
+}
+
+Result<Response> delete_account(const Call& call) {
+  if (const auto dying = NP_TRY(call.service.remove(call.caller, call.name))) return account(*dying, 202);
+  return no_content();
+}
+
+Result<Response> suspend_account(const Call& call) {
+  return account(NP_TRY(call.service.suspend(call.caller, call.name)));
+}
+Result<Response> resume_account(const Call& call) {
+  return account(NP_TRY(call.service.resume(call.caller, call.name)));
+}
+
+Result<Response> list_processes(const Call& call) {
+  return ok({{"pids", NP_TRY(call.service.processes(call.name))}});
+}
+
+Result<Response> add_process(const Call& call) {
+  const Json body = NP_TRY(parse_object(call.request.body));
+  NP_TRY(only_keys(body, "", {"pid"}));
+  if (!body.contains("pid")) return refused("pid", "must be there, as a whole number");
+  const auto pid = static_cast<pid_t>(NP_TRY(whole_number(body["pid"], "pid", 1, kPidMost)));
+  NP_TRY(call.service.add_process(call.caller, call.name, pid));
+  return no_content();
+}
+
+Result<Response> drain_account(const Call& call) {
+  const Json body = call.request.body.empty() ? Json::object() : NP_TRY(parse_object(call.request.body));
+  NP_TRY(only_keys(body, "", {"grace_seconds"}));
+  const uint64_t grace =
+      NP_TRY(whole_number(body.value("grace_seconds", Json(kGraceSeconds)), "grace_seconds", 0, kGraceSecondsMost));
+  return started(NP_TRY(call.service.start_drain(call.caller, call.name, static_cast<uint32_t>(grace))));
+}
+
+Result<Response> show_stats(const Call& call) {
+  return ok(encode(NP_TRY(call.service.stats(call.name))));
+}
+
+Result<Response> list_stats(const Call& call) {
+  return page_by_name<AccountStats>(
+      call.query, "stats", [&](const std::string&, size_t) { return call.service.stats(); },
+      [](const AccountStats& stats) -> const std::string& { return stats.account->name; });
+}
+
+constexpr std::array kRoutes = std::to_array<Route>({
+    {.method = "GET", .path = "/api/v1/accounts", .handler = list_accounts},
+    {.method = "POST", .path = "/api/v1/accounts", .handler = create_account, .action = "account.create"},
+    {.method = "GET", .path = "/api/v1/accounts/*", .handler = show_account},
+    {.method = "PATCH",
+     .path = "/api/v1/accounts/*",
+     .handler = change_account,
+     .action = "account.change",
+     .version = version},
+    {.method = "DELETE",
+     .path = "/api/v1/accounts/*",
+     .handler = delete_account,
+     .action = "account.delete",
+     .version = version},
+    {.method = "POST",
+     .path = "/api/v1/accounts/*/suspend",
+     .handler = suspend_account,
+     .action = "account.suspend",
+     .version = version},
+    {.method = "POST",
+     .path = "/api/v1/accounts/*/resume",
+     .handler = resume_account,
+     .action = "account.resume",
+     .version = version},
+    {.method = "POST",
+     .path = "/api/v1/accounts/*/rate-limit",
+     .handler = change_rate_limit,
+     .action = "account.rate_limit",
+     .feature = NP_EMAIL_RATE_LIMITING,
+     .version = version},
+    {.method = "POST",
+     .path = "/api/v1/accounts/*/drain",
+     .handler = drain_account,
+     .action = "account.drain",
+     .feature = NP_PROGRESS_TRACKING},
+    {.method = "GET", .path = "/api/v1/accounts/*/processes", .handler = list_processes},
+    {.method = "POST", .path = "/api/v1/accounts/*/processes", .handler = add_process, .action = "account.add_process"},
+    {.method = "GET", .path = "/api/v1/accounts/*/stats", .handler = show_stats},
+    {.method = "GET", .path = "/api/v1/stats", .handler = list_stats},
+});
+
+}  // namespace
+
+std::span<const Route> account_routes() {
+  return kRoutes;
+}
+
+}  // namespace npanel

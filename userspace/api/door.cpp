@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/door.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "api/idempotency.h"
+#include "api/problem.h"
+#include "base/clock.h"
+
+namespace npanel {
+namespace {
+
+constexpr DoorRules kStrangerRules{.requests_per_second = 10, .burst = 10};
+constexpr size_t kResultMost = 200;
+constexpr std::string_view kTokenStart = "npt_";
+constexpr std::string_view kTokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+
+bool over_unix(const Request& request) {
+  return request.uid.has_value();
+}
+
+bool changes(const Request& request) {
+  return request.method == "POST" || request.method == "PATCH" || request.method == "PUT" || request.method == "DELETE";
+}
+
+Response nowhere(const Request& request, const Found& found) {
+  if (found.allowed.empty()) return problem(404, "no such resource: " + request.path);
+  Response response = problem(405, request.method + " is not allowed here; allowed: " + found.allowed);
+  response.headers.emplace_back("Allow", found.allowed);
+  return response;
+}
+
+Response too_hasty() {
+  const std::string seconds = std::to_string(RateLimiter::kRetryAfterSeconds);
+  Response response = problem(429, "too many requests; try again after " + seconds + " s");
+  response.headers.emplace_back("Retry-After", seconds);
+  return response;
+}
+
+Response who_are_you() {
+  Response response = problem(401, "a token is needed over TCP: Authorization: Bearer npt_…");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+// A problem's detail repeats pieces of the request, and somebody may have put a token there by mistake.
+std::string without_tokens(std::string text) {
+  for (size_t at = text.find(kTokenStart); at != std::string::npos; at = text.find(kTokenStart, at + 1)) {
+    const size_t begin = at + kTokenStart.size();
+    const size_t end = std::min(text.find_first_not_of(kTokenLetters, begin), text.size());
+    if (end > begin) text.replace(begin, end - begin, "…");
+  }
+  return text;
+}
+
+// At most `bytes`, whole characters of UTF-8.
+std::string cut(std::string text, size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) --bytes;
+  return text.substr(0, bytes) + "…";
+}
+
+int64_t microseconds_since(int64_t began_us) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::max<int64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count() - began_us, 0);
+}
+
+}  // namespace
+
+Response Door::answer(const Request& request) {
+  const Found found = find_route(request.method, request.path);
+  const Visitor visitor = visitors_.who_asks(request);
+  Answered answered = let_in(request, found, visitor);
+  if (answered.response.status >= 400 && answered.news && changes(request))
+    audit(request, found, visitor, answered.response);
+  return std::move(answered.response);
+}
+
+Door::Answered Door::let_in(const Request& request, const Found& found, const Visitor& visitor) {
+  if (!found.route)
+    return {.response = nowhere(request, found),
+            .news = visitor.known && !clients_.take(visitor.caller.actor, rules_, request.began_us)};
+  const Route& route = *found.route;
+  if (auto refusal = refuse_stranger(request, route, visitor)) return std::move(*refusal);
+  if (auto refusal = refuse_haste(request, route, visitor)) return std::move(*refusal);
+  if (auto refusal = refuse_gated(route)) return std::move(*refusal);
+  if (request.too_large)
+    return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
+  return {.response = answer_once(service_, visitor.caller, request, route.access != Access::secret,
+                                  [&] { return run(service_, visitor.caller, request, found); })};
+}
+
+std::optional<Door::Answered> Door::refuse_stranger(const Request& request, const Route& route,
+                                                    const Visitor& visitor) {
+  if (over_unix(request) || route.access == Access::open) return std::nullopt;
+  if (!visitor.known) {
+    if (const auto hasty = strangers_.take("", kStrangerRules, request.began_us))
+      return Answered{.response = too_hasty(), .news = hasty->news};
+    return Answered{.response = who_are_you()};
+  }
+  if (route.access == Access::secret)
+    return Answered{.response = problem(403, "tokens are managed over the Unix socket only")};
+  if (visitor.scope != TokenScope::write && request.method != "GET")
+    return Answered{.response = problem(403, "the token's scope is read; this needs write")};
+  return std::nullopt;
+}
+
+std::optional<Door::Answered> Door::refuse_haste(const Request& request, const Route& route, const Visitor& visitor) {
+  const bool monitoring = route.access == Access::open || route.access == Access::scrape;
+  if (monitoring && over_unix(request)) return std::nullopt;
+  const auto hasty = clients_.take(visitor.caller.actor, rules_, request.began_us);
+  if (!hasty) return std::nullopt;
+  return Answered{.response = too_hasty(), .news = hasty->news};
+}
+
+std::optional<Door::Answered> Door::refuse_gated(const Route& route) const {
+  if (!route.feature || service_.enabled(*route.feature)) return std::nullopt;
+  const std::string name = info(*route.feature).name;
+  return Answered{
+      .response =
+          problem(403, "feature " + name + " is off; switch it on with: npanelctl feature enable " + name, {}, name)};
+}
+
+void Door::audit(const Request& request, const Found& found, const Visitor& visitor, const Response& response) {
+  AuditEntry entry{.at_ms = now_ms(),
+                   .actor = visitor.caller.actor,
+                   .source = visitor.caller.source,
+                   .action = found.route ? std::string(found.route->action) : "request",
+                   .result = cut(without_tokens(detail_of(response)), kResultMost),
+                   .duration_us = microseconds_since(request.began_us),
+                   .request_id = request.id};
+  // Only what is a name: anything may be in a path.
+  if (const auto name = parse_account_name(found.name)) {
+    if (found.route && found.route->path.starts_with("/api/v1/accounts/"))
+      entry.account = *name;
+    else
+      entry.target = *name;
+  }
+  service_.audit_refusal(std::move(entry));
+}
+
+}  // namespace npanel

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// encode.cpp: what only goes out, as JSON.
+#include <cmath>
+
+#include "api/codec.h"
+#include "base/clock.h"
+#include "model/cputime.h"
+
+namespace npanel {
+namespace {
+
+constexpr uint64_t kMicrosecond = 1000;
+
+Json limit(uint64_t value) {
+  return value == NP_UNLIMITED ? Json(nullptr) : Json(value);
+}
+
+Json encode_cpu(const np_usage& usage, bool bandwidth) {
+  const CpuSplit split =
+      split_runtime(usage.runtime_ns, {.user_ns = usage.user_ticks_ns, .system_ns = usage.system_ticks_ns},
+                    {.user_ns = usage.shown_user_ns, .system_ns = usage.shown_system_ns});
+  Json json{{"usage_us", usage.runtime_ns / kMicrosecond},
+            {"user_us", split.user_ns / kMicrosecond},
+            {"system_us", split.system_ns / kMicrosecond}};
+  const auto add = [&](const char* name, Json value) { json[name] = bandwidth ? std::move(value) : Json(nullptr); };
+  add("periods", usage.periods);
+  add("throttled_periods", usage.throttled_periods);
+  add("throttled_us", usage.throttled_ns / kMicrosecond);
+  add("quota_us", usage.quota_ns == NP_UNLIMITED ? Json(nullptr) : Json(usage.quota_ns / kMicrosecond));
+  add("period_us", usage.period_ns / kMicrosecond);
+  return json;
+}
+
+Json encode_memory(const np_usage& usage) {
+  return {{"current_bytes", usage.memory_bytes},
+          {"max_bytes", limit(usage.memory_max_bytes)},
+          {"high_bytes", limit(usage.memory_high_bytes)},
+          {"events",
+           {{"high", usage.memory_high_events},
+            {"max", usage.memory_max_events},
+            {"oom", usage.memory_oom_events},
+            {"oom_kill", usage.memory_oom_kills}}}};
+}
+
+Json encode_pressure(const np_usage& usage) {
+  const auto pair = [&](np_pressure some, np_pressure full) {
+    return Json{{"some_us", usage.pressure_ns[some] / kMicrosecond},
+                {"full_us", usage.pressure_ns[full] / kMicrosecond}};
+  };
+  return {{"cpu", pair(NP_PRESSURE_CPU_SOME, NP_PRESSURE_CPU_FULL)},
+          {"memory", pair(NP_PRESSURE_MEMORY_SOME, NP_PRESSURE_MEMORY_FULL)},
+          {"io", pair(NP_PRESSURE_IO_SOME, NP_PRESSURE_IO_FULL)}};
+}
+
+// What was changed, as JSON; null also for a row that is damaged, or was edited by hand.
+Json kept_json(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_discarded() ? Json(nullptr) : json;
+}
+
+// One decimal is what a person wants to know, and what stays the same between two looks.
+double rounded(double number) {
+  return std::round(number * 10) / 10;
+}
+
+}  // namespace
+
+Json encode(Feature feature, const FeatureState& state) {
+  Json overrides = Json::object();
+  for (const auto& [account, on] : state.overrides) overrides[account] = on;
+  return {{"name", info(feature).name},        {"enabled", state.enabled},
+          {"mode", to_string(state.mode)},     {"rollout", state.rollout},
+          {"overrides", std::move(overrides)}, {"switched_off", or_null(state.switched_off)}};
+}
+
+Json encode(const FeatureView& view) {
+  const FeatureInfo& known = info(view.feature);
+  Json json = encode(view.feature, view.state);
+  json["track"] = std::string(1, known.track);
+  json["summary"] = known.summary;
+  json["available"] = known.available;
+  json["modes"] = known.observable ? Json{"observe", "enforce"} : Json{"enforce"};
+  json["per_account"] = known.per_account;
+  json["accounts_on"] = view.accounts_on;
+  json["cost"] = nullptr;
+  if (view.cost)
+    json["cost"] = {{"kernel_percent", or_null(view.cost->kernel_percent)},
+                    {"agent_percent", view.cost->agent_percent},
+                    {"memory_bytes", or_null(view.cost->memory_bytes)}};
+  return json;
+}
+
+Json encode(const AccountStats& stats) {
+  Json json{{"name", stats.account->name}};
+  Json unavailable = Json::array();
+  const auto add = [&](const char* name, uint64_t group, auto&& make) {
+    json[name] = stats.has(group) ? make(*stats.usage) : Json(nullptr);
+    if (!stats.has(group)) unavailable.push_back(name);
+  };
+  json["cgroup_id"] = stats.usage ? Json(stats.usage->cgroup_id) : Json(nullptr);
+  add("cpu", NP_USAGE_CPU, [&](const np_usage& usage) { return encode_cpu(usage, stats.has(NP_USAGE_BANDWIDTH)); });
+  if (stats.has(NP_USAGE_CPU) && !stats.has(NP_USAGE_BANDWIDTH)) unavailable.push_back("cpu.bandwidth");
+  add("memory", NP_USAGE_MEMORY, encode_memory);
+  add("pids", NP_USAGE_PIDS, [&](const np_usage& usage) {
+    return Json{{"current", usage.pids},
+                {"max", limit(usage.pids_max)},
+                {"refused", stats.has(NP_USAGE_PIDS_EVENTS) ? Json(usage.pids_refused) : Json(nullptr)}};
+  });
+  add("pressure", NP_USAGE_PRESSURE, encode_pressure);
+  json["unavailable"] = std::move(unavailable);
+  json["smtp"] = nullptr;
+  if (stats.smtp)
+    json["smtp"] = {{"allowed", stats.smtp->allowed},
+                    {"denied", stats.smtp->denied},
+                    {"would_have_denied", stats.smtp->would_deny}};
+  return json;
+}
+
+Json encode(const Event& event) {
+  return {{"id", event.id},
+          {"time", utc_time(event.at_ms)},
+          {"account", or_null(event.account)},
+          {"kind", event.kind},
+          {"detail", kept_json(event.detail)}};
+}
+
+Json encode(const AuditEntry& entry) {
+  return {{"id", entry.id},
+          {"time", utc_time(entry.at_ms)},
+          {"actor", entry.actor},
+          {"source", entry.source},
+          {"action", entry.action},
+          {"account", or_null(entry.account)},
+          {"target", or_null(entry.target)},
+          {"before", kept_json(entry.before)},
+          {"after", kept_json(entry.after)},
+          {"result", entry.result},
+          {"duration_us", entry.duration_us},
+          {"request_id", or_null(entry.request_id)}};
+}
+
+Json encode(const Failure& failure) {
+  return {{"time", utc_time(failure.at_ms)},
+          {"reason", failure.reason},
+          {"recovered_by", or_null(failure.recovered_by)},
+          {"recovery_seconds", or_null(failure.recovery_seconds)},
+          {"log", failure.log}};
+}
+
+Json encode(const AgentStatus& status) {
+  const auto started = std::chrono::duration_cast<std::chrono::milliseconds>(status.started.time_since_epoch()).count();
+  Json present = Json::array();
+  Json missing = Json::array();
+  for (const std::string_view controller : kControllers)
+    (status.controllers.contains(controller) ? present : missing).push_back(controller);
+  return {{"version", status.version},
+          {"kernel", status.kernel},
+          {"started", utc_time(started)},
+          {"accounts", status.accounts},
+          {"cgroup_path", status.cgroup_path},
+          {"controllers", std::move(present)},
+          {"missing_controllers", std::move(missing)},
+          {"orphan_cgroups", status.orphans},
+          {"usage_source", status.usage_reason ? "unavailable" : "bpf"},
+          {"usage_reason", or_null(status.usage_reason)},
+          {"smtp",
+           {{"attached", !status.smtp_reason},
+            {"reason", or_null(status.smtp_reason)},
+            {"ports", status.smtp_ports},
+            {"lost_records", status.smtp.lost},
+            {"unknown", status.smtp.unknown}}},
+          {"reconcile",
+           {{"accounts", status.reconcile.passes},
+            {"writes", status.reconcile.writes},
+            {"errors", status.reconcile.errors},
+            {"full_seconds", status.reconcile.full_seconds}}}};
+}
+
+Json encode(const Job& job) {
+  const auto time = [](int64_t ms) { return Json(utc_time(ms)); };
+  return {{"id", job.id},
+          {"kind", job.kind},
+          {"account", or_null(job.account)},
+          {"state", to_string(job.state)},
+          {"stage", job.stage},
+          {"percent", rounded(job.percent())},
+          {"done", job.done},
+          {"total", job.total},
+          {"started", time(job.started_ms)},
+          {"ended", job.ended_ms ? time(*job.ended_ms) : Json(nullptr)},
+          {"eta_seconds", job.eta_seconds ? Json(rounded(*job.eta_seconds)) : Json(nullptr)},
+          {"result", or_null(job.result)},
+          {"log", job.log}};
+}
+
+}  // namespace npanel

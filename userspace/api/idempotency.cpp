@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/idempotency.h"
+
+#include <algorithm>
+
+#include "api/problem.h"
+#include "base/clock.h"
+#include "base/digest.h"
+
+namespace npanel {
+namespace {
+
+constexpr const char* kHeader = "Idempotency-Key";
+constexpr size_t kKeyMost = 64;
+
+bool is_key(const std::string& text) {
+  return !text.empty() && text.size() <= kKeyMost &&
+         std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+std::string fingerprint(const Request& request) {
+  return sha256_hex(request.method + "\n" + request.path + "\n" + request.body);
+}
+
+Response replay(const KeptAnswer& kept) {
+  Response response{.status = kept.status, .body = kept.body, .headers = {{"Idempotency-Replayed", "true"}}};
+  if (kept.status >= 400) response.content_type = kProblemType;
+  return response;
+}
+
+// Who tries again after these wants another answer.
+bool is_worth_keeping(const Response& response) {
+  return response.status < 500 && response.status != 429;
+}
+
+}  // namespace
+
+Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
+                     const std::function<Response()>& answer) {
+  const auto header = request.headers.find("idempotency-key");
+  if (request.method != "POST" || header == request.headers.end()) return answer();
+  if (!may_keep)
+    return problem(refused(kHeader, "is not taken here: the answer holds a secret, which is never kept").error());
+  if (!is_key(header->second)) return problem(refused(kHeader, "must be 1 to 64 visible ASCII characters").error());
+  const auto kept = service.kept_answer(caller.actor, header->second);
+  if (!kept) return problem(kept.error());
+  const std::string print = fingerprint(request);
+  if (*kept && (*kept)->fingerprint != print)
+    return problem(422, "Idempotency-Key was sent with another request before", kHeader);
+  if (*kept) return replay(**kept);
+  Response response = answer();
+  if (!is_worth_keeping(response)) return response;
+  // Done is done: an answer that cannot be kept is given all the same.
+  [[maybe_unused]] const auto keeping = service.keep_answer({.client = caller.actor,
+                                                             .key = header->second,
+                                                             .fingerprint = print,
+                                                             .at_ms = now_ms(),
+                                                             .status = response.status,
+                                                             .body = response.body});
+  return response;
+}
+
+}  // namespace npanel

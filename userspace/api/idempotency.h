@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// idempotency.h: was this request answered already? (draft-ietf-httpapi-idempotency-key-header)
+#pragma once
+
+#include <functional>
+
+#include "api/message.h"
+#include "api/service.h"
+
+namespace npanel {
+
+// answer(), or what it said the first time that this client sent this key. A key that comes with another request is
+// refused, and so is a key where `may_keep` is false. A request without a key is answered, and nothing is kept.
+[[nodiscard]] Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
+                                   const std::function<Response()>& answer);
+
+}  // namespace npanel

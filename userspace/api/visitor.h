@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// visitor.h: who asks, and what may they do?
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "api/message.h"
+#include "api/service.h"
+
+namespace npanel {
+
+struct Visitor {
+  Caller caller;
+  bool known = false;                    // root or a member of the socket's group, or the owner of a token
+  std::optional<TokenScope> scope = {};  // nullopt: over the Unix socket, or not known
+};
+
+// The uid of a Unix socket's other end, or the token of `Authorization: Bearer …`.
+class Visitors {
+ public:
+  explicit Visitors(Service& service) : service_(service) {}
+  [[nodiscard]] Visitor who_asks(const Request& request);
+
+ private:
+  const std::string& local_actor(uid_t uid);
+  Service& service_;
+  std::map<uid_t, std::string> actors_;  // the user database may be a slow server
+};
+
+}  // namespace npanel
