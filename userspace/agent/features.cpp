@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// features.cpp: how does a switch come into force, whoever turned it?
+#include <algorithm>
+
+#include "agent/agent.h"
+#include "api/codec.h"
+#include "base/clock.h"
+#include "daemon/log.h"
+
+namespace npanel {
+namespace {
+
+const Caller kSqlite{.actor = "sqlite", .source = "database", .began_us = 0};
+
+StoredFeature stored(Feature feature, const FeatureState& state) {
+  return {.name = info(feature).name,
+          .enabled = state.enabled,
+          .mode = std::string(to_string(state.mode)),
+          .rollout = state.rollout,
+          .switched_off = state.switched_off,
+          .overrides = state.overrides};
+}
+
+// Whatever was written into the table by hand; its own checks see to modes and percentages.
+FeatureState state_of(const StoredFeature& row) {
+  return {.enabled = row.enabled,
+          .mode = parse_gate_mode(row.mode).value_or(GateMode::enforce),
+          .rollout = std::min(row.rollout, 100U),
+          .overrides = row.overrides,
+          .switched_off = row.switched_off};
+}
+
+Json said(const FeatureState& state) {
+  return {{"enabled", state.enabled},
+          {"mode", to_string(state.mode)},
+          {"rollout", state.rollout},
+          {"switched_off", state.switched_off.empty() ? Json(nullptr) : Json(state.switched_off)}};
+}
+
+}  // namespace
+
+Result<Gates> stored_gates(Store& store) {
+  Gates gates;
+  for (const StoredFeature& row : NP_TRY(store.features()))
+    if (const auto feature = parse_feature(row.name)) gates.set(*feature, state_of(row));
+  return gates;
+}
+
+void Agent::take_gates_from_kernel() {
+  if (reconciler_.smtp()) gates_ = Gates::from(reconciler_.smtp()->gates());
+  write_back_gates();
+}
+
+void Agent::write_back_gates() {
+  const auto there = stored_gates(store_);
+  if (!there) {
+    log_error(there.error().text);
+    return;
+  }
+  for (const Feature feature : kAllFeatures) {
+    const FeatureState& state = gates_.state(feature);
+    if (state == there->state(feature)) continue;
+    auto saved = store_.put(stored(feature, state), {});
+    for (const auto& [account, on] : state.overrides)
+      if (saved) saved = store_.put_override(info(feature).name, account, on, {});
+    if (!saved) complain_of_store(saved.error());
+  }
+}
+
+// An administrator's sqlite3 may have changed the table.
+void Agent::notice_foreign_changes() {
+  const auto changes = store_.foreign_changes();
+  if (!changes || *changes == foreign_changes_) return;
+  foreign_changes_ = *changes;
+  const auto there = stored_gates(store_);
+  if (!there) {
+    log_error(there.error().text);
+    return;
+  }
+  Caller caller = kSqlite;
+  caller.began_us = steady_us();
+  for (const Feature feature : kAllFeatures) {
+    const FeatureState before = gates_.state(feature);
+    const FeatureState& now = there->state(feature);
+    if (before == now) continue;
+    AuditEntry entry = audit_entry(caller, "feature.change", {}, info(feature).name, said(before), said(now));
+    if (now.enabled && !info(feature).available) entry.result = "it stays off: it is not built in this version";
+    put_in_force(feature, now);
+    save_notes({.audit = {std::move(entry)}});
+  }
+}
+
+// The kernel's map first: the very next connect() obeys. Cgroups follow, account by account.
+void Agent::put_in_force(Feature feature, const FeatureState& state) {
+  const FeatureState before = gates_.state(feature);
+  if (state.enabled && !before.enabled) spending_.reset(feature);
+  if (state.enabled != before.enabled) ++toggles_[feature];
+  gates_.set(feature, state);
+  log_info(std::string("feature ") + info(feature).name + ": " + said(state).dump());
+  if (const auto set = reconciler_.set_gates(gates_.kernel()); !set)
+    log_error("feature gates in the kernel: " + set.error().text + "; tried again every second");
+  if (info(feature).per_account && !accounts_.empty()) apply_to_all(info(feature).name);
+}
+
+std::vector<FeatureView> Agent::features() {
+  std::vector<FeatureView> views;
+  views.reserve(kAllFeatures.size());
+  for (const Feature each : kAllFeatures) views.push_back(feature(each));
+  return views;
+}
+
+FeatureView Agent::feature(Feature feature) {
+  const bool per_account = info(feature).per_account;
+  const auto on = std::ranges::count_if(
+      accounts_, [&](const auto& named) { return gates_.mode_for(feature, named.first) != GateMode::off; });
+  return {.feature = feature,
+          .state = gates_.state(feature),
+          .accounts_on = per_account ? static_cast<size_t>(on) : 0,
+          .cost = spending_.cost(feature)};
+}
+
+Result<void> Agent::save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state) {
+  const FeatureState& before = gates_.state(feature);
+  if (state == before) return {};
+  NP_TRY(store_.put(
+      stored(feature, state),
+      {.events = {}, .audit = {audit_entry(caller, action, {}, info(feature).name, said(before), said(state))}}));
+  put_in_force(feature, state);
+  return {};
+}
+
+Result<FeatureView> Agent::change_feature(const Caller& caller, Feature feature, const FeatureChange& change) {
+  FeatureState state = NP_TRY(apply(feature, gates_.state(feature), change));
+  NP_TRY(save_feature(caller, "feature.change", feature, std::move(state)));
+  return this->feature(feature);
+}
+
+Result<FeatureView> Agent::override_feature(const Caller& caller, Feature feature, const std::string& account,
+                                            std::optional<bool> on) {
+  NP_TRY(find_lasting(account));
+  if (!info(feature).per_account)
+    return refused("account", std::string("has no say here: ") + info(feature).name + " is of the whole server");
+  const FeatureState& before = gates_.state(feature);
+  FeatureState state = before;
+  state.overrides.erase(account);
+  if (on) state.overrides.emplace(account, *on);
+  if (state == before) return this->feature(feature);
+  const auto override_in = [&](const FeatureState& whose) {
+    const auto found = whose.overrides.find(account);
+    return Json{{"enabled", found == whose.overrides.end() ? Json(nullptr) : Json(found->second)}};
+  };
+  NP_TRY(store_.put_override(info(feature).name, account, on,
+                             {.events = {},
+                              .audit = {audit_entry(caller, "feature.override", account, info(feature).name,
+                                                    override_in(before), override_in(state))}}));
+  gates_.set(feature, std::move(state));
+  reconcile(accounts_.at(account));
+  return this->feature(feature);
+}
+
+void Agent::mind_the_budget() {
+  for (const auto& [feature, why] : spending_.tick(gates_)) {
+    FeatureState state = gates_.state(feature);
+    state.enabled = false;
+    state.switched_off = why;
+    log_error(std::string("feature ") + info(feature).name + " switches itself off: " + why);
+    ++switched_off_[feature];
+    if (const auto saved = save_feature(agent_itself(), "feature.switch_off", feature, state); !saved) {
+      complain_of_store(saved.error());
+      put_in_force(feature, state);  // what costs too much ends all the same
+    }
+  }
+}
+
+}  // namespace npanel

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/spending.h"
+
+#include <ctime>
+
+#include "base/clock.h"
+#include "daemon/log.h"
+
+namespace npanel {
+namespace {
+
+// What costs something that can be told apart.
+constexpr Feature kMeasured[] = {NP_CGROUPS_ISOLATION, NP_EMAIL_RATE_LIMITING};
+
+uint64_t thread_cpu_ns() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
+}
+
+Budget budget_of(const Config& config) {
+  return {.kernel_percent = config.budget_kernel_percent,
+          .agent_percent = config.budget_agent_percent,
+          .memory_bytes = config.budget_memory_mb << 20,
+          .seconds = static_cast<uint32_t>(config.budget_seconds)};
+}
+
+}  // namespace
+
+Spending::Spending(const Config& config) : watch_(budget_of(config)) {}
+
+void Spending::set_budget(const Config& config) {
+  watch_.set(budget_of(config));
+}
+
+void Spending::watch(Feature feature, const KernelCost::Objects& objects) {
+  if (const auto watched = kernel_.watch(feature, objects); !watched)
+    log_warning(std::string("cost of ") + info(feature).name + ": " + watched.error().text);
+}
+
+Spending::Meter::Meter(Spending& spending, Feature feature)
+    : total_(spending.agent_ns_[feature]), began_ns_(thread_cpu_ns()) {}
+
+Spending::Meter::~Meter() {
+  total_ += thread_cpu_ns() - began_ns_;
+}
+
+std::vector<std::pair<Feature, std::string>> Spending::tick(const Gates& gates) {
+  const int64_t now_ms = steady_ms();
+  kernel_.tick(now_ms);
+  if (const std::string& reason = kernel_.reason(); complained_ != reason) {
+    if (!reason.empty()) log_warning("the cost of BPF programs is not known: " + reason);
+    complained_ = reason;
+  }
+  std::vector<std::pair<Feature, std::string>> too_expensive;
+  for (const Feature feature : kMeasured) {
+    agent_[feature].add(agent_ns_[feature], now_ms);
+    const auto now = cost(feature);
+    if (!now || !gates.on(feature)) continue;
+    if (auto why = watch_.judge(feature, *now, now_ms)) too_expensive.emplace_back(feature, std::move(*why));
+  }
+  return too_expensive;
+}
+
+std::optional<FeatureCost> Spending::cost(Feature feature) const {
+  const auto agent_percent = agent_[feature].percent();
+  if (!agent_percent) return std::nullopt;
+  return FeatureCost{.kernel_percent = kernel_.percent(feature),
+                     .agent_percent = *agent_percent,
+                     .memory_bytes = kernel_.memory_bytes(feature)};
+}
+
+}  // namespace npanel

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// spending.h: what does each feature cost here, and which has cost too much for too long?
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/config.h"
+#include "kernel/cost.h"
+#include "model/budget.h"
+#include "model/feature.h"
+
+namespace npanel {
+
+class Spending {
+ public:
+  explicit Spending(const Config& config);
+  void set_budget(const Config& config);
+
+  // What the feature has in the kernel from now on.
+  void watch(Feature feature, const KernelCost::Objects& objects);
+
+  // CPU time of this thread between here and the end of the scope is the feature's.
+  class Meter {
+   public:
+    Meter(Spending& spending, Feature feature);
+    ~Meter();
+    Meter(const Meter&) = delete;
+    Meter& operator=(const Meter&) = delete;
+
+   private:
+    uint64_t& total_;
+    uint64_t began_ns_;
+  };
+
+  // Once a second: the features that must be switched off, and why.
+  [[nodiscard]] std::vector<std::pair<Feature, std::string>> tick(const Gates& gates);
+  // nullopt: not measured (yet).
+  [[nodiscard]] std::optional<FeatureCost> cost(Feature feature) const;
+  // Somebody enabled it again.
+  void reset(Feature feature) { watch_.reset(feature); }
+
+ private:
+  KernelCost kernel_;
+  BudgetWatch watch_;
+  std::array<uint64_t, NP_FEATURES> agent_ns_{};
+  std::array<CostMeter, NP_FEATURES> agent_;
+  std::string complained_;
+};
+
+}  // namespace npanel
