@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cmd/npanelctl/show.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace npanel {
+namespace {
+
+using nlohmann::json;
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+json feature(const char* changes = "{}") {
+  json made = json::parse(R"({"name": "cgroups_isolation", "track": "A", "summary": "Limits of each account",
+    "available": true, "enabled": true, "mode": "observe", "modes": ["observe", "enforce"], "rollout": 20,
+    "per_account": true, "accounts_on": 7, "overrides": {}, "switched_off": null, "cost": null})");
+  made.update(json::parse(changes));
+  return made;
+}
+
+std::string features(const json& one) {
+  return features_view({{"features", json::array({one})}});
+}
+
+TEST(Show, FeaturesAreATable) {
+  EXPECT_EQ(features(feature()),
+            "NAME               TRACK  STATE  MODE     ROLLOUT  ACCOUNTS  SUMMARY\n"
+            "cgroups_isolation  A      on     observe      20%         7  Limits of each account\n");
+}
+
+TEST(Show, FeatureThatIsNotThereSaysSo) {
+  EXPECT_TRUE(has(features(feature(R"({"available": false, "enabled": false})")), "  not built  "));
+  EXPECT_TRUE(has(features(feature(R"({"enabled": false})")), "  off  "));
+  const json stopped = feature(R"({"enabled": false, "switched_off": "it took 3% of one core"})");
+  EXPECT_TRUE(has(features(stopped), "  off by itself  "));
+  EXPECT_TRUE(has(feature_view(stopped), "it took 3% of one core"));
+}
+
+TEST(Show, FeatureOfTheWholeServerHasNoPercentage) {
+  const std::string text = features(feature(R"({"per_account": false, "accounts_on": 7, "rollout": 100})"));
+  EXPECT_FALSE(has(text, "100%")) << text;
+}
+
+TEST(Show, FeatureHasItsOverridesAndItsCost) {
+  const std::string text = feature_view(feature(R"({"overrides": {"alice": false, "bob": true},
+    "cost": {"kernel_percent": 0.25, "agent_percent": 1, "memory_bytes": 2048}})"));
+  EXPECT_TRUE(has(text, "override: alice off\noverride: bob on\n")) << text;
+  EXPECT_TRUE(has(text, "kernel 0.250%, agent 1.000% of one core, memory 2.0 KiB\n")) << text;
+}
+
+TEST(Show, CostThatTheKernelDoesNotTellIsADash) {
+  const char* cost = R"({"cost": {"kernel_percent": null, "agent_percent": 1, "memory_bytes": null}})";
+  EXPECT_TRUE(has(feature_view(feature(cost)), "kernel -, agent 1.000% of one core, memory -\n"));
+}
+
+TEST(Show, AccountWhoseGatesAreNotOnIsMarked) {
+  json account = {{"name", "bob"}, {"degraded", json::array()}};
+  const auto list = [&account] { return accounts_view({{"accounts", json::array({account})}}); };
+  EXPECT_TRUE(list().ends_with("  no        -\n")) << "an agent that does not say";
+  account["gates"] = {{"cgroups_isolation", "enforce"}, {"email_rate_limiting", "enforce"}};
+  EXPECT_TRUE(list().ends_with("  enforce\n"));
+  EXPECT_TRUE(has(account_view(account), "every limit is in force"));
+  account["gates"] = {{"cgroups_isolation", "off"}, {"email_rate_limiting", "observe"}};
+  EXPECT_TRUE(list().ends_with("  cgroups_isolation off, email_rate_limiting observe\n"));
+  EXPECT_TRUE(has(account_view(account), "gate:        cgroups_isolation off\n")) << account_view(account);
+  EXPECT_TRUE(has(account_view(account), "gate:        email_rate_limiting observe\n"));
+  EXPECT_FALSE(has(account_view(account), "every limit is in force"));
+}
+
+TEST(Show, NewTokenStandsAlone) {
+  EXPECT_EQ(secret_view({{"name", "panel"}, {"token", "npt_panel_x"}}), "npt_panel_x\n");
+  const json tokens =
+      json::parse(R"({"tokens": [{"name": "panel", "scope": "write", "created": "2026-11-22T19:40:00.123Z"}]})");
+  EXPECT_EQ(tokens_view(tokens),
+            "NAME   SCOPE  CREATED\n"
+            "panel  write  2026-11-22T19:40:00.123Z\n");
+}
+
+TEST(Show, ReloadSaysWhatChangedAndWhatWaits) {
+  EXPECT_EQ(reload_view({{"version", 3}, {"changed", json::array()}, {"needs_restart", json::array()}}),
+            "version: 3\nchanged: nothing\n");
+  const std::string text = reload_view({{"version", 4},
+                                        {"changed", json::array({"smtp.ports"})},
+                                        {"needs_restart", {"paths.socket", "paths.database"}}});
+  EXPECT_TRUE(has(text, "smtp.ports\n"));
+  EXPECT_TRUE(has(text, "paths.socket, paths.database; then: systemctl restart npanel-agent\n")) << text;
+}
+
+TEST(Show, JobsHaveAStageWhileTheyRunAndAResultAfterwards) {
+  const json running = {{"id", 2},       {"kind", "drain"}, {"account", "bob"}, {"state", "running"},
+                        {"percent", 50}, {"stage", "one"},  {"result", ""}};
+  const json failed = {{"id", 1},         {"kind", "backup"}, {"account", nullptr},    {"state", "failed"},
+                       {"percent", 12.5}, {"stage", "pages"}, {"result", "disk full"}, {"log", {"a", "b"}}};
+  const std::string text = jobs_view({{"jobs", {running, failed}}});
+  EXPECT_TRUE(has(text, " 2  drain   bob      running   50%  ")) << text;
+  EXPECT_TRUE(has(text, "  one\n")) << text;
+  EXPECT_TRUE(has(text, "  disk full\n")) << text;
+  EXPECT_TRUE(has(job_view(failed), "log:     a\nlog:     b\n")) << job_view(failed);
+  EXPECT_EQ(job_id_view(running), "2\n");
+}
+
+TEST(Show, HealthAndWatchdogHaveTheMode) {
+  EXPECT_EQ(health_view({{"status", "ok"}, {"reasons", json::array()}, {"watchdog", "observe"}}),
+            "ok\n  watchdog: observe\n");
+  EXPECT_EQ(health_view({{"status", "ok"}, {"reasons", json::array()}}), "ok\n");
+  EXPECT_TRUE(has(watchdog_view({{"mode", "enforce"}}), "mode:                  enforce\n"));
+}
+
+TEST(Show, RefusalNamesTheRequest) {
+  const Response refused{.status = 404, .body = R"({"detail": "no account bob"})", .request_id = "7f3a"};
+  EXPECT_EQ(refusal(refused), "no account bob (request 7f3a)");
+  EXPECT_EQ(refusal({.status = 502, .body = "<html>"}), "the agent answered with HTTP status 502");
+  EXPECT_EQ(refusal({.status = 204, .body = "", .request_id = "7f3a"}), std::nullopt);
+}
+
+TEST(Show, RefusalByAGateSaysHowToOpenIt) {
+  const Response refused{
+      .status = 403, .body = R"({"detail": "closed", "feature": "progress_tracking"})", .request_id = "7f3a"};
+  EXPECT_EQ(refusal(refused),
+            "progress_tracking is off; turn it on with: npanelctl feature enable progress_tracking (request 7f3a)");
+  EXPECT_EQ(refusal({.status = 403, .body = R"({"detail": "this token may only read"})"}), "this token may only read");
+}
+
+TEST(Show, WhatAnAnswerSaysReachesTheTerminalWithoutControlCharacters) {
+  EXPECT_EQ(refusal({.status = 404, .body = R"({"detail": "\u001b[2J"})", .request_id = "\x1b]0;"}),
+            "?[2J (request ?]0;)");
+  EXPECT_FALSE(has(features(feature(R"({"summary": "\u001b[2J"})")), "\x1b"));
+}
+
+}  // namespace
+}  // namespace npanel
