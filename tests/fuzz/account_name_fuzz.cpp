@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is a name that is accepted one that useradd(8) would take, and does no other path lead to an account than its own?
+#include "api/routes.h"
+#include "must.h"
+
+namespace npanel {
+namespace {
+
+// The pattern of model/account.h, [a-z_][a-z0-9_-]{0,31}, in other words.
+bool is_name(const std::string& text) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz_0123456789-";
+  return !text.empty() && text.size() <= 32 && kLetters.find(text[0]) < 27 &&
+         text.find_first_not_of(kLetters) == std::string::npos;
+}
+
+void judge_name(const std::string& text) {
+  const auto name = parse_account_name(text);
+  must(name.has_value() == is_name(text), "the pattern decides", text);
+  must(!name || *name == text, "a name stays as it was sent", text);
+  if (!name) return;
+  const std::string path = "/api/v1/accounts/" + text;
+  const Found found = find_route("GET", path);
+  must(found.route && found.name == text, "a name finds its account", text);
+}
+
+// Nothing was decoded, cut or resolved: with the name in the place of the '*', the route is the path.
+void judge_path(const char* method, const std::string& path) {
+  const Found found = find_route(method, path);
+  if (!found.route) return;
+  must(!found.allowed.empty(), "a path with a route has a method", path);
+  std::string own(found.route->path);
+  if (const auto star = own.find('*'); star != std::string::npos) own.replace(star, 1, found.name);
+  must(own == path, "a route has one path for each name", path);
+  must(found.name.find('/') == std::string_view::npos, "a name is one piece of the path", path);
+}
+
+void judge(const std::string& text) {
+  judge_name(text);
+  for (const char* method : {"GET", "POST", "PATCH", "DELETE"}) {
+    judge_path(method, text);
+    for (const char* action : {"", "/suspend", "/resume", "/rate-limit", "/processes", "/stats", "/drain"})
+      judge_path(method, "/api/v1/accounts/" + text + action);
+  }
+}
+
+}  // namespace
+}  // namespace npanel
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's own name
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  npanel::judge({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
