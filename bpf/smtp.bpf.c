@@ -41,6 +41,14 @@ struct {
 	__type(value, struct np_smtp_limit);
 } np_smtp_limit SEC(".maps");
 
+/* Key: enum np_feature. Value: what the administrator switched on, and for how many. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NP_FEATURES);
+	__type(key, __u32);
+	__type(value, struct np_gate);
+} np_gate SEC(".maps");
+
 /* Key: slot. Value: what the account has left. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -163,24 +171,35 @@ static __always_inline bool take_token(__u32 slot, const struct np_smtp_limit *l
 	return taken;
 }
 
+static __always_inline __u32 mode_of(const struct np_smtp_limit *limit)
+{
+	__u32 feature = NP_EMAIL_RATE_LIMITING;
+	const struct np_gate *gate = bpf_map_lookup_elem(&np_gate, &feature);
+	__u32 most = gate ? np_gate_mode_of(gate, limit->place, limit->override) : NP_GATE_OFF;
+
+	return limit->mode < most ? limit->mode : most;
+}
+
 static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot, bool v6)
 {
 	struct np_smtp_limit *found = bpf_map_lookup_elem(&np_smtp_limit, &slot);
 	struct np_smtp_count *count = bpf_map_lookup_elem(&np_smtp_count, &slot);
 	struct np_smtp_limit limit;
 	__u64 now_ns;
+	__u32 mode;
 
 	if (!found || !count)
 		return PASS;
 	limit = *found;
-	if (limit.mode == NP_SMTP_OFF)
+	mode = mode_of(&limit);
+	if (mode == NP_SMTP_OFF)
 		return PASS;
 	now_ns = bpf_ktime_get_ns();
 	if (take_token(slot, &limit, now_ns)) {
 		__sync_fetch_and_add(&count->allowed, 1);
 		return PASS;
 	}
-	if (limit.mode == NP_SMTP_OBSERVE) {
+	if (mode == NP_SMTP_OBSERVE) {
 		__sync_fetch_and_add(&count->would_deny, 1);
 		record_refusal(ctx, slot, NP_SMTP_WOULD_DENY, now_ns, v6);
 		return PASS;

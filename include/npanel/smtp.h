@@ -5,6 +5,7 @@
 
 #include <linux/bpf.h>
 
+#include "gate.h"
 #include "token_bucket.h"
 
 /* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
@@ -13,18 +14,20 @@
 #define NP_COMM_LEN	   16
 #define NP_SMTP_RING_BYTES (256U * 1024U)
 
+/* The numbers are those of enum np_gate_mode, so that the lower of the two holds. */
 enum np_smtp_mode {
-	NP_SMTP_OFF = 0,     /* neither counted nor limited */
-	NP_SMTP_OBSERVE = 1, /* counted; what enforce would refuse is recorded and passes */
-	NP_SMTP_ENFORCE = 2, /* over the limit, connect() returns EPERM */
+	NP_SMTP_OFF = NP_GATE_OFF,	   /* neither counted nor limited */
+	NP_SMTP_OBSERVE = NP_GATE_OBSERVE, /* counted; what enforce would refuse is recorded and passes */
+	NP_SMTP_ENFORCE = NP_GATE_ENFORCE, /* over the limit, connect() returns EPERM */
 };
 
 /* Written by the agent, read by the kernel. Index: slot. All zero: no account has this slot. */
 struct np_smtp_limit {
 	__u32 per_minute; /* 0 = may not open SMTP at all */
 	__u32 burst;	  /* connections allowed back to back */
-	__u32 mode;	  /* enum np_smtp_mode */
-	__u32 reserved;
+	__u32 mode;	  /* enum np_smtp_mode; the gate may lower it */
+	__u16 place;	  /* np_rollout_place() of the account for NP_EMAIL_RATE_LIMITING */
+	__u16 override;	  /* enum np_override */
 };
 NP_ASSERT(sizeof(struct np_smtp_limit) == 16);
 

@@ -72,12 +72,15 @@ class Smtp : public testing::Test {
     auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
-                                    .ports = {25, 465, 587}});
+                                    .ports = {25, 465, 587},
+                                    .gates = gates_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
   }
 
-  void put(const Account& account, const Cgroup& cgroup) { ASSERT_TRUE(guard_->set(account, cgroup.id().value())); }
+  void put(const Account& account, const Cgroup& cgroup) {
+    ASSERT_TRUE(guard_->set(account, cgroup.id().value(), NP_OVERRIDE_NONE));
+  }
 
   // Inside the hooks' reach, but in no account's cgroup.
   Cgroup outside() { return sandbox_.tree().find_or_make("outside").value(); }
@@ -174,6 +177,62 @@ TEST_F(Smtp, ObservesWithoutRefusing) {
   EXPECT_EQ(refusals().front().verdict, NP_SMTP_WOULD_DENY);
 }
 
+TEST_F(Smtp, GateIsObeyedByTheNextConnect) {
+  const auto gate = [&](const FeatureState& state) {
+    Gates gates;
+    gates.set(NP_EMAIL_RATE_LIMITING, state);
+    ASSERT_TRUE(guard_->set_gates(gates.kernel()));
+  };
+  const auto tries = [&] { return run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }); };
+  gate({.enabled = false});
+  expect_all_made(tries());
+  EXPECT_EQ(guard_->count(bob_.slot).allowed, 0U);
+  gate({.enabled = true, .mode = GateMode::observe});
+  expect_all_made(tries());
+  EXPECT_EQ(guard_->count(bob_.slot).would_deny, static_cast<uint64_t>(kTries - kBurst));
+  gate({.enabled = true});
+  EXPECT_EQ(tries(), std::vector<int>(kTries, EPERM));
+  gate({.enabled = true, .rollout = 0});
+  expect_all_made(tries());
+}
+
+TEST_F(Smtp, RolloutTakesTheAccountsThatUserSpaceThinksItTakes) {
+  const auto place = np_rollout_place("bob", 3, NP_EMAIL_RATE_LIMITING);
+  for (const uint32_t percent : {place, place + 1}) {
+    Gates gates;
+    gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = percent});
+    ASSERT_TRUE(guard_->set_gates(gates.kernel()));
+    const bool on = gates.mode_for(NP_EMAIL_RATE_LIMITING, "bob") != GateMode::off;
+    EXPECT_EQ(on, percent > place);
+    const auto results = run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
+    on ? expect_burst(results) : expect_all_made(results);
+  }
+}
+
+TEST_F(Smtp, OverrideDecidesWhateverThePercentageSays) {
+  Gates gates;
+  gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = 0});
+  ASSERT_TRUE(guard_->set_gates(gates.kernel()));
+  ASSERT_TRUE(guard_->set(bob_, bob_cgroup_.id().value(), NP_OVERRIDE_ON));
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  ASSERT_TRUE(guard_->set_gates(gates_on()));
+  ASSERT_TRUE(guard_->set(bob_, bob_cgroup_.id().value(), NP_OVERRIDE_OFF));
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
+TEST_F(Smtp, OtherPortsHoldFromTheNextConnectAndCountsGoOn) {
+  const auto connect_to = [&](uint16_t port) {
+    return run_in({&bob_cgroup_}, [port] { return std::vector{connect_once({"127.0.0.1", port})}; }).front();
+  };
+  EXPECT_EQ(connect_to(kSmtp), 0);
+  ASSERT_TRUE(guard_->set_ports({kHttp}));
+  for (int i = 0; i < kTries; ++i) EXPECT_EQ(connect_to(kSmtp), 0);
+  EXPECT_EQ(guard_->count(bob_.slot).allowed, 1U);
+  for (int i = 1; i < kBurst; ++i) EXPECT_EQ(connect_to(kHttp), 0);
+  EXPECT_EQ(connect_to(kHttp), EPERM);
+  EXPECT_EQ(refusals().size(), 1U);  // the ring is still the one that we read
+}
+
 TEST_F(Smtp, CountsNothingWhenOff) {
   bob_.rate_limit.mode = SmtpMode::off;
   put(bob_, bob_cgroup_);
@@ -226,7 +285,7 @@ TEST_F(Smtp, HoldsAndCountsOnWhileNoAgentRuns) {
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
   attach();
   EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<__u64>(kTries - kBurst + 1));
-  EXPECT_EQ(guard_->set(bob_, bob_cgroup_.id().value()), 0);  // nothing had to be written again
+  EXPECT_EQ(guard_->set(bob_, bob_cgroup_.id().value(), NP_OVERRIDE_NONE), 0);  // nothing had to be written again
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
 

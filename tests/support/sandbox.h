@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernel/account_tree.h"
+#include "model/feature.h"
 
 namespace npanel {
 
@@ -30,5 +31,8 @@ class Sandbox {
   std::string bpffs_;
   std::optional<AccountTree> tree_;
 };
+
+// Every feature on, for every account.
+GateTable gates_on();
 
 }  // namespace npanel

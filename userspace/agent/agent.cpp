@@ -2,6 +2,7 @@
 #include "agent/agent.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -25,10 +26,18 @@ std::vector<std::string> names_of(const auto& accounts) {
 
 }  // namespace
 
-Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string version) {
+Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const ConfigSources& sources,
+                                            std::string version) {
+  const Config& config = loaded.config;
+  const bool absent = ::access(config.database.c_str(), F_OK) != 0;
   Opened opened = NP_TRY(open_with_care(config.database, config.scratch_directory()));
-  std::unique_ptr<Agent> agent(new Agent(config, std::move(version), std::move(opened.store)));
+  // A database that begins empty on a server whose kernel holds gates was lost, and lost with it what was switched on.
+  const bool knows_nothing = opened.accounts_lost || (absent && opened.repairs.empty());
+  const auto gates = knows_nothing ? std::nullopt : std::optional(NP_TRY(stored_gates(opened.store)));
+  std::unique_ptr<Agent> agent(new Agent(loaded, sources, std::move(version), std::move(opened.store), gates));
   agent->report(opened);
+  if (!gates) agent->take_gates_from_kernel();
+  agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
   if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
@@ -37,6 +46,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, std::string ve
       log_warning("cgroup v2 offers no " + std::string(controller) +
                   " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
+  agent->watch_spending();
+  agent->note_configuration(agent_itself(), "config.start", loaded.files, {});
   agent->heap_has_holes_ = true;  // reading the kernel's types was large, too
   return agent;
 }
@@ -100,8 +111,9 @@ void Agent::reconcile_some() {
 }
 
 void Agent::reconcile(Entry& entry) {
+  const Spending::Meter meter(spending_, NP_CGROUPS_ISOLATION);
   const std::vector<std::string> before = entry.applied.problems;
-  entry.applied = reconciler_.apply(entry.account, entry.applied);
+  entry.applied = reconciler_.apply(entry.account, gates_, entry.applied);
   ++figures_.passes;
   figures_.writes += static_cast<uint64_t>(entry.applied.writes);
   if (!entry.applied.problems.empty()) ++figures_.errors;
@@ -118,17 +130,19 @@ void Agent::report_new_problems(const Entry& entry, const std::vector<std::strin
                       .kind = "apply_failed",
                       .detail = Json{{"reason", problem}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
   }
-  if (events.empty()) return;
-  save_events(events);
+  if (!events.empty()) save_notes({.events = std::move(events), .audit = {}});
 }
 
 Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   const std::string name = entry.account.name;
   if (!NP_TRY(reconciler_.remove(entry.account, entry.applied, wait_ms))) return false;
-  NP_TRY(store_.erase(name, {.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}));
+  NP_TRY(store_.erase(
+      name,
+      {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   log_info("account " + name + ": deleted");
   slots_.erase(entry.account.slot);
   deleting_.erase(name);
+  gates_.forget_account(name);
   accounts_.erase(name);
   return true;
 }
@@ -138,14 +152,17 @@ void Agent::tick() {
   for (const std::string& name : std::vector(deleting_.begin(), deleting_.end()))
     if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)
       log_error("account " + name + ": " + gone.error().text + "; deletion goes on");
+  notice_foreign_changes();
+  if (const auto set = reconciler_.set_gates(gates_.kernel()); set && *set > 0)
+    log_warning("feature gates in the kernel had been changed by others and were restored");
   reconcile_some();
+  work_.each_second();
   take_refusals();
   write_down_refusals();
+  mind_the_budget();
   care_for_database();
-  if (ticks_ % kRetryEvery == 0) {
-    save_waiting_events();
-    take_failures();
-  }
+  save_waiting_notes();
+  if (ticks_ % kRetryEvery == 0) take_failures();
   // An answer about thousands of accounts and the check of a backup are megabytes in pieces that malloc would keep.
   if (std::exchange(heap_has_holes_, false)) ::malloc_trim(0);
   ++ticks_;
@@ -155,21 +172,34 @@ int Agent::refusals_fd() {
   return reconciler_.smtp() ? reconciler_.smtp()->refusals_fd() : -1;
 }
 
+void Agent::work() {
+  work_.run();
+}
+
 void Agent::take_refusals() {
   if (!reconciler_.smtp()) return;
+  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   const auto drained =
       reconciler_.smtp()->drain_refusals([this](const np_smtp_refusal& refusal) { refusals_.add(refusal); });
   if (!drained) log_error(drained.error().text + "; carrying on");
 }
 
 void Agent::write_down_refusals() {
-  const std::vector<Event> events = refusals_.take([this](uint32_t slot) -> std::optional<std::string> {
+  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  std::vector<Event> events = refusals_.take([this](uint32_t slot) -> std::optional<std::string> {
     const auto owner = slots_.find(slot);
     return owner == slots_.end() || owner->second.empty() ? std::nullopt : std::optional(owner->second);
   });
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
-  save_events(events);
+  save_notes({.events = std::move(events), .audit = {}});
+}
+
+void Agent::watch_spending() {
+  if (const UsageWalk* usage = reconciler_.usage())
+    spending_.watch(NP_CGROUPS_ISOLATION, {.programs = usage->program_fds(), .maps = usage->map_fds()});
+  if (const SmtpGuard* smtp = reconciler_.smtp())
+    spending_.watch(NP_EMAIL_RATE_LIMITING, {.programs = smtp->program_fds(), .maps = smtp->map_fds()});
 }
 
 }  // namespace npanel

@@ -2,6 +2,8 @@
 // agent.h: what does the daemon know, and what does it do with it?
 #pragma once
 
+#include <array>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -9,46 +11,100 @@
 
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
+#include "agent/spending.h"
+#include "agent/work.h"
+#include "api/codec.h"
 #include "api/service.h"
-#include "daemon/config.h"
+#include "daemon/config_load.h"
+#include "model/progress.h"
 #include "store/backups.h"
 #include "store/care.h"
 #include "store/store.h"
 
 namespace npanel {
 
+// Who asks when nobody does.
+[[nodiscard]] Caller agent_itself();
+// A change that was made just now; before and after may be null.
+[[nodiscard]] AuditEntry audit_entry(const Caller& caller, std::string action, std::optional<std::string> account,
+                                     std::string target, const Json& before, const Json& after);
+
+// The switches as they are stored; what is not there, or not known here, is off.
+[[nodiscard]] Result<Gates> stored_gates(Store& store);
+
 // The desired state is in the store and, the same, in `accounts_`; the actual state is the kernel's. A request changes
 // the store first, then the kernel: what was acknowledged is on disk, and whatever the kernel refused is tried again by
 // tick().
 class Agent final : public Service {
  public:
-  // Reads the store and brings the kernel in line with it.
-  static Result<std::unique_ptr<Agent>> start(const Config& config, std::string version);
+  // Reads the store and brings the kernel in line with it. `sources` are read again by a reload.
+  static Result<std::unique_ptr<Agent>> start(const LoadedConfig& loaded, const ConfigSources& sources,
+                                              std::string version);
+  // SIGHUP: when the feature is on; what is wrong with the files is in the log and the audit trail.
+  void reload_by_signal();
+  // Called with each configuration that comes into force after the first.
+  void on_config(std::function<void(const Config&)> tell) { tell_config_ = std::move(tell); }
 
   // Once a second: compares the next accounts with the kernel, finishes deletions, writes down refusals.
   void tick();
   // The descriptor of refusals that wait, -1 without one, and what to do when it is readable.
   [[nodiscard]] int refusals_fd();
   void take_refusals();
+  // Work that cannot wait for the next second: readable while there is some, and a few milliseconds of it.
+  [[nodiscard]] int work_fd() const { return work_.fd(); }
+  void work();
 
   [[nodiscard]] Limits default_limits() const override { return config_.default_limits; }
   [[nodiscard]] RateLimit default_rate_limit() const override { return config_.default_rate_limit; }
-  [[nodiscard]] std::vector<AccountView> accounts() override;
+  [[nodiscard]] std::vector<AccountView> accounts(const std::string& after, size_t most) override;
   [[nodiscard]] Result<AccountView> account(const std::string& name) override;
-  Result<AccountView> create(Account wanted, bool find_uid) override;
-  Result<AccountView> change(const std::string& name, const Limits& limits, const RateLimit& rate_limit) override;
-  Result<AccountView> suspend(const std::string& name) override;
-  Result<AccountView> resume(const std::string& name) override;
-  Result<std::optional<AccountView>> remove(const std::string& name) override;
+  Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) override;
+  Result<AccountView> change(const Caller& caller, const std::string& name, const Limits& limits,
+                             const RateLimit& rate_limit) override;
+  Result<AccountView> suspend(const Caller& caller, const std::string& name) override;
+  Result<AccountView> resume(const Caller& caller, const std::string& name) override;
+  Result<std::optional<AccountView>> remove(const Caller& caller, const std::string& name) override;
   [[nodiscard]] Result<std::vector<pid_t>> processes(const std::string& name) override;
-  Result<void> add_process(const std::string& name, pid_t pid) override;
+  Result<void> add_process(const Caller& caller, const std::string& name, pid_t pid) override;
   [[nodiscard]] Result<std::vector<AccountStats>> stats() override;
   [[nodiscard]] Result<AccountStats> stats(const std::string& name) override;
-  [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit) override;
+  [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account,
+                                                  std::optional<int64_t> below_id, int limit) override;
   [[nodiscard]] Result<std::vector<Failure>> failures(int limit) override;
   [[nodiscard]] AgentStatus status() override;
   [[nodiscard]] std::vector<std::string> complaints() override;
   [[nodiscard]] Result<std::string> metrics() override;
+
+  [[nodiscard]] bool enabled(Feature feature) const override { return gates_.on(feature); }
+  [[nodiscard]] std::vector<FeatureView> features() override;
+  [[nodiscard]] FeatureView feature(Feature feature) override;
+  Result<FeatureView> change_feature(const Caller& caller, Feature feature, const FeatureChange& change) override;
+  Result<FeatureView> override_feature(const Caller& caller, Feature feature, const std::string& account,
+                                       std::optional<bool> on) override;
+
+  [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditQuery& query) override;
+  void audit_refusal(AuditEntry entry) override;
+
+  [[nodiscard]] Result<std::vector<Token>> tokens() override;
+  Result<NewToken> create_token(const Caller& caller, const std::string& name, TokenScope scope) override;
+  Result<NewToken> rotate_token(const Caller& caller, const std::string& name) override;
+  Result<void> revoke_token(const Caller& caller, const std::string& name) override;
+  [[nodiscard]] std::optional<Token> find_token(std::string_view text) override;
+
+  [[nodiscard]] Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
+                                                              const std::string& key) override;
+  Result<void> keep_answer(const KeptAnswer& answer) override;
+
+  [[nodiscard]] std::vector<ConfigValue> config() override { return config_values_; }
+  Result<ReloadReport> reload(const Caller& caller) override;
+  [[nodiscard]] Result<std::vector<ConfigVersion>> config_versions(int limit) override;
+  [[nodiscard]] Result<ConfigVersion> config_version(int64_t id) override;
+
+  [[nodiscard]] std::vector<Job> jobs() override { return jobs_.list(); }
+  [[nodiscard]] Result<Job> job(int64_t id) override;
+  Result<Job> start_apply(const Caller& caller) override;
+  Result<Job> start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) override;
+  Result<Job> start_backup(const Caller& caller) override;
 
  private:
   struct Entry {
@@ -57,12 +113,32 @@ class Agent final : public Service {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  Agent(Config config, std::string version, Store store)
-      : config_(std::move(config)),
+  // The one pass over all accounts.
+  struct Applying {
+    int64_t job;
+    std::string after = {};  // it goes on behind this name
+    size_t done = 0;
+    size_t failed = 0;
+  };
+  struct Draining {
+    int64_t job;
+    std::string account;
+    int64_t kill_at_ms;  // CLOCK_MONOTONIC
+    std::set<pid_t> asked = {};
+  };
+
+  // Without gates, those that the kernel holds stay.
+  Agent(const LoadedConfig& loaded, ConfigSources sources, std::string version, Store store,
+        const std::optional<Gates>& gates)
+      : config_(loaded.config),
+        config_values_(loaded.values),
+        sources_(std::move(sources)),
         version_(std::move(version)),
         store_(std::move(store)),
         backups_(config_.database),
-        reconciler_(config_) {}
+        spending_(config_),
+        reconciler_(config_, gates ? std::optional(gates->kernel()) : std::nullopt),
+        gates_(gates.value_or(Gates())) {}
 
   Result<void> load_accounts();
   // Takes note of how the database was opened.
@@ -74,10 +150,35 @@ class Agent final : public Service {
   void write_back_accounts();
   // From the watchdog's files.
   void take_failures();
-  // What the store refuses now is kept and tried again: the newest kEventsWaiting.
-  void save_events(std::span<const Event> events);
-  void save_waiting_events();
+  // What the store refuses now is kept and tried again: the newest kNotesWaiting of each kind.
+  void save_notes(Notes notes);
+  // The same with the next second.
+  void wait_with(Notes notes);
+  void save_waiting_notes();
   void complain_of_store(const Error& error);
+
+  // What the database lost and the kernel still knows.
+  void take_gates_from_kernel();
+  // What was said since the backup was made that came back.
+  void write_back_gates();
+  void notice_foreign_changes();
+  Result<void> save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state);
+  void put_in_force(Feature feature, const FeatureState& state);
+  void mind_the_budget();
+  void watch_spending();
+
+  Result<Token> token_named(const std::string& name);
+  // Its number; 0 when it could not be written down.
+  int64_t note_configuration(const Caller& caller, const char* action, const std::map<std::string, std::string>& files,
+                             const std::vector<std::string>& changed);
+
+  int64_t apply_to_all(const std::string& why);
+  bool apply_next();
+  bool drain_further(Draining& draining);
+  bool back_up_further(int64_t id);
+  void audit_job(const Caller& caller, const Job& job);
+  void end_job(int64_t id, Job::State state, std::string result);
+
   void reconcile_all();
   void reconcile_some();
   void reconcile(Entry& entry);
@@ -89,26 +190,39 @@ class Agent final : public Service {
   // ENOENT names the account; EBUSY says that it is being deleted.
   Result<Entry*> find(const std::string& name);
   Result<Entry*> find_lasting(const std::string& name);
-  Result<AccountView> save(Entry& entry, Account changed, std::span<const Event> events);
-  Result<AccountView> set_state(const std::string& name, AccountState state, const char* kind);
+  Result<AccountView> save(const Caller& caller, Entry& entry, Account changed, const Notes& notes);
+  Result<AccountView> set_state(const Caller& caller, const std::string& name, AccountState state, const char* kind);
   [[nodiscard]] AccountView view(const Entry& entry) const;
   [[nodiscard]] uint32_t free_slot() const;
+  [[nodiscard]] std::vector<FeatureFigures> figures_of_features() const;
   [[nodiscard]] AccountStats stats_of(const Entry& entry, const std::map<uint64_t, const np_usage*>& usage);
   // By cgroup id; empty when the walk cannot run.
   Result<std::map<uint64_t, const np_usage*>> walk();
 
   Config config_;
+  std::vector<ConfigValue> config_values_;
+  ConfigSources sources_;
+  std::function<void(const Config&)> tell_config_;
   std::string version_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   Store store_;
   Backups backups_;
   std::optional<std::string> read_only_;  // why the database refuses changes
   bool accounts_lost_ = false;            // the kernel may hold accounts that the store has not
-  std::vector<Event> waiting_events_;
+  Notes waiting_;
   std::string store_complaint_;
   bool heap_has_holes_ = false;
   uint64_t ticks_ = 0;
+  Spending spending_;
   Reconciler reconciler_;
+  Gates gates_;
+  int64_t foreign_changes_ = 0;
+  std::array<uint64_t, NP_FEATURES> toggles_{};
+  std::array<uint64_t, NP_FEATURES> switched_off_{};
+  JobBook jobs_;
+  Work work_;
+  std::optional<Applying> applying_;
+  bool backing_up_ = false;  // by a job
   Refusals refusals_;
   Entries accounts_;
   std::map<uint32_t, std::string> slots_;  // whose slot it is

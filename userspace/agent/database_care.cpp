@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // database_care.cpp: what does the agent do while its database is damaged, full or read-only?
+#include <algorithm>
+#include <iterator>
+
 #include "agent/agent.h"
 #include "api/codec.h"
 #include "base/clock.h"
@@ -10,7 +13,12 @@ namespace npanel {
 namespace {
 
 constexpr uint64_t kReopenEvery = 5;  // seconds
-constexpr size_t kEventsWaiting = 1000;
+constexpr uint64_t kTrimEvery = 60;   // seconds
+constexpr size_t kNotesWaiting = 1000;
+
+void keep_newest(auto& list) {
+  if (list.size() > kNotesWaiting) list.erase(list.begin(), list.end() - kNotesWaiting);
+}
 
 }  // namespace
 
@@ -27,13 +35,16 @@ void Agent::report(const Opened& opened) {
   }
   if (read_only_) log_error("changes are refused, limits stay in force: " + *read_only_);
   if (accounts_lost_) log_error("accounts are missing from the database; what the kernel holds of them is left alone");
-  save_events(events);
+  save_notes({.events = std::move(events), .audit = {}});
 }
 
 void Agent::care_for_database() {
   const bool try_again = read_only_ && ticks_ % kReopenEvery == 0;
   if (store_.wants_reopening() || try_again) reopen_database();
   if (read_only_) return;
+  if (ticks_ % kTrimEvery == 0)
+    if (const auto trimmed = store_.trim_audit(now_ms()); !trimmed) complain_of_store(trimmed.error());
+  if (backing_up_) return;  // a job does it
   const auto finished = backups_.step(store_, now_ms());
   if (!finished) log_error("backup of the database: " + finished.error().text);
   heap_has_holes_ = heap_has_holes_ || !finished || *finished;
@@ -55,8 +66,11 @@ void Agent::reopen_database() {
   log_info("the database can be written");
   if (!accounts_were_lost) {
     write_back_accounts();
+    write_back_gates();
     accounts_lost_ = false;  // whatever was restored, what we know is whole
   } else if (const auto loaded = load_accounts(); loaded) {
+    if (accounts_lost_) write_back_gates();
+    if (auto gates = stored_gates(store_)) gates_ = std::move(*gates);
     reconcile_all();
   } else {
     log_error(loaded.error().text);
@@ -77,7 +91,9 @@ void Agent::write_back_accounts() {
   // First what is gone: its uid and slot may belong to another account now.
   for (const auto& [name, account] : there)
     if (!accounts_.contains(name))
-      check(store_.erase(name, {.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}));
+      check(store_.erase(
+          name,
+          {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   for (const auto& [name, entry] : accounts_) {
     const auto found = there.find(name);
     if (found == there.end() || *found->second != entry.account) check(store_.put(entry.account, {}));
@@ -94,24 +110,28 @@ void Agent::take_failures() {
     }
     forget_failure(config_.failure_directory(), failure);
   }
-  if (waiting_events_.empty()) store_complaint_.clear();
+  if (waiting_.empty()) store_complaint_.clear();
 }
 
-void Agent::save_events(std::span<const Event> events) {
-  if (events.empty()) return;
-  waiting_events_.insert(waiting_events_.end(), events.begin(), events.end());
-  if (waiting_events_.size() > kEventsWaiting)
-    waiting_events_.erase(waiting_events_.begin(), waiting_events_.end() - kEventsWaiting);
-  save_waiting_events();
+void Agent::save_notes(Notes notes) {
+  wait_with(std::move(notes));
+  save_waiting_notes();
 }
 
-void Agent::save_waiting_events() {
-  if (waiting_events_.empty() || read_only_) return;
-  if (const auto saved = store_.append(waiting_events_); !saved) {
+void Agent::wait_with(Notes notes) {
+  std::ranges::move(notes.events, std::back_inserter(waiting_.events));
+  std::ranges::move(notes.audit, std::back_inserter(waiting_.audit));
+  keep_newest(waiting_.events);
+  keep_newest(waiting_.audit);
+}
+
+void Agent::save_waiting_notes() {
+  if (waiting_.empty() || read_only_) return;
+  if (const auto saved = store_.append(waiting_); !saved) {
     complain_of_store(saved.error());
     return;
   }
-  waiting_events_.clear();
+  waiting_ = {};
   store_complaint_.clear();
 }
 

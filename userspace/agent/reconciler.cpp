@@ -8,6 +8,7 @@
 #include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
 #include "kernel/process.h"
+#include "model/in_force.h"
 
 namespace npanel {
 namespace {
@@ -22,7 +23,8 @@ std::optional<T> value_or_reason(Result<T> result, std::optional<std::string>& r
 
 }  // namespace
 
-Reconciler::Reconciler(const Config& config) : configured_devices_(config.io_devices) {
+Reconciler::Reconciler(const Config& config, const std::optional<GateTable>& gates)
+    : configured_devices_(config.io_devices) {
   host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   look_for_devices();
   tree_ = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
@@ -40,7 +42,8 @@ Reconciler::Reconciler(const Config& config) : configured_devices_(config.io_dev
   smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
                                              .account_level = tree_->account_level(),
                                              .pin_dir = config.pin_dir,
-                                             .ports = config.smtp_ports}),
+                                             .ports = config.smtp_ports,
+                                             .gates = gates}),
                           smtp_reason_);
 }
 
@@ -54,15 +57,28 @@ void Reconciler::look_for_devices() {
     if (const auto number = device_number(node)) host_.devices.push_back(*number);
 }
 
-Applied Reconciler::apply(const Account& account, const Applied& before) {
+Result<int> Reconciler::set_gates(const GateTable& gates) {
+  if (!smtp_) return 0;
+  return smtp_->set_gates(gates);
+}
+
+Result<void> Reconciler::reconfigure(const Config& config) {
+  configured_devices_ = config.io_devices;
+  look_for_devices();
+  if (!smtp_) return {};
+  return smtp_->set_ports(config.smtp_ports);
+}
+
+Applied Reconciler::apply(const Account& account, const Gates& gates, const Applied& before) {
   Applied applied;
+  const Account now = in_force(account, gates);
   if (tree_) {
     if (const auto cgroup = tree_->find_or_make(account.name)) {
       if (const auto id = cgroup->id()) applied.cgroup_id = *id;
-      auto [writes, problems] = apply_settings(*cgroup, account, host_);
+      auto [writes, problems] = apply_settings(*cgroup, now, host_);
       applied.writes += writes;
       applied.problems = std::move(problems);
-      apply_stand_ins_to_all(*cgroup, account, applied);
+      apply_stand_ins_to_all(*cgroup, account, now, applied);
     } else {
       applied.problems.push_back(cgroup.error().text);
     }
@@ -73,7 +89,8 @@ Applied Reconciler::apply(const Account& account, const Applied& before) {
     if (before.cgroup_id && before.cgroup_id != applied.cgroup_id)
       if (const auto removed = smtp_->remove(gone, before.cgroup_id); !removed)
         applied.problems.push_back(removed.error().text);
-    if (const auto written = smtp_->set(account, applied.cgroup_id))
+    if (const auto written =
+            smtp_->set(account, applied.cgroup_id, gates.override_for(NP_EMAIL_RATE_LIMITING, account.name)))
       applied.writes += *written;
     else
       applied.problems.push_back("smtp: " + written.error().text);
@@ -81,16 +98,19 @@ Applied Reconciler::apply(const Account& account, const Applied& before) {
   return applied;
 }
 
-void Reconciler::apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, Applied& applied) const {
-  const StandIns stand_ins = stand_ins_for(account, host_);
-  if (stand_ins == StandIns{}) return;
+void Reconciler::apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now,
+                                        Applied& applied) const {
+  const StandIns wanted = stand_ins_for(account, host_);
+  if (wanted == StandIns{}) return;
+  const StandIns stand_ins = stand_ins_for(now, host_);
   const auto pids = cgroup.pids();
   if (!pids) {
     applied.problems.push_back("cgroup.procs: " + pids.error().text);
     return;
   }
   for (const pid_t pid : *pids)
-    if (const auto set = apply_stand_ins(pid, stand_ins); !set && set.error().code != ESRCH)
+    if (const auto set = stand_ins == wanted ? apply_stand_ins(pid, wanted) : lift_stand_ins(pid, wanted);
+        !set && set.error().code != ESRCH)
       applied.problems.push_back("pid " + std::to_string(pid) + ": " + set.error().text);
 }
 
@@ -140,7 +160,22 @@ Result<std::vector<pid_t>> Reconciler::processes(const Account& account) const {
   return NP_TRY(tree_->find(account.name)).pids();
 }
 
-Result<void> Reconciler::add_process(const Account& account, pid_t pid) const {
+Result<size_t> Reconciler::ask_to_end(const Account& account, std::set<pid_t>& asked) const {
+  if (!tree_) return failure(*tree_reason_);
+  return npanel::ask_to_end(NP_TRY(tree_->find(account.name)), asked);
+}
+
+Result<bool> Reconciler::populated(const Account& account) const {
+  if (!tree_) return failure(*tree_reason_);
+  return NP_TRY(tree_->find(account.name)).populated();
+}
+
+Result<void> Reconciler::kill_all(const Account& account) const {
+  if (!tree_) return failure(*tree_reason_);
+  return NP_TRY(tree_->find(account.name)).kill();
+}
+
+Result<void> Reconciler::add_process(const Account& account, const Gates& gates, pid_t pid) const {
   NP_TRY(check_movable(pid));
   if (tree_) {
     if (auto moved = NP_TRY(tree_->find_or_make(account.name)).add(pid); !moved) {
@@ -148,14 +183,15 @@ Result<void> Reconciler::add_process(const Account& account, pid_t pid) const {
       return moved;
     }
   }
-  return apply_stand_ins(pid, stand_ins_for(account, host_));
+  return apply_stand_ins(pid, stand_ins_for(in_force(account, gates), host_));
 }
 
-std::vector<std::string> Reconciler::degraded(const Account& account, const Applied& applied) const {
-  std::vector<std::string> reasons = npanel::degraded(account, host_);
+std::vector<std::string> Reconciler::degraded(const Account& account, const Gates& gates,
+                                              const Applied& applied) const {
+  const Account now = in_force(account, gates);
+  std::vector<std::string> reasons = npanel::degraded(now, host_);
   reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
-  if (smtp_reason_ && account.rate_limit.mode != SmtpMode::off)
-    reasons.push_back("smtp: not limited: " + *smtp_reason_);
+  if (smtp_reason_ && now.rate_limit.mode != SmtpMode::off) reasons.push_back("smtp: not limited: " + *smtp_reason_);
   return reasons;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "kernel/account_tree.h"
 #include "kernel/smtp_guard.h"
 #include "kernel/usage_walk.h"
+#include "model/feature.h"
 #include "model/settings.h"
 
 namespace npanel {
@@ -25,10 +27,15 @@ struct Applied {
 // works on.
 class Reconciler {
  public:
-  explicit Reconciler(const Config& config);
+  // Without gates, those that the kernel holds stay.
+  Reconciler(const Config& config, const std::optional<GateTable>& gates);
 
   // `before`: what was there last time, so that a cgroup that somebody made anew is noticed.
-  [[nodiscard]] Applied apply(const Account& account, const Applied& before);
+  [[nodiscard]] Applied apply(const Account& account, const Gates& gates, const Applied& before);
+  // Obeyed by the very next connect(); what cgroups hold follows with apply().
+  Result<int> set_gates(const GateTable& gates);
+  // What a reload may change.
+  Result<void> reconfigure(const Config& config);
   // An account that is new: full bucket, counts of zero.
   Result<void> start_fresh(const Account& account);
   // True when nothing of it is left in the kernel; false while its processes are still dying.
@@ -41,12 +48,17 @@ class Reconciler {
   [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known, bool keep_empty);
 
   [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
-  Result<void> add_process(const Account& account, pid_t pid) const;
+  Result<void> add_process(const Account& account, const Gates& gates, pid_t pid) const;
+  // SIGTERM to the account's processes that are not in `asked` yet; returns how many there are. SIGKILL to all.
+  Result<size_t> ask_to_end(const Account& account, std::set<pid_t>& asked) const;
+  Result<void> kill_all(const Account& account) const;
+  [[nodiscard]] Result<bool> populated(const Account& account) const;
 
   // Block devices come and go.
   void look_for_devices();
   [[nodiscard]] const HostAbilities& host() const { return host_; }
-  [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Applied& applied) const;
+  [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Gates& gates,
+                                                  const Applied& applied) const;
 
   // nullptr when missing; the reason says why.
   [[nodiscard]] SmtpGuard* smtp() { return smtp_ ? &*smtp_ : nullptr; }
@@ -55,7 +67,7 @@ class Reconciler {
   [[nodiscard]] const std::optional<std::string>& usage_reason() const { return usage_reason_; }
 
  private:
-  void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, Applied& applied) const;
+  void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 
   std::vector<std::string> configured_devices_;
   HostAbilities host_;

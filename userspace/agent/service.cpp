@@ -26,14 +26,25 @@ std::optional<uid_t> system_uid(const std::string& name) {
   return user->pw_uid;
 }
 
-void log_change(const Event& change) {
-  log_info("account " + *change.account + ": " + change.kind + " " + change.detail);
+void log_change(const Event& change, const Caller& caller) {
+  log_info("account " + *change.account + ": " + change.kind + " " + change.detail + " by " + caller.actor +
+           (caller.request_id.empty() ? "" : " [" + caller.request_id + "]"));
+}
+
+Json as_said(const Account& account) {
+  return {{"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
+          {"limits", encode(account.limits)},
+          {"rate_limit", encode(account.rate_limit)}};
 }
 
 }  // namespace
 
 AccountView Agent::view(const Entry& entry) const {
-  return {.account = entry.account, .degraded = reconciler_.degraded(entry.account, entry.applied)};
+  const std::string& name = entry.account.name;
+  return {.account = entry.account,
+          .degraded = reconciler_.degraded(entry.account, gates_, entry.applied),
+          .isolation = gates_.mode_for(NP_CGROUPS_ISOLATION, name),
+          .mail = gates_.mode_for(NP_EMAIL_RATE_LIMITING, name)};
 }
 
 Result<Agent::Entry*> Agent::find(const std::string& name) {
@@ -49,10 +60,11 @@ Result<Agent::Entry*> Agent::find_lasting(const std::string& name) {
   return entry;
 }
 
-std::vector<AccountView> Agent::accounts() {
+std::vector<AccountView> Agent::accounts(const std::string& after, size_t most) {
   std::vector<AccountView> views;
-  views.reserve(accounts_.size());
-  for (const auto& [name, entry] : accounts_) views.push_back(view(entry));
+  views.reserve(std::min(most, accounts_.size()));
+  for (auto next = accounts_.upper_bound(after); next != accounts_.end() && views.size() < most; ++next)
+    views.push_back(view(next->second));
   return views;
 }
 
@@ -69,7 +81,7 @@ uint32_t Agent::free_slot() const {
   return slot;
 }
 
-Result<AccountView> Agent::create(Account wanted, bool find_uid) {
+Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool find_uid) {
   const std::string name = wanted.name;
   if (accounts_.contains(name))
     return std::unexpected(Error{.text = "account \"" + name + "\" exists already", .code = EEXIST, .field = "name"});
@@ -77,12 +89,11 @@ Result<AccountView> Agent::create(Account wanted, bool find_uid) {
   if (wanted.slot >= NP_SLOTS)
     return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
   if (find_uid) wanted.uid = system_uid(name);
-  const Event created = event(name, "account_created",
-                              {{"uid", wanted.uid ? Json(*wanted.uid) : Json(nullptr)},
-                               {"limits", encode(wanted.limits)},
-                               {"rate_limit", encode(wanted.rate_limit)}});
-  NP_TRY(store_.put(wanted, {&created, 1}));
-  log_change(created);
+  const Json after = as_said(wanted);
+  const Event created = event(name, "account_created", after);
+  NP_TRY(store_.put(wanted,
+                    {.events = {created}, .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}}));
+  log_change(created, caller);
   slots_.emplace(wanted.slot, name);
   Entry& entry = accounts_.emplace(name, Entry{.account = std::move(wanted), .applied = {}}).first->second;
   if (const auto fresh = reconciler_.start_fresh(entry.account); !fresh)
@@ -92,51 +103,61 @@ Result<AccountView> Agent::create(Account wanted, bool find_uid) {
 }
 
 // Store, memory, kernel: in this order, so that a refusal of the store changes nothing.
-Result<AccountView> Agent::save(Entry& entry, Account changed, std::span<const Event> events) {
-  if (changed == entry.account) return view(entry);
-  NP_TRY(store_.put(changed, events));
-  for (const Event& change : events) log_change(change);
+Result<AccountView> Agent::save(const Caller& caller, Entry& entry, Account changed, const Notes& notes) {
+  NP_TRY(store_.put(changed, notes));
+  for (const Event& change : notes.events) log_change(change, caller);
   entry.account = std::move(changed);
   reconcile(entry);
   return view(entry);
 }
 
-Result<AccountView> Agent::change(const std::string& name, const Limits& limits, const RateLimit& rate_limit) {
+Result<AccountView> Agent::change(const Caller& caller, const std::string& name, const Limits& limits,
+                                  const RateLimit& rate_limit) {
   Entry* entry = NP_TRY(find_lasting(name));
-  const Account& now = entry->account;
-  std::vector<Event> events;
-  if (limits != now.limits)
-    events.push_back(event(name, "limits_changed", {{"before", encode(now.limits)}, {"after", encode(limits)}}));
-  if (rate_limit != now.rate_limit)
-    events.push_back(
-        event(name, "rate_limit_changed", {{"before", encode(now.rate_limit)}, {"after", encode(rate_limit)}}));
-  Account changed = now;
+  Account changed = entry->account;
   changed.limits = limits;
   changed.rate_limit = rate_limit;
-  return save(*entry, std::move(changed), events);
+  if (changed == entry->account) return view(*entry);
+  Notes notes;
+  const auto note = [&](const char* kind, const char* action, const Json& before, const Json& after) {
+    if (before == after) return;
+    notes.events.push_back(event(name, kind, {{"before", before}, {"after", after}}));
+    notes.audit.push_back(audit_entry(caller, action, name, "", before, after));
+  };
+  note("limits_changed", "account.change", encode(entry->account.limits), encode(limits));
+  note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(rate_limit));
+  return save(caller, *entry, std::move(changed), notes);
 }
 
-Result<AccountView> Agent::set_state(const std::string& name, AccountState state, const char* kind) {
+Result<AccountView> Agent::set_state(const Caller& caller, const std::string& name, AccountState state,
+                                     const char* kind) {
   Entry* entry = NP_TRY(find_lasting(name));
+  if (entry->account.state == state) return view(*entry);
   Account changed = entry->account;
   changed.state = state;
   const Event what = event(name, kind);
-  return save(*entry, std::move(changed), {&what, 1});
+  const char* action = state == AccountState::suspended ? "account.suspend" : "account.resume";
+  const auto said = [](AccountState which) { return Json{{"state", to_string(which)}}; };
+  return save(
+      caller, *entry, std::move(changed),
+      {.events = {what}, .audit = {audit_entry(caller, action, name, "", said(entry->account.state), said(state))}});
 }
 
-Result<AccountView> Agent::suspend(const std::string& name) {
-  return set_state(name, AccountState::suspended, "suspended");
+Result<AccountView> Agent::suspend(const Caller& caller, const std::string& name) {
+  return set_state(caller, name, AccountState::suspended, "suspended");
 }
-Result<AccountView> Agent::resume(const std::string& name) {
-  return set_state(name, AccountState::active, "resumed");
+Result<AccountView> Agent::resume(const Caller& caller, const std::string& name) {
+  return set_state(caller, name, AccountState::active, "resumed");
 }
 
-Result<std::optional<AccountView>> Agent::remove(const std::string& name) {
+Result<std::optional<AccountView>> Agent::remove(const Caller& caller, const std::string& name) {
   Entry* entry = NP_TRY(find(name));
   if (entry->account.state != AccountState::deleting) {
     Account changed = entry->account;
     changed.state = AccountState::deleting;
-    NP_TRY(store_.put(changed, {}));
+    NP_TRY(store_.put(
+        changed,
+        {.events = {}, .audit = {audit_entry(caller, "account.delete", name, "", as_said(entry->account), nullptr)}}));
     entry->account = std::move(changed);
     deleting_.insert(name);
   }
@@ -150,12 +171,13 @@ Result<std::vector<pid_t>> Agent::processes(const std::string& name) {
   return reconciler_.processes(NP_TRY(find(name))->account);
 }
 
-Result<void> Agent::add_process(const std::string& name, pid_t pid) {
+Result<void> Agent::add_process(const Caller& caller, const std::string& name, pid_t pid) {
   Entry* entry = NP_TRY(find_lasting(name));
-  NP_TRY(reconciler_.add_process(entry->account, pid));
-  const Event added = event(name, "process_added", {{"pid", pid}});
-  log_change(added);
-  save_events({&added, 1});
+  NP_TRY(reconciler_.add_process(entry->account, gates_, pid));
+  const Json what{{"pid", pid}};
+  const Event added = event(name, "process_added", what);
+  log_change(added, caller);
+  save_notes({.events = {added}, .audit = {audit_entry(caller, "account.add_process", name, "", nullptr, what)}});
   return {};
 }
 
@@ -172,7 +194,7 @@ AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const 
   if (entry.applied.cgroup_id)
     if (const auto row = usage.find(*entry.applied.cgroup_id); row != usage.end()) stats.usage = *row->second;
   if (reconciler_.smtp()) stats.smtp = reconciler_.smtp()->count(entry.account.slot);
-  stats.degraded = reconciler_.degraded(entry.account, entry.applied).size();
+  stats.degraded = reconciler_.degraded(entry.account, gates_, entry.applied).size();
   return stats;
 }
 
@@ -190,12 +212,25 @@ Result<AccountStats> Agent::stats(const std::string& name) {
   return stats_of(*entry, NP_TRY(walk()));
 }
 
-Result<std::vector<Event>> Agent::events(const std::optional<std::string>& account, int limit) {
-  return store_.events(account, limit);
+Result<std::vector<Event>> Agent::events(const std::optional<std::string>& account, std::optional<int64_t> below_id,
+                                         int limit) {
+  return store_.events(account, limit, below_id);
 }
 
 Result<std::vector<Failure>> Agent::failures(int limit) {
   return store_.failures(limit);
+}
+
+std::vector<FeatureFigures> Agent::figures_of_features() const {
+  std::vector<FeatureFigures> figures;
+  figures.reserve(kAllFeatures.size());
+  for (const Feature feature : kAllFeatures)
+    figures.push_back({.feature = feature,
+                       .mode = static_cast<GateMode>(gates_.kernel()[feature].mode),
+                       .toggles = toggles_[feature],
+                       .switched_off = switched_off_[feature],
+                       .cost = spending_.cost(feature)});
+  return figures;
 }
 
 AgentStatus Agent::status() {
@@ -212,7 +247,8 @@ AgentStatus Agent::status() {
           .smtp_ports = config_.smtp_ports,
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
           .reconcile = figures_,
-          .orphans = orphans_};
+          .orphans = orphans_,
+          .features = figures_of_features()};
 }
 
 std::vector<std::string> Agent::complaints() {

@@ -12,11 +12,18 @@ namespace npanel {
 
 using Json = nlohmann::ordered_json;
 
+// One line of UTF-8; bytes that are none are replaced.
+[[nodiscard]] std::string text_of(const Json& json);
+
 // An object without duplicate keys. The error's field is "body".
 [[nodiscard]] Result<Json> parse_object(std::string_view body);
 // Refuses every key that is not in `known`; `prefix` is "limits." for an inner object.
 [[nodiscard]] Result<void> only_keys(const Json& object, std::string_view prefix,
                                      std::initializer_list<std::string_view> known);
+
+// The member `field`; one that is not there is refused.
+[[nodiscard]] Result<std::string> text_in(const Json& object, const std::string& field);
+[[nodiscard]] Result<bool> yes_or_no(const Json& value, const std::string& field);
 
 // A whole number from `least` to `most`; 1.0, "1" and true are none.
 [[nodiscard]] Result<uint64_t> whole_number(const Json& value, const std::string& field, uint64_t least, uint64_t most);
@@ -27,10 +34,23 @@ using Json = nlohmann::ordered_json;
 
 [[nodiscard]] Json encode(const Limits& limits);
 [[nodiscard]] Json encode(const RateLimit& rate_limit);
+// What the administrator said, without what is so at the moment.
+[[nodiscard]] Json encode(const Account& account);
 [[nodiscard]] Json encode(const AccountView& view);
+[[nodiscard]] Json encode(Feature feature, const FeatureState& state);
+[[nodiscard]] Json encode(const FeatureView& view);
 [[nodiscard]] Json encode(const AccountStats& stats);
 [[nodiscard]] Json encode(const Event& event);
+[[nodiscard]] Json encode(const AuditEntry& entry);
 [[nodiscard]] Json encode(const Failure& failure);
 [[nodiscard]] Json encode(const AgentStatus& status);
+[[nodiscard]] Json encode(const Job& job);
+
+template <class Value>
+[[nodiscard]] Json or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+// For texts that are empty when there is none.
+[[nodiscard]] Json or_null(const std::string& text);
 
 }  // namespace npanel

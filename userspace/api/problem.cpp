@@ -10,16 +10,24 @@ const char* title(int status) {
   switch (status) {
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
     case 409:
       return "Conflict";
+    case 412:
+      return "Precondition Failed";
     case 413:
       return "Content Too Large";
     case 422:
       return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
     default:
       return "Service Unavailable";
   }
@@ -44,17 +52,20 @@ int status_for(int code) {
 
 }  // namespace
 
-Response problem(int status, std::string_view detail, std::string_view field) {
+Response problem(int status, std::string_view detail, std::string_view field, std::string_view feature) {
   Json json{{"type", "about:blank"}, {"title", title(status)}, {"status", status}, {"detail", detail}};
   if (!field.empty()) json["field"] = field;
-  return {.status = status,
-          .body = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n",
-          .content_type = "application/problem+json",
-          .allow = {}};
+  if (!feature.empty()) json["feature"] = feature;
+  return {.status = status, .body = text_of(json), .content_type = kProblemType};
 }
 
 Response problem(const Error& error) {
   return problem(status_for(error.code), error.text, error.field);
+}
+
+std::string detail_of(const Response& response) {
+  const Json json = Json::parse(response.body, nullptr, false);
+  return json.is_object() ? json.value("detail", "") : "";
 }
 
 }  // namespace npanel

@@ -10,9 +10,16 @@
 
 namespace npanel {
 
-// `field` is an extension member: which input would have to change. Left out when empty.
-[[nodiscard]] Response problem(int status, std::string_view detail, std::string_view field = {});
+inline constexpr const char* kProblemType = "application/problem+json";
+
+// Extension members, left out when empty. `field`: which input would have to change; `feature`: which feature would
+// have to be on.
+[[nodiscard]] Response problem(int status, std::string_view detail, std::string_view field = {},
+                               std::string_view feature = {});
 // By the error's code, see service.h.
 [[nodiscard]] Response problem(const Error& error);
+
+// What problem() was told; "" for an answer that is no problem.
+[[nodiscard]] std::string detail_of(const Response& response);
 
 }  // namespace npanel

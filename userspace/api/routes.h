@@ -2,12 +2,18 @@
 // routes.h: which request does what?
 #pragma once
 
-#include "api/message.h"
-#include "api/service.h"
+#include "api/route.h"
 
 namespace npanel {
 
-// Errors are answers too.
-[[nodiscard]] Response answer(Service& service, const Request& request);
+struct Found {
+  const Route* route = nullptr;  // nullptr: none for this path, or for this method
+  std::string_view name = {};    // what stands for the '*', a piece of the path
+  std::string allowed = {};      // the methods of this path, for the Allow header; empty: there is no such path
+};
+[[nodiscard]] Found find_route(std::string_view method, std::string_view path);
+
+// Does an error answer too. The path's name and the query are checked here.
+[[nodiscard]] Response run(Service& service, const Caller& caller, const Request& request, const Found& found);
 
 }  // namespace npanel

@@ -2,9 +2,11 @@
 // server.h: how do requests come in from a socket and answers go out, in somebody else's event loop?
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "api/message.h"
 #include "base/result.h"
@@ -14,13 +16,28 @@ struct MHD_Daemon;
 
 namespace npanel {
 
+// PEM texts.
+struct Tls {
+  std::string certificate;  // with the chain behind it
+  std::string key;
+};
+
+struct Listening {
+  UniqueFd socket;  // listens: Unix or TCP; only over a Unix socket Request::uid is known
+  std::optional<Tls> tls = {};
+  unsigned connections_most = 1024;  // whoever comes then waits in the socket's backlog
+  // Each of: sending the headers, sending the body, taking the answer, asking again on a kept connection. Who needs
+  // longer is cut off, however steadily the bytes trickle.
+  std::chrono::milliseconds patience = std::chrono::seconds(15);
+};
+
 class Server {
  public:
   struct Shared;  // what the library's callbacks point to
   Server(Server&&) noexcept;
   ~Server();
-  // Takes over a listening stream socket.
-  static Result<Server> listen(UniqueFd socket, Answerer answer);
+  // EINVAL: the certificate and the key cannot be read, or are not of each other.
+  static Result<Server> listen(Listening listening, Answerer answer);
 
   // Readable when there is work: call run().
   [[nodiscard]] int epoll_fd() const;
@@ -30,7 +47,8 @@ class Server {
 
   // From here on new connections wait in the socket's backlog for whoever listens next.
   void stop_accepting();
-  // Are there connections whose request is not answered yet?
+  // Are there requests that are not answered yet, or connections so new that theirs is on its way? Who has connected
+  // and sent nothing for half a second keeps nobody waiting.
   [[nodiscard]] bool busy() const;
 
  private:
@@ -41,8 +59,5 @@ class Server {
   std::unique_ptr<Shared> shared_;
   std::unique_ptr<MHD_Daemon, Stop> daemon_;
 };
-
-// A listening Unix socket, mode 0660 and group `group` when there is one. A stale socket file is replaced.
-[[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path, const std::string& group);
 
 }  // namespace npanel

@@ -10,15 +10,23 @@
 
 #include "base/result.h"
 #include "model/account.h"
+#include "model/audit.h"
+#include "model/config_view.h"
 #include "model/event.h"
 #include "model/failure.h"
+#include "model/feature.h"
+#include "model/job.h"
+#include "model/kept_answer.h"
 #include "model/stats.h"
+#include "model/token.h"
 
 namespace npanel {
 
 struct AccountView {
   Account account;
-  std::vector<std::string> degraded;  // one sentence for each limit that is not in force as asked for
+  std::vector<std::string> degraded;   // one sentence for each limit that is not in force as asked for
+  GateMode isolation = GateMode::off;  // what the gates say of it now
+  GateMode mail = GateMode::off;
 };
 
 // Implemented by the agent. The code of an error becomes the status: EINVAL 400 (with the field), ENOENT 404, EEXIST
@@ -31,29 +39,71 @@ class Service {
   [[nodiscard]] virtual Limits default_limits() const = 0;
   [[nodiscard]] virtual RateLimit default_rate_limit() const = 0;
 
-  [[nodiscard]] virtual std::vector<AccountView> accounts() = 0;
+  // By name, those behind `after`; `most` may be passed over.
+  [[nodiscard]] virtual std::vector<AccountView> accounts(const std::string& after, size_t most) = 0;
   [[nodiscard]] virtual Result<AccountView> account(const std::string& name) = 0;
   // `wanted.slot` is the service's to choose. `find_uid`: take the uid of the system user of that name, if there is
   // one.
-  virtual Result<AccountView> create(Account wanted, bool find_uid) = 0;
-  virtual Result<AccountView> change(const std::string& name, const Limits& limits, const RateLimit& rate_limit) = 0;
-  virtual Result<AccountView> suspend(const std::string& name) = 0;
-  virtual Result<AccountView> resume(const std::string& name) = 0;
+  virtual Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) = 0;
+  virtual Result<AccountView> change(const Caller& caller, const std::string& name, const Limits& limits,
+                                     const RateLimit& rate_limit) = 0;
+  virtual Result<AccountView> suspend(const Caller& caller, const std::string& name) = 0;
+  virtual Result<AccountView> resume(const Caller& caller, const std::string& name) = 0;
   // nullopt when it is gone; a view in state deleting while its processes are still dying.
-  virtual Result<std::optional<AccountView>> remove(const std::string& name) = 0;
+  virtual Result<std::optional<AccountView>> remove(const Caller& caller, const std::string& name) = 0;
 
   [[nodiscard]] virtual Result<std::vector<pid_t>> processes(const std::string& name) = 0;
-  virtual Result<void> add_process(const std::string& name, pid_t pid) = 0;
+  virtual Result<void> add_process(const Caller& caller, const std::string& name, pid_t pid) = 0;
 
-  [[nodiscard]] virtual Result<std::vector<AccountStats>> stats() = 0;
+  [[nodiscard]] virtual Result<std::vector<AccountStats>> stats() = 0;  // by name
   [[nodiscard]] virtual Result<AccountStats> stats(const std::string& name) = 0;
-  [[nodiscard]] virtual Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit) = 0;
+  // Newest first; `below_id` goes on after a page that ended with this id.
+  [[nodiscard]] virtual Result<std::vector<Event>> events(const std::optional<std::string>& account,
+                                                          std::optional<int64_t> below_id, int limit) = 0;
   // Deaths and hangs of the agent, newest first.
   [[nodiscard]] virtual Result<std::vector<Failure>> failures(int limit) = 0;
   [[nodiscard]] virtual AgentStatus status() = 0;
   // Empty when all is well; else one sentence each.
   [[nodiscard]] virtual std::vector<std::string> complaints() = 0;
   [[nodiscard]] virtual Result<std::string> metrics() = 0;
+
+  // Is the feature on for the server? What a gated route asks.
+  [[nodiscard]] virtual bool enabled(Feature feature) const = 0;
+  [[nodiscard]] virtual std::vector<FeatureView> features() = 0;
+  [[nodiscard]] virtual FeatureView feature(Feature feature) = 0;
+  virtual Result<FeatureView> change_feature(const Caller& caller, Feature feature, const FeatureChange& change) = 0;
+  // nullopt: the percentage decides again. ENOENT: there is no such account.
+  virtual Result<FeatureView> override_feature(const Caller& caller, Feature feature, const std::string& account,
+                                               std::optional<bool> on) = 0;
+
+  [[nodiscard]] virtual Result<std::vector<AuditEntry>> audit(const AuditQuery& query) = 0;
+  // A change that was refused before it came to the service, or by it. Written with the next second's batch.
+  virtual void audit_refusal(AuditEntry entry) = 0;
+
+  [[nodiscard]] virtual Result<std::vector<Token>> tokens() = 0;
+  virtual Result<NewToken> create_token(const Caller& caller, const std::string& name, TokenScope scope) = 0;
+  virtual Result<NewToken> rotate_token(const Caller& caller, const std::string& name) = 0;
+  virtual Result<void> revoke_token(const Caller& caller, const std::string& name) = 0;
+  // Whose is the text that a client sent? Takes the same time for every wrong text.
+  [[nodiscard]] virtual std::optional<Token> find_token(std::string_view text) = 0;
+
+  [[nodiscard]] virtual Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
+                                                                      const std::string& key) = 0;
+  virtual Result<void> keep_answer(const KeptAnswer& answer) = 0;
+
+  [[nodiscard]] virtual std::vector<ConfigValue> config() = 0;
+  // EINVAL: the configuration on disk is wrong; the one in force stays.
+  virtual Result<ReloadReport> reload(const Caller& caller) = 0;
+  [[nodiscard]] virtual Result<std::vector<ConfigVersion>> config_versions(int limit) = 0;  // newest first
+  [[nodiscard]] virtual Result<ConfigVersion> config_version(int64_t id) = 0;
+
+  [[nodiscard]] virtual std::vector<Job> jobs() = 0;  // newest first
+  [[nodiscard]] virtual Result<Job> job(int64_t id) = 0;
+  // Compares every account with the kernel, now.
+  virtual Result<Job> start_apply(const Caller& caller) = 0;
+  // Ends every process of the account: SIGTERM, and SIGKILL after the grace. EBUSY: it is drained already.
+  virtual Result<Job> start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) = 0;
+  virtual Result<Job> start_backup(const Caller& caller) = 0;
 };
 
 }  // namespace npanel

@@ -15,6 +15,15 @@ namespace npanel {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
+// CLOCK_MONOTONIC: for durations and deadlines.
+[[nodiscard]] inline int64_t steady_us() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+[[nodiscard]] inline int64_t steady_ms() {
+  return steady_us() / 1000;
+}
+
 // RFC 3339 in UTC with milliseconds: "2026-11-22T19:40:00.123Z".
 [[nodiscard]] inline std::string utc_time(int64_t ms_since_1970) {
   const std::time_t seconds = ms_since_1970 / 1000;

@@ -24,6 +24,7 @@ class UniqueFd {
   }
 
   [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
   [[nodiscard]] bool valid() const { return fd_ >= 0; }
 
  private:

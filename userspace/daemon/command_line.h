@@ -8,14 +8,14 @@
 #include <string>
 
 #include "base/result.h"
-#include "daemon/config.h"
+#include "daemon/config_load.h"
 
 namespace npanel {
 
-// --config FILE, --check-config, --version, --help; then `run`. Returns the exit code: 0; 1 when `run` failed; 2 for a
-// configuration that cannot be used.
+// --config FILE, --set KEY=VALUE, --check-config, --version, --help; then `run`, with the places to load again from.
+// Returns the exit code: 0; 1 when `run` failed; 2 for a configuration that cannot be used.
 int run_daemon(int argc, char** argv, const std::string& purpose,
-               const std::function<Result<void>(const Config&)>& run);
+               const std::function<Result<void>(const LoadedConfig&, const ConfigSources&)>& run);
 
 // What a package makes, for a daemon that is started by hand. Errors show when the file in it is opened.
 void make_directory_of(const std::string& path, mode_t mode);

@@ -6,13 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "model/account.h"
 
 namespace npanel {
 
-constexpr const char* kDefaultConfig = "/etc/npanel/agent.toml";
-
+// What each key may be, and what the file calls it: config_keys.cpp. Where the values come from: config_load.h.
 struct Config {
   std::string cgroup_mount = "/sys/fs/cgroup";  // where cgroup v2 is mounted
   std::string cgroup_path = "npanel";           // below it: the accounts' own subtree
@@ -21,12 +19,21 @@ struct Config {
   std::string socket_group = "npanel";  // whose members may use the API; root always may
   std::string pin_dir = "/sys/fs/bpf/npanel";
   std::string watchdog_socket = "/run/npanel/watchdog.sock";
+  std::string listen;                                 // the API over TCP, as parse_listen() takes it; empty: no TCP
+  std::string tls_certificate;                        // PEM files, both or none
+  std::string tls_key;                                // without them only a loopback address is listened at
+  uint64_t requests_per_second = 500;                 // of one API client, 1 … 100000
+  uint64_t request_burst = 1000;                      // back to back, 1 … 100000
   uint64_t watchdog_interval_s = 2;                   // between two health checks, 1 … 60
   uint64_t watchdog_timeout_s = 3;                    // no answer within it is a hang, 1 … 30
   uint64_t watchdog_restarts_per_hour = 5;            // 1 … 1000
   std::vector<uint16_t> smtp_ports = {25, 465, 587};  // 1 to 8 ports
   std::vector<std::string> io_devices;                // device nodes; empty: every device with hardware behind it
   uint64_t reconcile_per_second = 20;                 // accounts compared with the kernel a second, 1 … 10000
+  double budget_agent_percent = 1.0;                  // of one core, the agent itself: 0.01 … 100
+  double budget_kernel_percent = 1.0;                 // of one core, its BPF programs: 0.01 … 100
+  uint64_t budget_memory_mb = 64;                     // MiB, 1 … 4096
+  uint64_t budget_seconds = 300;                      // over the budget so long, and a feature goes off: 1 … 86400
   Limits default_limits;
   RateLimit default_rate_limit;
 
@@ -36,8 +43,5 @@ struct Config {
   // On a tmpfs: beside the socket.
   [[nodiscard]] std::string scratch_directory() const;
 };
-
-// The built-in values with what the TOML file says. Errors name file and line; unknown keys are errors.
-[[nodiscard]] Result<Config> read_config(const std::string& path);
 
 }  // namespace npanel

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/account_tree.h"
 
-#include <dirent.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -62,21 +61,11 @@ std::vector<std::string> components(const std::string& path) {
   return parts;
 }
 
-Result<std::vector<std::string>> children(int parent) {
-  const int fd = ::openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno_failure("list cgroups", errno);
-  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> dir(::fdopendir(fd));
-  std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir.get()))
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
-  return names;
-}
-
 // rmdir(2) of the cgroup and of all below it, the deepest first. EBUSY while processes live.
 Result<void> remove_tree(int parent, const std::string& name) {
   {
     const Cgroup cgroup = NP_TRY(Cgroup::open(parent, name));
-    for (const std::string& child : NP_TRY(children(cgroup.fd()))) NP_TRY(remove_tree(cgroup.fd(), child));
+    for (const std::string& child : NP_TRY(cgroup.children())) NP_TRY(remove_tree(cgroup.fd(), child));
   }
   if (::unlinkat(parent, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT)
     return errno_failure("remove cgroup " + name, errno);
@@ -131,7 +120,7 @@ Result<Cgroup> AccountTree::find_or_make(const std::string& account) const {
 }
 
 Result<std::vector<std::string>> AccountTree::list() const {
-  return children(fd());
+  return top_.children();
 }
 
 Result<bool> AccountTree::remove(const std::string& account, int wait_ms) const {

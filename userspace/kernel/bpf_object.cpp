@@ -58,4 +58,22 @@ MappedValues::~MappedValues() {
   if (address_) ::munmap(const_cast<void*>(address_), (bytes_ + page - 1) / page * page);
 }
 
+std::vector<int> program_fds_of(const bpf_object* object) {
+  std::vector<int> fds;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    if (const int fd = bpf_program__fd(program); fd >= 0) fds.push_back(fd);
+  }
+  return fds;
+}
+
+std::vector<int> map_fds_of(const bpf_object* object) {
+  std::vector<int> fds;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (const int fd = bpf_map__fd(map); fd >= 0) fds.push_back(fd);
+  }
+  return fds;
+}
+
 }  // namespace npanel

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -64,5 +65,9 @@ class MappedValues {
   const void* address_;
   size_t bytes_;
 };
+
+// Of a loaded object; they live as long as it does.
+[[nodiscard]] std::vector<int> program_fds_of(const bpf_object* object);
+[[nodiscard]] std::vector<int> map_fds_of(const bpf_object* object);
 
 }  // namespace npanel

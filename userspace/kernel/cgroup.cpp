@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cgroup.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
+
+#include <memory>
 
 #include "base/file.h"
 #include "base/parse.h"
@@ -47,6 +50,15 @@ Result<void> Cgroup::kill() const {
 
 Result<bool> Cgroup::populated() const {
   return flat_key(NP_TRY(read("cgroup.events")), "populated") == 1;
+}
+
+Result<std::vector<std::string>> Cgroup::children() const {
+  UniqueFd copy = NP_TRY(open_at(fd(), ".", O_RDONLY | O_DIRECTORY));
+  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> dir(::fdopendir(copy.release()));
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(dir.get()))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  return names;
 }
 
 }  // namespace npanel

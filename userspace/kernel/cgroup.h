@@ -34,6 +34,8 @@ class Cgroup {
   // SIGKILL to everything in the subtree, forks included (cgroup.kill, Linux 5.14).
   Result<void> kill() const;
   [[nodiscard]] Result<bool> populated() const;
+  // The names of the cgroups right below it.
+  [[nodiscard]] Result<std::vector<std::string>> children() const;
 
  private:
   explicit Cgroup(UniqueFd dir) : dir_(std::move(dir)) {}

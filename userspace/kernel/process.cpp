@@ -2,11 +2,15 @@
 #include "kernel/process.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <climits>
+#include <csignal>
+#include <map>
 
 #include "base/file.h"
 #include "base/parse.h"
+#include "base/unique_fd.h"
 
 namespace npanel {
 namespace {
@@ -42,6 +46,19 @@ Result<void> lower_limit(pid_t pid, __rlimit_resource resource, rlim_t value, co
   return {};
 }
 
+Result<void> raise_limit(pid_t pid, __rlimit_resource resource, rlim_t ours, const char* name) {
+  rlimit now{};
+  if (::prlimit(pid, resource, nullptr, &now) != 0) return errno_failure(std::string("read ") + name, errno);
+  if (now.rlim_max != ours) return {};
+  const rlimit wanted{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  if (::prlimit(pid, resource, &wanted, nullptr) != 0) return errno_failure(std::string("set ") + name, errno);
+  return {};
+}
+
+UniqueFd pidfd_of(pid_t pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
 }  // namespace
 
 Result<void> check_movable(pid_t pid, const std::string& proc) {
@@ -57,6 +74,30 @@ Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins) {
   if (stand_ins.address_space_bytes) NP_TRY(lower_limit(pid, RLIMIT_AS, *stand_ins.address_space_bytes, "RLIMIT_AS"));
   if (stand_ins.processes) NP_TRY(lower_limit(pid, RLIMIT_NPROC, *stand_ins.processes, "RLIMIT_NPROC"));
   return {};
+}
+
+Result<void> lift_stand_ins(pid_t pid, const StandIns& stand_ins) {
+  if (stand_ins.address_space_bytes) NP_TRY(raise_limit(pid, RLIMIT_AS, *stand_ins.address_space_bytes, "RLIMIT_AS"));
+  if (stand_ins.processes) NP_TRY(raise_limit(pid, RLIMIT_NPROC, *stand_ins.processes, "RLIMIT_NPROC"));
+  return {};
+}
+
+Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked) {
+  size_t below = 0;
+  for (const std::string& child : NP_TRY(cgroup.children()))
+    if (const auto nested = Cgroup::open(cgroup.fd(), child)) below += NP_TRY(ask_to_end(*nested, asked));
+  std::map<pid_t, UniqueFd> held;
+  for (const pid_t pid : NP_TRY(cgroup.pids()))
+    if (UniqueFd process = pidfd_of(pid); process.valid()) held.emplace(pid, std::move(process));
+  // Whoever is in the cgroup now, and whose pid we hold, is the one that we hold.
+  size_t there = below;
+  for (const pid_t pid : NP_TRY(cgroup.pids())) {
+    ++there;
+    const auto process = held.find(pid);
+    if (process == held.end() || !asked.insert(pid).second) continue;
+    ::syscall(SYS_pidfd_send_signal, process->second.get(), SIGTERM, nullptr, 0);  // ESRCH: it ended by itself
+  }
+  return there;
 }
 
 std::optional<std::string> executable(pid_t pid) {

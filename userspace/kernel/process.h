@@ -5,9 +5,11 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/result.h"
+#include "kernel/cgroup.h"
 #include "model/settings.h"
 
 namespace npanel {
@@ -18,6 +20,13 @@ namespace npanel {
 
 // prlimit(2) on a process that no controller holds. Never raises a limit that is lower already.
 Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins);
+
+// Gives back what apply_stand_ins() took: a limit that is not the stand-in's own was somebody else's and stays.
+Result<void> lift_stand_ins(pid_t pid, const StandIns& stand_ins);
+
+// SIGTERM to every process in the cgroup and below it that is not in `asked` yet, and adds it there. A pid that was
+// taken by another process meanwhile is not hit. Returns how many processes there were.
+Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked);
 
 // The executable, "/usr/bin/perl"; nullopt when the process is gone.
 [[nodiscard]] std::optional<std::string> executable(pid_t pid);

@@ -2,6 +2,7 @@
 #include "kernel/smtp_guard.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/membarrier.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -85,6 +86,13 @@ Result<int> make_say(const bpf_map* map, const Key& key, const Value& value) {
   return 1;
 }
 
+Result<int> write_gates(const np_smtp_bpf& skeleton, const GateTable& gates) {
+  int written = 0;
+  for (__u32 feature = 0; feature < gates.size(); ++feature)
+    written += NP_TRY(make_say(skeleton.maps.np_gate, feature, gates[feature]));
+  return written;
+}
+
 template <class Key>
 Result<void> erase(const bpf_map* map, const Key& key) {
   if (bpf_map_delete_elem(bpf_map__fd(map), &key) == 0 || errno == ENOENT) return {};
@@ -153,6 +161,22 @@ Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleto
   return {};
 }
 
+Result<SkeletonPtr<np_smtp_bpf>> load(const Pins& pins, const std::vector<uint16_t>& ports, int account_level) {
+  hear_libbpf();
+  SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open());
+  if (!skeleton) return libbpf_failure("open BPF smtp", errno);
+  std::ranges::fill(skeleton->rodata->np_ports, __u16{0});
+  std::ranges::copy(ports, skeleton->rodata->np_ports);
+  skeleton->rodata->np_account_level = account_level;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton->obj) {
+    // Pinned maps of the same layout are taken over by the load, with all they hold.
+    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
+  }
+  if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF smtp", -error);
+  return skeleton;
+}
+
 int hand_over(void* handler, void* record, size_t) {
   (*static_cast<const RefusalHandler*>(handler))(*static_cast<const np_smtp_refusal*>(record));
   return 0;
@@ -161,12 +185,15 @@ int hand_over(void* handler, void* record, size_t) {
 }  // namespace
 
 struct SmtpGuard::Attached {
+  Pins pins;
+  int account_level;
   SkeletonPtr<np_smtp_bpf> skeleton;
   LinkPtr link4;
   LinkPtr link6;
   MappedValues counts;
   MappedValues totals;
   RefusalHandler handler;
+  UniqueFd ring_fd;  // the ring's own: the skeleton's goes when the programs are swapped
   RingPtr ring;
 };
 
@@ -179,19 +206,8 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   const Pins pins = NP_TRY(Pins::make(options.pin_dir));
   const auto old_layout = pins.other_layout();
   if (old_layout) pins.clear();
-  hear_libbpf();
-  SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open());
-  if (!skeleton) return libbpf_failure("open BPF smtp", errno);
-  std::ranges::fill(skeleton->rodata->np_ports, __u16{0});
-  std::ranges::copy(options.ports, skeleton->rodata->np_ports);
-  skeleton->rodata->np_account_level = options.account_level;
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton->obj) {
-    // Pinned maps of the same layout are taken over by the load, with all they hold.
-    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
-  }
-  if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF smtp", -error);
-
+  SkeletonPtr<np_smtp_bpf> skeleton = NP_TRY(load(pins, options.ports, options.account_level));
+  if (options.gates) NP_TRY(write_gates(*skeleton, *options.gates));
   if (old_layout) NP_TRY(close_limits(*old_layout, *skeleton));
   const auto pinned_now = [&](const char* name) { return old_layout ? *old_layout + "/" + name : pins.path(name); };
   LinkPtr link4 = NP_TRY(
@@ -202,20 +218,45 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   MappedValues counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
-  auto attached = std::make_unique<Attached>(std::move(skeleton), std::move(link4), std::move(link6), std::move(counts),
-                                             std::move(totals), RefusalHandler{}, RingPtr{});
-  attached->ring.reset(
-      ring_buffer__new(bpf_map__fd(attached->skeleton->maps.np_smtp_ring), hand_over, &attached->handler, nullptr));
+  UniqueFd ring_fd(::fcntl(bpf_map__fd(skeleton->maps.np_smtp_ring), F_DUPFD_CLOEXEC, 3));
+  auto attached =
+      std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6),
+                                 std::move(counts), std::move(totals), RefusalHandler{}, std::move(ring_fd), RingPtr{});
+  attached->ring.reset(ring_buffer__new(attached->ring_fd.get(), hand_over, &attached->handler, nullptr));
   if (!attached->ring) return libbpf_failure("open the ring of refusals", errno);
   return SmtpGuard(std::move(attached));
 }
 
-Result<int> SmtpGuard::set(const Account& account, std::optional<uint64_t> cgroup_id) {
+Result<void> SmtpGuard::set_ports(const std::vector<uint16_t>& ports) {
+  SkeletonPtr<np_smtp_bpf> fresh = NP_TRY(load(attached_->pins, ports, attached_->account_level));
+  if (const int error = bpf_link__update_program(attached_->link4.get(), fresh->progs.np_smtp_conn4); error != 0)
+    return libbpf_failure("swap the program for IPv4", -error);
+  if (const int error = bpf_link__update_program(attached_->link6.get(), fresh->progs.np_smtp_conn6); error != 0)
+    return libbpf_failure("swap the program for IPv6", -error);
+  attached_->skeleton = std::move(fresh);
+  return {};
+}
+
+GateTable SmtpGuard::gates() const {
+  GateTable gates{};
+  for (__u32 feature = 0; feature < gates.size(); ++feature)
+    gates[feature] = lookup<np_gate>(attached_->skeleton->maps.np_gate, feature).value_or(np_gate{});
+  return gates;
+}
+
+Result<int> SmtpGuard::set_gates(const GateTable& gates) {
+  return write_gates(*attached_->skeleton, gates);
+}
+
+Result<int> SmtpGuard::set(const Account& account, std::optional<uint64_t> cgroup_id, np_override override) {
   const auto& maps = attached_->skeleton->maps;
+  const __u32 place =
+      np_rollout_place(account.name.data(), static_cast<__u32>(account.name.size()), NP_EMAIL_RATE_LIMITING);
   const np_smtp_limit limit{.per_minute = account.rate_limit.per_minute,
                             .burst = account.rate_limit.burst,
                             .mode = static_cast<__u32>(account.rate_limit.mode),
-                            .reserved = 0};
+                            .place = static_cast<__u16>(place),
+                            .override = static_cast<__u16>(override)};
   int written = NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
   if (cgroup_id) written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
   if (account.uid) written += NP_TRY(make_say(maps.np_smtp_uid, *account.uid, account.slot));
@@ -278,6 +319,14 @@ Result<void> SmtpGuard::drain_refusals(const RefusalHandler& each) {
   const int got = ring_buffer__consume(attached_->ring.get());
   if (got < 0) return errno_failure("read the ring of refusals", -got);
   return {};
+}
+
+std::vector<int> SmtpGuard::program_fds() const {
+  return program_fds_of(attached_->skeleton->obj);
+}
+
+std::vector<int> SmtpGuard::map_fds() const {
+  return map_fds_of(attached_->skeleton->obj);
 }
 
 }  // namespace npanel

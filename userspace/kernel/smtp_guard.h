@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "model/account.h"
+#include "model/feature.h"
 #include "npanel/smtp.h"
 
 namespace npanel {
@@ -20,18 +21,24 @@ namespace npanel {
 class SmtpGuard {
  public:
   struct Options {
-    int cgroup_fd;                // where the hooks attach: the cgroup v2 root
-    int account_level;            // depth of an account's cgroup below the cgroup v2 root
-    std::string pin_dir;          // below a bpffs
-    std::vector<uint16_t> ports;  // at most NP_SMTP_PORTS
+    int cgroup_fd;                   // where the hooks attach: the cgroup v2 root
+    int account_level;               // depth of an account's cgroup below the cgroup v2 root
+    std::string pin_dir;             // below a bpffs
+    std::vector<uint16_t> ports;     // at most NP_SMTP_PORTS
+    std::optional<GateTable> gates;  // in force before the first connect() is seen; nullopt: as they are pinned
   };
   static Result<SmtpGuard> attach(const Options& options);
   SmtpGuard(SmtpGuard&&) noexcept;
   SmtpGuard& operator=(SmtpGuard&&) noexcept;
   ~SmtpGuard();
 
+  // From the next connect() on. Counts, buckets and limits stay.
+  Result<void> set_ports(const std::vector<uint16_t>& ports);
+  [[nodiscard]] GateTable gates() const;
+  // Obeyed by the very next connect(). Returns how many entries were not right already.
+  Result<int> set_gates(const GateTable& gates);
   // Makes the kernel say what the account says; returns how many map entries were not right already.
-  Result<int> set(const Account& account, std::optional<uint64_t> cgroup_id);
+  Result<int> set(const Account& account, std::optional<uint64_t> cgroup_id, np_override override);
   // An account that is new in this slot starts with a full bucket and counts of zero.
   Result<void> reset(uint32_t slot);
   // Forgets the account; its slot may be used again.
@@ -54,6 +61,10 @@ class SmtpGuard {
   [[nodiscard]] int refusals_fd() const;
   // Hands over every refusal that waits.
   Result<void> drain_refusals(const std::function<void(const np_smtp_refusal&)>& each);
+
+  // What its cost is measured by (kernel/cost.h); open as long as this object lives.
+  [[nodiscard]] std::vector<int> program_fds() const;
+  [[nodiscard]] std::vector<int> map_fds() const;
 
  private:
   struct Attached;

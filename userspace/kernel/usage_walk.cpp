@@ -60,4 +60,12 @@ Result<std::span<const np_usage>> UsageWalk::walk() {
   return loaded_->rows.as<np_usage>().first(loaded_->skeleton->bss->np_rows);
 }
 
+std::vector<int> UsageWalk::program_fds() const {
+  return program_fds_of(loaded_->skeleton->obj);
+}
+
+std::vector<int> UsageWalk::map_fds() const {
+  return map_fds_of(loaded_->skeleton->obj);
+}
+
 }  // namespace npanel

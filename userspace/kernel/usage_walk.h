@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "npanel/usage.h"
@@ -23,6 +24,10 @@ class UsageWalk {
 
   // One row an account, in place: valid until the next walk.
   [[nodiscard]] Result<std::span<const np_usage>> walk();
+
+  // What its cost is measured by (kernel/cost.h); open as long as this object lives.
+  [[nodiscard]] std::vector<int> program_fds() const;
+  [[nodiscard]] std::vector<int> map_fds() const;
 
  private:
   struct Loaded;

@@ -199,11 +199,43 @@ void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, con
   out.add_own_cost("agent");
 }
 
+// What a feature costs has no series while it is not known.
+void add_features(AccountFamilies& out, const AgentStatus& agent) {
+  using enum MetricType;
+  const auto each = [&](MetricType type, const char* name, const char* help, auto value) {
+    MetricFamily& added = out.family(type, name, help);
+    for (const FeatureFigures& figures : agent.features)
+      added.metric.push_back(series(type, value(figures), {{"feature", info(figures.feature).name}}));
+  };
+  each(Gauge, "npanel_feature_state", "0: off, 1: observe, 2: enforce",
+       [](const FeatureFigures& figures) { return static_cast<double>(figures.mode); });
+  each(Counter, "npanel_feature_toggles_total", "Times the feature was switched on or off since the start",
+       [](const FeatureFigures& figures) { return static_cast<double>(figures.toggles); });
+  each(Counter, "npanel_feature_switched_off_total", "Times the feature switched itself off because of its cost",
+       [](const FeatureFigures& figures) { return static_cast<double>(figures.switched_off); });
+  MetricFamily& cpu =
+      out.family(Gauge, "npanel_feature_cpu_percent", "What the feature costs, % of one core over the last minute");
+  for (const FeatureFigures& figures : agent.features) {
+    const auto add = [&](const char* where, double percent) {
+      cpu.metric.push_back(series(Gauge, percent, {{"feature", info(figures.feature).name}, {"where", where}}));
+    };
+    if (figures.cost) add("agent", figures.cost->agent_percent);
+    if (figures.cost && figures.cost->kernel_percent) add("kernel", *figures.cost->kernel_percent);
+  }
+  MetricFamily& memory =
+      out.family(Gauge, "npanel_feature_memory_bytes", "Memory of the feature's BPF programs and maps");
+  for (const FeatureFigures& figures : agent.features)
+    if (figures.cost && figures.cost->memory_bytes)
+      memory.metric.push_back(
+          series(Gauge, static_cast<double>(*figures.cost->memory_bytes), {{"feature", info(figures.feature).name}}));
+}
+
 }  // namespace
 
 std::string render_metrics(std::span<const AccountStats> accounts, const AgentStatus& agent) {
   AccountFamilies out;
   add_agent(out, accounts, agent);
+  add_features(out, agent);
   add_cpu(out, accounts);
   add_memory(out, accounts);
   add_pids(out, accounts);

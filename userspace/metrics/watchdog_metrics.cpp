@@ -21,6 +21,10 @@ std::string render_metrics(const WatchdogStatus& status) {
   if (status.last_check_latency_us)
     out.add(Gauge, "npanel_agent_socket_latency_seconds", "How long the last health check took",
             static_cast<double>(*status.last_check_latency_us) / 1e6);
+  prometheus::MetricFamily& modes = out.family(
+      Gauge, "npanel_watchdog_mode", "1 for the mode of agent_watchdog that the watchdog obeys, 0 for the others");
+  for (const GateMode mode : {GateMode::off, GateMode::observe, GateMode::enforce})
+    modes.metric.push_back(series(Gauge, mode == status.mode ? 1 : 0, {{"mode", std::string(to_string(mode))}}));
   out.add(Gauge, "npanel_watchdog_restarts_last_hour", "Restarts of the agent within the last hour",
           static_cast<double>(status.restarts_last_hour));
   out.add(Gauge, "npanel_watchdog_restarts_per_hour", "Restarts within an hour after which the watchdog gives up",

@@ -36,6 +36,19 @@ const char* to_string(Recovery::Phase phase) {
   return "?";
 }
 
+std::optional<GateMode> parse_watchdog_mode(std::string_view text) {
+  for (const GateMode mode : {GateMode::off, GateMode::observe, GateMode::enforce})
+    if (text == to_string(mode)) return mode;
+  return std::nullopt;
+}
+
+void Recovery::set_mode(GateMode mode) {
+  memory_.mode = mode;
+  if (enforces() || !start_at_ms_) return;
+  start_at_ms_.reset();
+  chain_->ours = false;
+}
+
 bool Recovery::budget_allows(int restarts, Moment now) {
   auto& spent = memory_.restarts_unix_ms;
   // What lies in the future was written before the clock was set back; it cannot be told how long ago.
@@ -60,14 +73,17 @@ Orders Recovery::fail(const std::string& reason, int64_t died_ms, int restarts, 
   Orders orders;
   const auto seconds_since = [&](int64_t then_ms) { return static_cast<double>(now.steady_ms - then_ms) / 1000; };
   if (chain_)
-    orders.closed = Orders::Closed{.by = std::nullopt, .seconds = seconds_since(chain_->died_steady_ms)};
+    orders.closed =
+        Orders::Closed{.by = std::nullopt, .seconds = seconds_since(chain_->died_steady_ms), .answers = false};
   else
     chain_ = Chain{.died_steady_ms = died_ms, .attempts = 0, .ours = false};
   orders.failed = Orders::Failed{.died_unix_ms = now.unix_ms - (now.steady_ms - died_ms), .reason = reason};
   checked_.reset();
   phase_ = Phase::recovering;
-  if (!budget_allows(restarts, now)) return give_up(std::move(orders));
-  chain_->ours = cure != Orders::Unit::leave;
+  failed_on_ = cure == Orders::Unit::leave ? "" : unit_.invocation;
+  if (memory_.mode == GateMode::observe) orders.would = cure;
+  if (enforces() && !budget_allows(restarts, now)) return give_up(std::move(orders));
+  chain_->ours = enforces() && cure != Orders::Unit::leave;
   if (!chain_->ours) return orders;
   ordered_on_ = unit_.invocation;
   const int64_t wait = backoff_ms(chain_->attempts++);
@@ -81,11 +97,18 @@ Orders Recovery::fail(const std::string& reason, int64_t died_ms, int restarts, 
 
 Orders Recovery::cured(Moment now) {
   phase_ = Phase::watching;
+  start_at_ms_.reset();  // somebody was faster
   if (!chain_) return {};
   last_recovery_seconds_ = static_cast<double>(now.steady_ms - chain_->died_steady_ms) / 1000;
-  ++(chain_->ours ? memory_.by_watchdog : memory_.by_systemd);
   Orders orders;
-  orders.closed = Orders::Closed{.by = chain_->ours ? "watchdog" : "systemd", .seconds = *last_recovery_seconds_};
+  orders.closed = Orders::Closed{.by = std::nullopt, .seconds = *last_recovery_seconds_, .answers = true};
+  if (chain_->ours) {
+    ++memory_.by_watchdog;
+    orders.closed->by = "watchdog";
+  } else if (failed_on_.empty()) {  // else it came back by itself, or somebody started it
+    ++memory_.by_systemd;
+    orders.closed->by = "systemd";
+  }
   chain_.reset();
   return orders;
 }
@@ -95,7 +118,8 @@ Orders Recovery::close_unrecovered(Moment now) {
   Orders orders;
   if (chain_)
     orders.closed = Orders::Closed{.by = std::nullopt,
-                                   .seconds = static_cast<double>(now.steady_ms - chain_->died_steady_ms) / 1000};
+                                   .seconds = static_cast<double>(now.steady_ms - chain_->died_steady_ms) / 1000,
+                                   .answers = false};
   chain_.reset();
   return orders;
 }
@@ -107,9 +131,14 @@ bool Recovery::stays_given_up(const UnitState& unit) {
   return unit.activity != Activity::active || unit.invocation == memory_.gave_up_on;
 }
 
+// Nobody does anything about it, so it would be seen again and again.
+bool Recovery::recorded() const {
+  return !enforces() && chain_ && failed_on_ == unit_.invocation;
+}
+
 // A unit that is being restarted may show its old failure for a moment.
 bool Recovery::has_failed(const UnitState& unit, Moment now) const {
-  return unit.activity == Activity::failed && !start_at_ms_ &&
+  return unit.activity == Activity::failed && !start_at_ms_ && !recorded() &&
          (unit.invocation != ordered_on_ || now.steady_ms >= settled_at_ms_);
 }
 
@@ -159,6 +188,7 @@ Orders Recovery::on_answer(const std::optional<std::string>& why, Moment now) {
     last_answer_ms_ = now.steady_ms;
     return cured(now);
   }
+  if (recorded()) return {};
   return fail(*why, last_answer_ms_, 1, Orders::Unit::restart, now);
 }
 

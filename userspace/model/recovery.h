@@ -6,8 +6,10 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/failure.h"
+#include "model/feature.h"
 
 namespace npanel {
 
@@ -37,6 +39,8 @@ struct RecoveryMemory {
   std::string gave_up_on;                // the invocation; empty: not given up
   uint64_t by_systemd = 0;
   uint64_t by_watchdog = 0;
+  // Of the feature agent_watchdog, as the agent said last: it cannot be asked when it matters.
+  GateMode mode = GateMode::off;
 
   bool operator==(const RecoveryMemory&) const = default;
 };
@@ -49,10 +53,12 @@ struct Orders {
     std::string reason;
   };
   struct Closed {
-    std::optional<std::string> by;  // nullopt: not recovered
+    std::optional<std::string> by;  // "watchdog", "systemd"; nullopt: neither of them, or not recovered
     double seconds;                 // since the first death of this chain
+    bool answers;                   // it is recovered
   };
   Unit unit = Unit::leave;
+  Unit would = Unit::leave;           // what `unit` would be with enforce; only with observe
   std::optional<Closed> closed = {};  // of the failure before `failed`
   std::optional<Failed> failed = {};
   bool gave_up = false;
@@ -61,6 +67,9 @@ struct Orders {
 
 // Pure: told what happened, it says what to do. One recovery at a time: while a start is under way nothing else is
 // ordered, so restarts cannot cascade. An administrator's stop is no failure.
+//
+// Only with the mode enforce does it order anything. With observe and off it records and measures what others do; a
+// hang, or a unit that systemd has given up, is then one failure however long it lasts.
 class Recovery {
  public:
   enum class Phase { watching, recovering, stopped, gave_up };
@@ -73,6 +82,8 @@ class Recovery {
   Orders on_answer(const std::optional<std::string>& why, Moment now);
   // Some times a second.
   Orders on_time(Moment now);
+  // As the agent answered. A start that waits for its back-off is called off by all but enforce.
+  void set_mode(GateMode mode);
 
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] const RecoveryMemory& memory() const { return memory_; }
@@ -85,6 +96,7 @@ class Recovery {
     bool ours;     // the last start was ordered by us
   };
 
+  [[nodiscard]] bool enforces() const { return memory_.mode == GateMode::enforce; }
   Orders fail(const std::string& reason, int64_t died_ms, int restarts, Orders::Unit cure, Moment now);
   Orders give_up(Orders orders);
   Orders cured(Moment now);
@@ -92,6 +104,7 @@ class Recovery {
   [[nodiscard]] bool stays_given_up(const UnitState& unit);
   [[nodiscard]] bool restarting(Moment now) const;
   [[nodiscard]] bool has_failed(const UnitState& unit, Moment now) const;
+  [[nodiscard]] bool recorded() const;
   [[nodiscard]] bool budget_allows(int restarts, Moment now);
 
   RecoveryRules rules_;
@@ -102,6 +115,7 @@ class Recovery {
   std::optional<int64_t> start_at_ms_;  // a start that waits for its back-off
   std::string ordered_on_;              // the invocation that our last order was about …
   int64_t settled_at_ms_ = 0;           // … and until when its failed state may still be seen
+  std::string failed_on_;  // the invocation that hung or was given up by systemd; empty: none of this chain
   bool gone_since_gave_up_ = false;
   std::optional<std::string> checked_;  // the invocation that is being checked
   int64_t next_check_ms_ = 0;
@@ -111,10 +125,13 @@ class Recovery {
 };
 
 [[nodiscard]] const char* to_string(Recovery::Phase phase);
+// "off", "observe" or "enforce".
+[[nodiscard]] std::optional<GateMode> parse_watchdog_mode(std::string_view text);
 
 // What the watchdog knows at one moment.
 struct WatchdogStatus {
   std::string version;
+  GateMode mode = GateMode::off;
   Recovery::Phase phase = Recovery::Phase::stopped;
   bool agent_healthy = false;                          // the last check was answered, and nothing has died since
   std::optional<int64_t> last_check_latency_us = {};   // nullopt: no check has ended

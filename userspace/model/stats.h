@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/account.h"
+#include "model/feature.h"
 #include "model/settings.h"
 #include "npanel/smtp.h"
 #include "npanel/usage.h"
@@ -32,6 +33,14 @@ struct ReconcileFigures {
   double full_seconds = 0;  // the pass over all accounts at start
 };
 
+struct FeatureFigures {
+  Feature feature;
+  GateMode mode = GateMode::off;  // of the server
+  uint64_t toggles = 0;           // since start, whoever turned it
+  uint64_t switched_off = 0;      // by itself, since start
+  std::optional<FeatureCost> cost = {};
+};
+
 struct AgentStatus {
   std::string version;
   std::string kernel;
@@ -45,6 +54,7 @@ struct AgentStatus {
   np_smtp_total smtp{};
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
+  std::vector<FeatureFigures> features;
 };
 
 }  // namespace npanel

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 #include "store/check.h"
@@ -103,6 +104,7 @@ std::vector<std::string> Backups::list(const std::string& database_path) {
 }
 
 Result<bool> Backups::is_due(Store& store, int64_t now_ms) {
+  if (std::exchange(asked_for_, false)) return true;
   if (now_ms < rest_until_ms_ && rest_until_ms_ - now_ms <= kRestMs) return false;
   // A clock that was set back makes the newest copy lie in the future.
   if (started_ms_ && now_ms >= *started_ms_ && now_ms - *started_ms_ < kApartMs) return false;

@@ -22,6 +22,9 @@ class Backups {
   // reopening: the error says that the database itself is damaged. Whatever failed is tried again after a minute.
   Result<bool> step(Store& store, int64_t now_ms);
 
+  // The next step begins a copy, though none is due.
+  void ask_for_one() { asked_for_ = true; }
+
   // Paths, newest first.
   static std::vector<std::string> list(const std::string& database_path);
 
@@ -35,6 +38,7 @@ class Backups {
   std::optional<std::string> copied_;  // its version of the database
   std::string copying_;
   int64_t rest_until_ms_ = 0;
+  bool asked_for_ = false;
 };
 
 // All of it at once, before `migration` is applied: a failed upgrade can go back. Two of these are kept beside the 8.

@@ -12,6 +12,7 @@
 #include "store/backups.h"
 #include "store/check.h"
 #include "store/database.h"
+#include "store/features.h"
 #include "store/files.h"
 #include "store/migrate.h"
 #include "store/replace.h"
@@ -90,8 +91,9 @@ bool cannot_write(const Error& error) {
 }
 
 Replacement describe(const Salvage& saved) {
-  std::string text = "its " + std::to_string(saved.accounts) + " accounts and " + std::to_string(saved.events) +
-                     " events were saved from the damaged file itself";
+  std::string text = "its " + std::to_string(saved.accounts) + " accounts, " + std::to_string(saved.events) +
+                     " events and " + std::to_string(saved.audit) +
+                     " entries of the audit trail were saved from the damaged file itself";
   for (const std::string& name : saved.from_backup) text += "; account " + name + " is as in the newest backup";
   for (const std::string& name : saved.lost) text += "; account " + name + " is lost";
   return {text, !saved.lost.empty()};
@@ -112,9 +114,15 @@ Result<Replacement> from_backup(const std::string& backup, const std::string& to
   return Replacement{"restored from " + backup + "; what was changed since is lost", true};
 }
 
+Result<void> lose_no_limit(SQLite::Database& empty) {
+  return catching("switch the limits on", [&] { switch_limits_on(empty); }, &empty);
+}
+
 Result<Replacement> from_nothing(const std::string& to) {
   remove_database(to);
-  NP_TRY(Store::open(to));
+  const Handle empty = NP_TRY(open_database(to));
+  NP_TRY(migrate(*empty, built_in_migrations()));
+  NP_TRY(lose_no_limit(*empty));
   return Replacement{"there is no good backup, so the database begins empty; limits in the kernel stay in force", true};
 }
 
@@ -166,7 +174,7 @@ Handle in_memory() {
   return std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
 }
 
-// The files of the copy would be in the way of the next one, so its content goes to memory: 40 MB at the very most.
+// The files of the copy would be in the way of the next one, so its content goes to memory, the audit trail with it.
 Result<Handle> into_memory(SQLite::Database& database) {
   return catching("copy the database into memory", [&] {
     Handle memory = in_memory();
@@ -206,6 +214,7 @@ Result<Opened> stand_in(const std::string& path, const std::string& scratch, con
   if (!copy) {
     Handle empty = in_memory();
     NP_TRY(migrate(*empty, built_in_migrations()));
+    NP_TRY(lose_no_limit(*empty));
     copy = Sound{.database = std::move(empty), .repairs = {copy.error().text}, .accounts_lost = true};
   }
   return Opened{.store = Store(std::move(copy->database), why),

@@ -6,6 +6,8 @@
 namespace npanel {
 namespace {
 
+constexpr int kBusyMs = 1000;  // an administrator's sqlite3 may hold the lock for a moment
+
 struct Cause {
   int code;
   std::string words;
@@ -108,7 +110,6 @@ bool is_disk_trouble(const Error& error) {
 
 Result<std::unique_ptr<SQLite::Database>> open_untouched(const std::string& path) {
   auto opened = NP_TRY(catching("open database " + path, [&] {
-    constexpr int kBusyMs = 1000;  // an administrator's sqlite3 may hold the lock for a moment
     auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
     set_flag(*database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     distrust(*database);
@@ -137,6 +138,14 @@ Result<std::unique_ptr<SQLite::Database>> open_database(const std::string& path)
   auto database = NP_TRY(open_untouched(path));
   NP_TRY(keep_everything(*database));
   return database;
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_to_read(const std::string& path) {
+  return catching("open database " + path, [&] {
+    auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kBusyMs);
+    distrust(*database);
+    return database;
+  });
 }
 
 Result<std::unique_ptr<SQLite::Database>> open_finished(const std::string& path) {

@@ -21,6 +21,9 @@ namespace npanel {
 [[nodiscard]] Result<std::unique_ptr<SQLite::Database>> open_untouched(const std::string& path);
 [[nodiscard]] Result<void> keep_everything(SQLite::Database& database);
 
+// For a look beside the agent: it may be running, and it may have died and left a -wal.
+[[nodiscard]] Result<std::unique_ptr<SQLite::Database>> open_to_read(const std::string& path);
+
 // A closed file that nobody writes (a backup): without a -wal, without a lock.
 [[nodiscard]] Result<std::unique_ptr<SQLite::Database>> open_finished(const std::string& path);
 

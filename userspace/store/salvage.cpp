@@ -3,12 +3,14 @@
 
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
 
 #include <limits>
 #include <optional>
 
 #include "store/check.h"
 #include "store/database.h"
+#include "store/features.h"
 #include "store/files.h"
 #include "store/migrate.h"
 #include "store/rows.h"
@@ -41,14 +43,27 @@ bool insert(SQLite::Database& database, const Account& account) {
   return row.exec() == 1;
 }
 
-// What is saved as far as it can be read. The first column is the rowid.
+// What is saved as far as it can be read.
 struct History {
   const char* table;
   std::vector<std::string> columns;
   const char* condition;  // what a row has to be worth keeping
 };
+// The first column is the rowid.
 const History kEvents{"event", {"id", "at_ms", "account", "kind", "detail"}, "json_valid(detail)"};
 const History kFailures{"failure", {"at_ms", "reason", "recovered_by", "recovery_seconds", "log"}, "true"};
+const History kAudit{"audit",
+                     {"id", "at_ms", "actor", "source", "action", "account", "target", "before", "after", "result",
+                      "duration_us", "request_id", "hash"},
+                     "true"};
+const History kAuditBase{"audit_base", {"only_one", "first_id", "hash"}, "true"};
+const History kAuditHead{"audit_head", {"only_one", "id", "hash"}, "true"};
+const History kConfigVersions{"config_version", {"id", "at_ms", "actor", "files"}, "json_valid(files)"};
+// These have keys of their own.
+const History kFeatures{"feature_flags", {"name", "enabled", "mode", "rollout", "switched_off"}, "true"};
+const History kOverrides{"feature_override", {"feature", "account", "enabled"}, "true"};
+const History kTokens{"token", {"name", "scope", "hash", "created_ms"}, "true"};
+const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
 
 std::string list(const History& history) {
   std::string text;
@@ -72,8 +87,9 @@ class HistoryReader {
  public:
   HistoryReader(SQLite::Database& database, const History& history, bool backwards, int64_t after)
       : backwards_(backwards),
-        rows_(database, "SELECT " + list(history) + " FROM " + history.table + " NOT INDEXED WHERE rowid > ? AND " +
-                            history.condition + " ORDER BY rowid " + (backwards ? "DESC" : "ASC")) {
+        rows_(database, "SELECT rowid, " + list(history) + " FROM " + history.table +
+                            " NOT INDEXED WHERE rowid > ? AND " + history.condition + " ORDER BY rowid " +
+                            (backwards ? "DESC" : "ASC")) {
     rows_.bind(1, after);
   }
   [[nodiscard]] bool next() {
@@ -85,8 +101,8 @@ class HistoryReader {
     return in_order;
   }
   void bind_to(SQLite::Statement& row) {
-    row.reset();
-    for (int i = 0; i < rows_.getColumnCount(); ++i) bind_like(row, i + 1, rows_.getColumn(i));
+    row.tryReset();  // repeats the refusal of the row before
+    for (int i = 1; i < rows_.getColumnCount(); ++i) bind_like(row, i, rows_.getColumn(i));
   }
   [[nodiscard]] int64_t last() const { return last_.value_or(std::numeric_limits<int64_t>::min()); }
 
@@ -96,22 +112,52 @@ class HistoryReader {
   std::optional<int64_t> last_;
 };
 
+// False when the row breaks a rule of its table: then it is damaged.
+bool inserted(SQLite::Database& database, SQLite::Statement& row) {
+  const int code = row.tryExecuteStep();
+  if (code == SQLITE_DONE) return true;
+  constexpr int kPrimary = 0xff;
+  if ((code & kPrimary) == SQLITE_CONSTRAINT) return false;
+  throw SQLite::Exception(database.getHandle(), code);
+}
+
 // Forwards to the damage, then backwards to it. A table that cannot be asked at all costs its rows, not the accounts.
 size_t copy_history(SQLite::Database& from, SQLite::Database& to, const History& history) {
   if (from.tryExec("SELECT " + list(history) + " FROM " + history.table + " LIMIT 0") != 0) return 0;
-  SQLite::Statement row(
-      to, std::string("INSERT OR IGNORE INTO ") + history.table + " (" + list(history) + ") VALUES (?, ?, ?, ?, ?)");
+  std::string placeholders = "?";
+  for (size_t i = 1; i < history.columns.size(); ++i) placeholders += ", ?";
+  SQLite::Statement row(to, std::string("INSERT OR REPLACE INTO ") + history.table + " (" + list(history) +
+                                ") VALUES (" + placeholders + ")");
   size_t copied = 0;
   int64_t reached = std::numeric_limits<int64_t>::min();
   for (const bool backwards : {false, true}) {
     HistoryReader reader(from, history, backwards, reached);
     while (reader.next()) {
       reader.bind_to(row);
-      copied += static_cast<size_t>(row.exec());
+      copied += inserted(to, row) ? 1 : 0;
     }
     reached = reader.last();
   }
   return copied;
+}
+
+// The newest backup's switches stand in for those that cannot be read.
+void save_features(SQLite::Database& from, const std::vector<std::string>& backups, SQLite::Database& to) {
+  switch_limits_on(to);
+  if (!backups.empty())
+    if (const auto backup = open_finished(backups.front())) copy_history(**backup, to, kFeatures);
+  copy_history(from, to, kFeatures);
+  copy_history(from, to, kOverrides);
+  to.exec("DELETE FROM feature_override WHERE account NOT IN (SELECT name FROM account)");
+}
+
+// An end of the chain that cannot be read must not look like the end of what was saved.
+size_t save_audit(SQLite::Database& from, SQLite::Database& to) {
+  const bool had_any = from.tryExec("SELECT id FROM audit LIMIT 0") == 0;
+  const size_t saved = copy_history(from, to, kAudit);
+  copy_history(from, to, kAuditBase);
+  if (had_any && copy_history(from, to, kAuditHead) == 0) to.exec("DELETE FROM audit_head");
+  return saved;
 }
 
 int64_t last_event(SQLite::Database& database) {
@@ -159,6 +205,9 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         save_accounts(rows, backups, *fresh, saved);
         saved.events = copy_history(*damaged, *fresh, kEvents);
         copy_history(*damaged, *fresh, kFailures);
+        save_features(*damaged, backups, *fresh);
+        saved.audit = save_audit(*damaged, *fresh);
+        for (const History* history : {&kTokens, &kAnswers, &kConfigVersions}) copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();
         saved.last_event = last_event(*fresh);

@@ -5,19 +5,16 @@
 #include <SQLiteCpp/Transaction.h>
 #include <sqlite3.h>
 
-#include <sstream>
-
+#include "store/audit.h"
+#include "store/config_versions.h"
 #include "store/database.h"
+#include "store/events.h"
+#include "store/kept_answers.h"
 #include "store/migrate.h"
 #include "store/rows.h"
+#include "store/tokens.h"
 
 namespace npanel {
-namespace {
-
-constexpr int kEventsKept = 100'000;
-constexpr int kFailuresKept = 1000;
-
-}  // namespace
 
 Result<Store> Store::open(const std::string& path) {
   auto database = NP_TRY(open_database(path));
@@ -38,17 +35,26 @@ auto Store::reading(std::string_view what, Work&& work) -> Result<decltype(work(
 }
 
 // SQLite needs no help to recover from a refused write: the transaction is rolled back, what it had written to the -wal
-// lies behind the last commit and is written over by the next.
+// lies behind the last commit and is written over by the next. Immediate: a transaction that reads first, as that of
+// the audit trail, could not wait for another writer any more.
 template <class Work>
-Result<void> Store::changing(std::string_view what, Work&& work) {
+auto Store::changing(std::string_view what, const Notes& notes, Work&& work) -> Result<decltype(work())> {
   if (read_only())
     return failure(std::string(what) + ": nothing was changed: " + *connection_->read_only +
                        "; limits stay in force, and the agent tries again by itself",
                    EROFS);
   return reading(std::string(what) + ": nothing was changed", [&] {
-    SQLite::Transaction transaction(database());
-    work();
-    transaction.commit();
+    SQLite::Transaction transaction(database(), SQLite::TransactionBehavior::IMMEDIATE);
+    write_events(database(), notes.events);
+    write_audit(database(), notes.audit);
+    if constexpr (std::is_void_v<decltype(work())>) {
+      work();
+      transaction.commit();
+    } else {
+      auto done = work();
+      transaction.commit();
+      return done;
+    }
   });
 }
 
@@ -60,8 +66,8 @@ Result<std::vector<Account>> Store::accounts() {
   return std::unexpected(std::move(why).within("account \"" + rows.refused.front().name + "\" in the database"));
 }
 
-Result<void> Store::put(const Account& account, std::span<const Event> events) {
-  auto saved = changing("save the account", [&] {
+Result<void> Store::put(const Account& account, const Notes& notes) {
+  auto saved = changing("save the account", notes, [&] {
     // Not REPLACE: that would throw out another account with the same uid.
     SQLite::Statement clear(database(), "DELETE FROM account WHERE name = ?");
     clear.bind(1, account.name);
@@ -70,7 +76,6 @@ Result<void> Store::put(const Account& account, std::span<const Event> events) {
                           "INSERT INTO account (" + account_columns() + ") VALUES (" + account_placeholders() + ")");
     bind_account(row, account);
     row.exec();
-    insert(events);
   });
   if (!saved && saved.error().code == EEXIST && account.uid)
     return std::unexpected(Error{
@@ -78,98 +83,91 @@ Result<void> Store::put(const Account& account, std::span<const Event> events) {
   return saved;
 }
 
-Result<void> Store::erase(const std::string& name, const Event& event) {
-  return changing("delete the account", [&] {
+Result<void> Store::erase(const std::string& name, const Notes& notes) {
+  return changing("delete the account", notes, [&] {
     SQLite::Statement row(database(), "DELETE FROM account WHERE name = ?");
     row.bind(1, name);
     row.exec();
-    insert({&event, 1});
+    erase_overrides_of(database(), name);
   });
 }
 
-void Store::insert(std::span<const Event> events) {
-  SQLite::Statement row(database(), "INSERT INTO event (at_ms, account, kind, detail) VALUES (?, ?, ?, ?)");
-  for (const Event& event : events) {
-    row.reset();
-    row.bind(1, event.at_ms);
-    if (event.account)
-      row.bind(2, *event.account);
-    else
-      row.bind(2);
-    row.bind(3, event.kind);
-    row.bind(4, event.detail);
-    row.exec();
-  }
+Result<void> Store::append(const Notes& notes) {
+  return changing("save events", notes, [&] { trim_events(database()); });
 }
 
-Result<void> Store::append(std::span<const Event> events) {
-  return changing("save events", [&] {
-    insert(events);
-    SQLite::Statement trim(database(), "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?");
-    trim.bind(1, kEventsKept);
-    trim.exec();
-  });
-}
-
-Result<std::vector<Event>> Store::events(const std::optional<std::string>& account, int limit) {
-  return reading("read events", [&] {
-    SQLite::Statement rows(database(), std::string("SELECT id, at_ms, account, kind, detail FROM event ") +
-                                           (account ? "WHERE account = ?2 " : "") + "ORDER BY id DESC LIMIT ?1");
-    rows.bind(1, limit);
-    if (account) rows.bind(2, *account);
-    std::vector<Event> found;
-    while (rows.executeStep()) {
-      const SQLite::Column whose = rows.getColumn(2);
-      found.push_back({.id = rows.getColumn(0).getInt64(),
-                       .at_ms = rows.getColumn(1).getInt64(),
-                       .account = whose.isNull() ? std::nullopt : std::optional(whose.getString()),
-                       .kind = rows.getColumn(3).getString(),
-                       .detail = rows.getColumn(4).getString()});
-    }
-    return found;
-  });
+Result<std::vector<Event>> Store::events(const std::optional<std::string>& account, int limit,
+                                         std::optional<int64_t> below_id) {
+  return reading("read events", [&] { return read_events(database(), account, limit, below_id); });
 }
 
 Result<void> Store::put(const Failure& failure) {
-  return changing("save the failure", [&] {
-    SQLite::Statement row(database(),
-                          "INSERT OR REPLACE INTO failure (at_ms, reason, recovered_by, recovery_seconds, log) "
-                          "VALUES (?, ?, ?, ?, ?)");
-    row.bind(1, failure.at_ms);
-    row.bind(2, failure.reason);
-    if (failure.recovered_by) row.bind(3, *failure.recovered_by);
-    if (failure.recovery_seconds) row.bind(4, *failure.recovery_seconds);
-    std::string log;
-    for (const std::string& line : failure.log) log += line + '\n';
-    row.bind(5, log);
-    row.exec();
-    SQLite::Statement trim(database(),
-                           "DELETE FROM failure WHERE at_ms < (SELECT at_ms FROM failure ORDER BY at_ms DESC LIMIT 1 "
-                           "OFFSET ?)");
-    trim.bind(1, kFailuresKept - 1);
-    trim.exec();
-  });
+  return changing("save the failure", {}, [&] { write_failure(database(), failure); });
 }
 
 Result<std::vector<Failure>> Store::failures(int limit) {
-  return reading("read failures", [&] {
-    SQLite::Statement rows(database(),
-                           "SELECT at_ms, reason, recovered_by, recovery_seconds, log FROM failure ORDER BY at_ms DESC "
-                           "LIMIT ?");
-    rows.bind(1, limit);
-    std::vector<Failure> found;
-    while (rows.executeStep()) {
-      Failure& failure = found.emplace_back();
-      failure.at_ms = rows.getColumn(0).getInt64();
-      failure.reason = rows.getColumn(1).getString();
-      failure.closed = true;
-      if (!rows.getColumn(2).isNull()) failure.recovered_by = rows.getColumn(2).getString();
-      if (!rows.getColumn(3).isNull()) failure.recovery_seconds = rows.getColumn(3).getDouble();
-      std::istringstream lines(rows.getColumn(4).getString());
-      for (std::string line; std::getline(lines, line);) failure.log.push_back(line);
-    }
-    return found;
-  });
+  return reading("read failures", [&] { return read_failures(database(), limit); });
+}
+
+Result<std::vector<StoredFeature>> Store::features() {
+  return reading("read the features", [&] { return read_features(database()); });
+}
+
+Result<void> Store::put(const StoredFeature& feature, const Notes& notes) {
+  return changing("save the feature", notes, [&] { write_feature(database(), feature); });
+}
+
+Result<void> Store::put_override(const std::string& feature, const std::string& account, std::optional<bool> enabled,
+                                 const Notes& notes) {
+  return changing("save the override", notes, [&] { write_override(database(), feature, account, enabled); });
+}
+
+Result<std::vector<AuditEntry>> Store::audit(const AuditQuery& query) {
+  return reading("read the audit trail", [&] { return search_audit(database(), query); });
+}
+
+Result<size_t> Store::trim_audit(int64_t now_ms) {
+  return changing("trim the audit trail", {}, [&] { return trim_audit_rows(database(), now_ms); });
+}
+
+Result<std::vector<Token>> Store::tokens() {
+  return reading("read the tokens", [&] { return read_tokens(database()); });
+}
+
+Result<void> Store::put(const Token& token, const Notes& notes) {
+  return changing("save the token", notes, [&] { write_token(database(), token); });
+}
+
+Result<void> Store::erase_token(const std::string& name, const Notes& notes) {
+  return changing("revoke the token", notes, [&] { erase_token_row(database(), name); });
+}
+
+Result<std::optional<KeptAnswer>> Store::find(const std::string& client, const std::string& key, int64_t now_ms) {
+  return reading("read a kept answer", [&] { return read_kept_answer(database(), client, key, now_ms); });
+}
+
+Result<void> Store::keep(const KeptAnswer& answer) {
+  return changing("keep an answer", {}, [&] { write_kept_answer(database(), answer); });
+}
+
+Result<int64_t> Store::add(const ConfigVersion& version, const Notes& notes) {
+  const std::string files = NP_TRY(files_as_json(version));
+  return changing("save the configuration", notes, [&] { return write_config_version(database(), version, files); });
+}
+
+Result<std::vector<ConfigVersion>> Store::config_versions(int limit) {
+  return reading("read the configurations", [&] { return read_config_versions(database(), limit); });
+}
+
+Result<ConfigVersion> Store::config_version(int64_t id) {
+  auto found = NP_TRY(reading("read a configuration", [&] { return read_config_version(database(), id); }));
+  if (!found) return failure("there is no configuration version " + std::to_string(id), ENOENT);
+  return std::move(*found);
+}
+
+Result<int64_t> Store::foreign_changes() {
+  return reading("read the database's version",
+                 [&] { return database().execAndGet("PRAGMA data_version").getInt64(); });
 }
 
 // The copy is worth nothing before its check and its fsync, so SQLite need not be careful with it.
@@ -184,6 +182,13 @@ Result<bool> Store::copy_some(const std::string& path, int pages) {
   });
   if (connection_ && (!complete || *complete)) connection_->copy.reset();
   return complete;
+}
+
+Store::Pages Store::copied() const {
+  if (!copying()) return {};
+  auto& pages = connection_->copy->pages;
+  const auto total = static_cast<uint64_t>(pages.getTotalPageCount());
+  return {.done = total - static_cast<uint64_t>(pages.getRemainingPageCount()), .total = total};
 }
 
 Result<std::string> Store::version() {

@@ -7,19 +7,31 @@
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "model/account.h"
+#include "model/audit.h"
+#include "model/config_view.h"
 #include "model/event.h"
 #include "model/failure.h"
+#include "model/kept_answer.h"
+#include "model/token.h"
+#include "store/features.h"
 
 namespace npanel {
 
-// Each change is one transaction with its events, on disk when the call returns. A change that the disk refuses leaves
+// What is told about a change.
+struct Notes {
+  std::vector<Event> events = {};
+  std::vector<AuditEntry> audit = {};  // their ids do not matter
+
+  [[nodiscard]] bool empty() const { return events.empty() && audit.empty(); }
+};
+
+// Each change is one transaction with its notes, on disk when the call returns. A change that the disk refuses leaves
 // nothing behind, its error says why in words, and the next change simply tries again.
 class Store {
  public:
@@ -37,23 +49,60 @@ class Store {
   // EUCLEAN names the account whose row is not valid.
   [[nodiscard]] Result<std::vector<Account>> accounts();
   // EEXIST (field "uid") when another account has the uid.
-  Result<void> put(const Account& account, std::span<const Event> events);
-  Result<void> erase(const std::string& name, const Event& event);
+  Result<void> put(const Account& account, const Notes& notes);
+  // With what was said about it alone.
+  Result<void> erase(const std::string& name, const Notes& notes);
 
-  // Keeps the newest 100,000.
-  Result<void> append(std::span<const Event> events);
-  // Newest first.
-  [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit);
+  // Notes of no other change. Keeps the newest 100,000 events.
+  Result<void> append(const Notes& notes);
+  // Newest first; `below_id` goes on after a page that ended with this id.
+  [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit,
+                                                  std::optional<int64_t> below_id = {});
 
   // One that is there already is written over. Keeps the newest 1,000.
   Result<void> put(const Failure& failure);
   // Newest first.
   [[nodiscard]] Result<std::vector<Failure>> failures(int limit);
 
+  // The switches, whatever their names.
+  [[nodiscard]] Result<std::vector<StoredFeature>> features();
+  // Without its overrides. ENOTRECOVERABLE when the mode or the percentage is none.
+  Result<void> put(const StoredFeature& feature, const Notes& notes);
+  // nullopt takes it away. The account need not exist.
+  Result<void> put_override(const std::string& feature, const std::string& account, std::optional<bool> enabled,
+                            const Notes& notes);
+
+  [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditQuery& query);
+  // Deletes what is older than 730 days, at most 10,000 rows a call; how many.
+  Result<size_t> trim_audit(int64_t now_ms);
+
+  [[nodiscard]] Result<std::vector<Token>> tokens();
+  Result<void> put(const Token& token, const Notes& notes);  // one of the same name is written over
+  Result<void> erase_token(const std::string& name, const Notes& notes);
+
+  // nullopt also when it is 24 hours old.
+  [[nodiscard]] Result<std::optional<KeptAnswer>> find(const std::string& client, const std::string& key,
+                                                       int64_t now_ms);
+  Result<void> keep(const KeptAnswer& answer);
+
+  // Its id, handed out here; that of the newest when the files are the same. Keeps the newest 50. EINVAL (field
+  // "files") when a path or a text is not UTF-8.
+  Result<int64_t> add(const ConfigVersion& version, const Notes& notes);
+  // Newest first.
+  [[nodiscard]] Result<std::vector<ConfigVersion>> config_versions(int limit);
+  [[nodiscard]] Result<ConfigVersion> config_version(int64_t id);  // ENOENT
+
+  // Another number when another connection (an administrator's sqlite3) has changed the database. Microseconds.
+  [[nodiscard]] Result<int64_t> foreign_changes();
+
   // An online copy to `path`, an empty file, `pages` at a call; true when it is complete (not yet synced). Changes made
   // meanwhile are in it. An error ends the copy.
   Result<bool> copy_some(const std::string& path, int pages);
   [[nodiscard]] bool copying() const { return connection_ && connection_->copy; }
+  struct Pages {
+    uint64_t done = 0, total = 0;
+  };
+  [[nodiscard]] Pages copied() const;
   // Another text after every change, whoever made it, and for every connection.
   [[nodiscard]] Result<std::string> version();
   // The copy of this database was found damaged.
@@ -77,8 +126,7 @@ class Store {
   template <class Work>
   auto reading(std::string_view what, Work&& work) -> Result<decltype(work())>;
   template <class Work>
-  Result<void> changing(std::string_view what, Work&& work);
-  void insert(std::span<const Event> events);
+  auto changing(std::string_view what, const Notes& notes, Work&& work) -> Result<decltype(work())>;
   [[nodiscard]] SQLite::Database& database() { return *connection_->database; }
 
   std::unique_ptr<Connection> connection_;

@@ -8,12 +8,14 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "model/feature.h"
 
 namespace npanel {
 
 // GET /healthz over the agent's socket, without blocking, in somebody else's event loop. The retry is a request on a
 // connection of its own: at once when the first one failed, else after half the time, so that a hang is known when the
-// whole time is over and not when it is over twice. Any answer with status 200 counts.
+// whole time is over and not when it is over twice. Any answer with status 200 counts, whatever else it says; the rest
+// of it is waited for, until the time is over, because it says what the watchdog may do.
 //
 // The request is ours and not libcurl's: that would bring twenty shared libraries into the process that has to live
 // when others do not.
@@ -22,6 +24,7 @@ class HealthCheck {
   struct Answer {
     int64_t latency_us = 0;          // until the answer, or the end
     std::optional<std::string> why;  // not healthy
+    std::optional<GateMode> mode;    // "watchdog" in the answer; nullopt: it does not say
   };
 
   static Result<HealthCheck> make(std::string socket, int64_t timeout_ms);
@@ -35,11 +38,13 @@ class HealthCheck {
   std::optional<Answer> run(int64_t now_us);
 
  private:
-  enum class Reply { none, healthy, bad };
   struct Attempt {
     UniqueFd connection;
     std::string received;
+    bool ended = false;  // nothing more comes
     std::optional<std::string> failed;
+
+    [[nodiscard]] bool healthy() const;
   };
 
   HealthCheck(std::string socket, int64_t timeout_ms, UniqueFd epoll)
@@ -48,6 +53,7 @@ class HealthCheck {
   void receive(Attempt& attempt);
   [[nodiscard]] bool retry_is_due(int64_t now_us) const;
   Answer end(int64_t now_us, std::optional<std::string> why);
+  Answer end_well(int64_t now_us, const Attempt& attempt);
 
   std::string socket_;
   int64_t timeout_us_;

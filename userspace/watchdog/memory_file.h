@@ -9,7 +9,8 @@
 
 namespace npanel {
 
-// A file that is missing or damaged is an empty memory: a watchdog that forgot is better than none.
+// A file that is missing or damaged is an empty memory, with the mode off until the agent says otherwise: a watchdog
+// that forgot is better than none.
 [[nodiscard]] RecoveryMemory read_memory(const std::string& path);
 [[nodiscard]] Result<void> write_memory(const std::string& path, const RecoveryMemory& memory);
 

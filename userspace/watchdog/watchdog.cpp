@@ -21,18 +21,8 @@ constexpr const char* kSocket = "npanel-agent.socket";
 constexpr size_t kLogLines = 100;
 constexpr auto kTick = std::chrono::milliseconds(250);
 
-int64_t steady_us() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
-
 Moment now() {
   return {.steady_ms = steady_us() / 1000, .unix_ms = now_ms()};
-}
-
-template <class Value>
-Json or_null(const std::optional<Value>& value) {
-  return value ? Json(*value) : Json(nullptr);
 }
 
 }  // namespace
@@ -87,7 +77,8 @@ void Watchdog::look() {
 
 // Signals say when to look; the clock makes sure that a lost one does no harm.
 void Watchdog::tick() {
-  const bool soon = recovery_.phase() == Recovery::Phase::recovering;
+  // Without enforce nothing is under way that would need it, and that may last for days.
+  const bool soon = recovery_.phase() == Recovery::Phase::recovering && recovery_.memory().mode == GateMode::enforce;
   if (soon || now().steady_ms - looked_ms_ >= rules_.interval_ms) look();
   obey(recovery_.on_time(now()));
   if (!to_stop_.empty()) stop_units();
@@ -99,7 +90,14 @@ void Watchdog::take_answer() {
   last_answer_ = std::move(*answer);
   answered_ = true;
   if (last_answer_.why) look();  // it may have been stopped meanwhile
+  if (last_answer_.mode) take_mode(*last_answer_.mode);
   obey(recovery_.on_answer(last_answer_.why, now()));
+}
+
+void Watchdog::take_mode(GateMode mode) {
+  if (mode == recovery_.memory().mode) return;
+  log_info("the agent's feature agent_watchdog is now: " + std::string(to_string(mode)));
+  recovery_.set_mode(mode);
 }
 
 void Watchdog::obey(Orders::Unit order) {
@@ -135,11 +133,14 @@ void Watchdog::obey(const Orders& orders) {
   obey(orders.unit);  // first of all: nothing below is worth waiting for
   if (orders.closed) {
     failures_.close(orders.closed->by, orders.closed->seconds);
-    if (orders.closed->by)
-      log_info("the agent answers again after " + std::to_string(orders.closed->seconds) + " s, restarted by " +
-               *orders.closed->by);
+    if (orders.closed->answers)
+      log_info("the agent answers again after " + std::to_string(orders.closed->seconds) + " s, " +
+               (orders.closed->by ? "restarted by " + *orders.closed->by : "without the watchdog"));
   }
   if (orders.failed) write_down(*orders.failed);
+  if (orders.would != Orders::Unit::leave)
+    log_info(std::string("would have ") + (orders.would == Orders::Unit::start ? "started" : "restarted") +
+             " the agent, but only observes; see: npanelctl feature show agent_watchdog");
   if (orders.gave_up) {
     failures_.close(std::nullopt, 0);
     log_error("the agent was restarted " + std::to_string(rules_.restarts_per_hour) +
@@ -174,6 +175,7 @@ void Watchdog::remember() {
 
 WatchdogStatus Watchdog::status() const {
   WatchdogStatus status{.version = version_,
+                        .mode = recovery_.memory().mode,
                         .phase = recovery_.phase(),
                         .last_check_failure = last_answer_.why,
                         .last_recovery_seconds = recovery_.last_recovery_seconds(),
@@ -190,7 +192,7 @@ WatchdogStatus Watchdog::status() const {
 Response Watchdog::answer(const Request& request) const {
   if (request.method != "GET") {
     Response refused = problem(405, "the watchdog answers GET only");
-    refused.allow = "GET";
+    refused.headers.emplace_back("Allow", "GET");
     return refused;
   }
   const WatchdogStatus known = status();
@@ -199,6 +201,7 @@ Response Watchdog::answer(const Request& request) const {
   if (request.path == "/healthz") return {.body = Json{{"status", "ok"}}.dump()};
   if (request.path != "/status") return problem(404, "no such resource: " + request.path);
   const Json json{{"version", known.version},
+                  {"mode", to_string(known.mode)},
                   {"phase", to_string(known.phase)},
                   {"agent_healthy", known.agent_healthy},
                   {"last_check_us", or_null(known.last_check_latency_us)},

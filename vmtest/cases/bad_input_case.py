@@ -156,7 +156,7 @@ class BadInputCase(support.AgentCase):
     def assert_unharmed(self):
         self.assertEqual(self.state_now(), self.state)
         self.assertTrue(self.agent.runs())
-        self.assertEqual(self.agent.ask("GET", "/healthz"), {"status": "ok", "reasons": []})
+        self.assertEqual(self.agent.health(), {"status": "ok", "reasons": []})
 
     def exchange(self, method, path, body):
         """The request exactly as it is given: http.client would mend it."""

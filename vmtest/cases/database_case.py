@@ -87,11 +87,8 @@ class DatabaseCase(support.AgentCase):
         support.wait_until(lambda: self.bob.read("cgroup.procs") == str(self.connects.pid), 5, "the forks are gone")
         forks.exit_code()
 
-    def health(self):
-        return self.agent.request("GET", "/healthz").json()
-
     def assert_degraded(self, words):
-        health = self.health()
+        health = self.agent.health()
         self.assertEqual(health["status"], "degraded")
         self.assertRegex(" ".join(health["reasons"]), words)
 
@@ -114,8 +111,8 @@ class DatabaseCase(support.AgentCase):
         support.wait_until(lambda: self.change(2 * LIMIT).status == 200, HEAL_SECONDS, "a change is accepted")
         accepted = time.monotonic() - began
         with contextlib.suppress(AssertionError):  # the next line says what is the matter
-            support.wait_until(lambda: self.health()["status"] == "ok", HEAL_SECONDS, "nothing is degraded")
-        self.assertEqual(self.health(), {"status": "ok", "reasons": []})
+            support.wait_until(lambda: self.agent.health()["status"] == "ok", HEAL_SECONDS, "nothing is degraded")
+        self.assertEqual(self.agent.health(), {"status": "ok", "reasons": []})
         support.info(f"room: a change was accepted after {accepted:.1f} s, nothing was degraded after {time.monotonic() - began:.1f} s")
         self.assertEqual(self.bob.read("pids.max"), str(2 * LIMIT))
         self.assertEqual(self.change(LIMIT).status, 200)
@@ -133,7 +130,7 @@ class DiskCase(DatabaseCase):
     def test_full_disk_refuses_changes_and_heals_without_a_restart(self):
         self.agent.fill()
         self.assert_change_refused("full")
-        support.wait_until(lambda: self.health()["status"] == "degraded", 5, "the health says that it is degraded")
+        support.wait_until(lambda: self.agent.health()["status"] == "degraded", 5, "the health says that it is degraded")
         self.assert_degraded("full")
         pid = self.agent.pid
         self.assertEqual(self.bob.show()["name"], "bob")

@@ -13,6 +13,7 @@ import support
 AGENT, SOCKET, WATCHDOG = "npanel-agent.service", "npanel-agent.socket", "npanel-watchdog.service"
 UNITS = (SOCKET, AGENT, WATCHDOG)
 PACKAGE = "npanel-agent"
+FEATURES = (*support.LIMITING, "agent_watchdog")
 CONFIG = pathlib.Path("/etc/npanel/agent.toml")
 STATE = pathlib.Path("/var/lib/npanel")
 DATABASE = STATE / "npanel.db"
@@ -114,7 +115,7 @@ class Service(support.Agent):
     def is_watched(self):
         with contextlib.suppress(OSError):
             status = self.watchdog()
-            return status["phase"] == "watching" and status["agent_healthy"]
+            return status["phase"] == "watching" and status["agent_healthy"] and status["mode"] == "enforce"
         return False
 
     def wait_until_watched(self):
@@ -129,7 +130,11 @@ class Service(support.Agent):
         MEMORY.unlink(missing_ok=True)
         systemctl("reset-failed", *UNITS)
         systemctl("start", *UNITS)
+        self.get_ready()
+
+    def get_ready(self):
         support.wait_until(self.is_healthy, READY_SECONDS, "the agent answers")
+        self.enable(*FEATURES)
         self.wait_until_watched()
 
     def end(self, *_):
@@ -166,6 +171,7 @@ class ServiceCase(support.AgentCase):
     def setUpClass(cls):
         cls.agent = Service()
         cls.addClassCleanup(cls.agent.clean_up)
+        cls.agent.get_ready()
         cls.addClassCleanup(smtp_case.listen(25).close)
 
     def put_back_afterwards(self):

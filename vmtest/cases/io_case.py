@@ -17,7 +17,7 @@ FREE_SECONDS = 1
 
 def transfer(pipe, move, flags, seconds):
     """Says bytes a second, measured over `seconds` after SETTLE_SECONDS."""
-    disk = os.open(os.environ["NPANEL_IO_DISK"], flags | os.O_DIRECT)
+    disk = os.open(os.environ["NPANEL_VM_IO_DISK"], flags | os.O_DIRECT)
     block = [mmap.mmap(-1, BLOCK_BYTES)]  # a mapping is aligned as O_DIRECT wants it
     began, moved, offset = time.monotonic(), 0, 0
     measuring = False

@@ -143,7 +143,7 @@ class SeenCase(support.AgentCase):
         self.assertEqual(sorted(status["controllers"]), ["cpu", "io", "memory", "pids"])
         self.assertEqual((status["missing_controllers"], status["usage_source"]), ([], "bpf"))
         self.assertEqual((status["smtp"]["attached"], status["smtp"]["ports"]), (True, [25, 465, 587]))
-        self.assertEqual(self.ctl_json("health"), {"status": "ok", "reasons": []})
+        self.assertEqual(self.ctl_json("health"), {"status": "ok", "reasons": [], "watchdog": "off"})
 
     def test_doctor_finds_everything_this_kernel_has(self):
         lines = [line.split() for line in self.ctl("doctor").splitlines()]

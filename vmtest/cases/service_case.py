@@ -33,7 +33,7 @@ class InstalledCase(installed.ServiceCase):
         self.assertEqual((status["smtp"]["attached"], status["smtp"]["reason"]), (True, None))
         self.assertEqual((status["usage_source"], status["usage_reason"]), ("bpf", None))
         self.assertEqual(status["missing_controllers"], [])
-        self.assertEqual(ctl_json("health"), {"status": "ok", "reasons": []})
+        self.assertEqual(ctl_json("health"), {"status": "ok", "reasons": [], "watchdog": "enforce"})
 
     def test_group_npanel_and_nobody_else_may_use_the_socket(self):
         status = os.stat(self.agent.socket)

@@ -23,6 +23,7 @@ MIB = 1 << 20
 
 TOP_CGROUP = "npanel-vmtest"
 PINS = "npanel-vmtest"
+LIMITING = ("cgroups_isolation", "email_rate_limiting")  # features: what is off in a new database, and most cases are about
 DISK = "/var/tmp"  # ext4 on the root disk: what the database does to a disk, it does here
 
 NO_LIMITS = dict.fromkeys((
@@ -93,7 +94,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Agent:
     """npanel-agent with its own configuration, database, socket, cgroup and pins, in a directory that stop() removes."""
 
-    def __init__(self, config="", cgroup=TOP_CGROUP):
+    def __init__(self, config="", cgroup=TOP_CGROUP, features=LIMITING):
+        self.features = features  # to be switched on when it answers for the first time
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="npanel-vmtest.", dir=DISK))
         self.top_cgroup = cgroup
         self.cgroup = mount_point("cgroup2") / cgroup
@@ -116,6 +118,8 @@ class Agent:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(self._answers, seconds, "the agent answers")
         self.pid = child_of(self.process.pid) if trace else self.process.pid
+        self.enable(*self.features)
+        self.features = ()  # from here on a restart must find them as they were
 
     def _answers(self):
         if self.process.poll() is not None:
@@ -151,9 +155,9 @@ class Agent:
             shutil.rmtree(self.pins, ignore_errors=True)
             shutil.rmtree(self.directory)
 
-    def request(self, method, path, body=None):
+    def request(self, method, path, body=None, headers=None):
         with contextlib.closing(UnixConnection(self.socket)) as connection:
-            connection.request(method, path, None if body is None else json.dumps(body))
+            connection.request(method, path, None if body is None else json.dumps(body), headers or {})
             return Answer(connection.getresponse())
 
     def ask(self, method, path, body=None):
@@ -173,6 +177,23 @@ class Agent:
 
     def status(self):
         return self.ask("GET", "/api/v1/status")
+
+    def health(self):
+        """Without what it says to the watchdog."""
+        health = self.ask("GET", "/healthz")
+        return {"status": health["status"], "reasons": health["reasons"]}
+
+    def feature(self, name):
+        return self.ask("GET", f"/api/v1/features/{name}")
+
+    def change_feature(self, name, **change):
+        return self.ask("PATCH", f"/api/v1/features/{name}", change)
+
+    def enable(self, *features):
+        """Only what is off: a state that stays as it is must write nothing."""
+        for name in features:
+            if not self.feature(name)["enabled"]:
+                self.change_feature(name, enabled=True)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -271,6 +292,10 @@ def _work(pipe, work, arguments, uid):
     work(pipe, *arguments)
 
 
+def rest(_pipe):
+    signal.pause()
+
+
 def spin(_pipe):
     while True:
         pass
@@ -300,10 +325,11 @@ class AgentCase(unittest.TestCase):
     """One agent for all the tests of a class, new accounts for each."""
 
     config = ""
+    features = LIMITING
 
     @classmethod
     def setUpClass(cls):
-        cls.agent = Agent(cls.config)
+        cls.agent = Agent(cls.config, features=cls.features)
         cls.addClassCleanup(cls.agent.clean_up)
 
     def setUp(self):

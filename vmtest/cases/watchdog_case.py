@@ -12,7 +12,7 @@ import installed
 import support
 from installed import AGENT, WATCHDOG, ctl_json, systemctl
 
-TIMES = installed.count("NPANEL_WATCHDOG_KILLS", 2)
+TIMES = installed.count("NPANEL_VM_WATCHDOG_KILLS", 2)
 RECOVER_SECONDS = 10  # in emulation without what runs by the clock and leaves too little of it for the start:
 NOTICE_SECONDS = 6  # the watchdog's interval and its deadline
 RESTARTS_PER_HOUR = 5
@@ -55,13 +55,15 @@ class AloneCase(installed.ServiceCase):
         cls.agent.change_unit(installed.NO_RESTART)
         cls.agent.allow_many_restarts()
 
-    def seconds_to_recover(self, spoil, worker):
+    def seconds_to_recover(self, spoil, worker, more_tries=2):
         before, pid = self.agent.watchdog(), self.agent.pid
         began = time.monotonic()
         spoil(pid)
         until = began + 2 * RECOVER_SECONDS * support.TIME_SCALE
         while (after := self.agent.watchdog())["recovered_by_watchdog"] == before["recovered_by_watchdog"]:
             self.assertLess(time.monotonic(), until, f"pid {pid}, then {self.agent.pid}; the watchdog says {after}")
+            if more_tries and time.monotonic() > began + RECOVER_SECONDS + STOP_SECONDS and self.was_not_missed(pid, after):
+                return self.seconds_to_recover(spoil, worker, more_tries - 1)
             time.sleep(support.POLL_SECONDS)
         seconds = time.monotonic() - began
         self.assertNotEqual(self.agent.pid, pid)
@@ -69,6 +71,13 @@ class AloneCase(installed.ServiceCase):
         self.assertEqual(self.agent.watchdog()["recovered_by_systemd"], before["recovered_by_systemd"])
         self.assert_refused(worker)
         return seconds
+
+    def was_not_missed(self, pid, status):
+        """A check that comes in the moment after the death is a connect like any other: systemd starts the agent for it."""
+        started = self.agent.pid not in (None, pid) and status["phase"] == "watching" and status["agent_healthy"]
+        if started:
+            support.info("systemd started the agent for a client before the watchdog looked: once more")
+        return started
 
     def assert_recovers(self, spoil, what, reason, notice=0):
         most = notice + RECOVER_SECONDS

@@ -36,6 +36,7 @@ TEST(Codec, RefusesWhatIsNoWholeNumber) {
 TEST(Codec, NamesTheUnknownKey) {
   EXPECT_EQ(field_of(decode_limits(Json::parse(R"({"pidz_max":32})"), Limits{})), "limits.pidz_max");
   EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"rate":1})"), RateLimit{})), "rate_limit.rate");
+  EXPECT_EQ(field_of(only_keys(Json::parse(R"({"":1})"), "", {"name"})), "body");
 }
 
 TEST(Codec, TakesRateZeroWithoutABurst) {

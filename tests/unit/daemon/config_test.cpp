@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+// What may the keys say?
 #include "daemon/config.h"
 
 #include <gtest/gtest.h>
 
-#include "support/temp_dir.h"
+#include <fstream>
+
+#include "daemon/config_load.h"
 
 namespace npanel {
 namespace {
 
 Result<Config> read_text(const std::string& text) {
-  const TempDir dir;
-  return read_config(dir.write("agent.toml", text));
+  const ConfigSources sources{.vendor = "", .file = "agent.toml"};
+  auto loaded = load_config(sources, {{"agent.toml", text}});
+  if (!loaded) return std::unexpected(loaded.error());
+  return loaded->config;
 }
 
 TEST(Config, IsBuiltInWhereTheFileIsSilent) {
@@ -18,50 +23,126 @@ TEST(Config, IsBuiltInWhereTheFileIsSilent) {
   ASSERT_TRUE(config) << config.error().text;
   EXPECT_EQ(config->cgroup_path, "npanel");
   EXPECT_EQ(config->smtp_ports, (std::vector<uint16_t>{25, 465, 587}));
+  EXPECT_EQ(config->listen, "");
 }
 
 TEST(Config, TakesEveryKind) {
   const auto config = read_text(
       "[paths]\ncgroup = \"hosting/accounts\"\n[smtp]\nports = [25]\n[io]\ndevices = [\"/dev/sda\"]\n"
       "[defaults.limits]\npids_max = 64\ncpu_percent = \"max\"\n[defaults.rate_limit]\nper_minute = 5\nburst = 2\nmode "
-      "= \"observe\"\n");
+      "= \"observe\"\n[budget]\nagent_percent = 2\nkernel_percent = 0.5\n");
   ASSERT_TRUE(config) << config.error().text;
   EXPECT_EQ(config->cgroup_path, "hosting/accounts");
   EXPECT_EQ(config->smtp_ports, std::vector<uint16_t>{25});
+  EXPECT_EQ(config->io_devices, std::vector<std::string>{"/dev/sda"});
   EXPECT_EQ(config->default_limits.pids_max, 64u);
   EXPECT_EQ(config->default_limits.cpu_percent, std::nullopt);
   EXPECT_EQ(config->default_rate_limit, (RateLimit{.per_minute = 5, .burst = 2, .mode = SmtpMode::observe}));
+  EXPECT_EQ(config->budget_agent_percent, 2.0);
+  EXPECT_EQ(config->budget_kernel_percent, 0.5);
+}
+
+TEST(Config, TakesAddressesOfThisHostAndOthersWithTls) {
+  const std::string tls = "tls_certificate = \"/etc/npanel/api.crt\"\ntls_key = \"/etc/npanel/api.key\"\n";
+  for (const std::string& text :
+       {std::string("[api]\nlisten = \"127.0.0.1:8443\"\n"), std::string("[api]\nlisten = \"127.9.9.9:1\"\n"),
+        std::string("[api]\nlisten = \"[::1]:65535\"\n"), "[api]\nlisten = \"0.0.0.0:8443\"\n" + tls,
+        "[api]\nlisten = \"[2001:db8::1]:8443\"\n" + tls}) {
+    const auto config = read_text(text);
+    EXPECT_TRUE(config) << text << config.error().text;
+  }
 }
 
 TEST(Config, NamesFileLineAndKeyOfAnError) {
   const struct {
     const char* text;
     const char* said;
-  } rows[] = {{"[smtp]\nportz = [25]\n", "agent.toml:2: smtp.portz is not a key"},
-              {"[smtp]\nports = []\n", "agent.toml:2: smtp.ports must be"},
-              {"[smtp]\nports = [0]\n", "smtp.ports must be"},
-              {"[smtp]\nports = [70000]\n", "smtp.ports must be"},
-              {"[smtp]\nports = [1,2,3,4,5,6,7,8,9]\n", "smtp.ports must be"},
-              {"[smtp]\nports = 25\n", "smtp.ports must be"},
-              {"[paths]\nsocket = 7\n", "agent.toml:2: paths.socket must be a text"},
-              {"[paths]\ncgroup = \"../x\"\n", "paths.cgroup must be a path below"},
-              {"[paths]\ncgroup = \"/x\"\n", "paths.cgroup must be a path below"},
-              {"[io]\ndevices = [\"sda\"]\n", "io.devices must be"},
-              {"[reconcile]\naccounts_per_second = 0\n", "must be a whole number from 1 to 10000"},
-              {"[defaults.limits]\npids_max = -5\n", "agent.toml:2: defaults.limits.pids_max must be"},
-              {"[defaults.limits]\npids_max = 1.5\n", "defaults.limits.pids_max must be"},
-              {"[defaults.rate_limit]\nmode = \"hard\"\n", "defaults.rate_limit.mode must be"},
-              {"[defaults.rate_limit]\nper_minute = 1\nburst = 5000\n", "rate_limit.burst must be"},
-              {"[smtp\n", "agent.toml:1"}};
+  } rows[] = {
+      {"[smtp]\nportz = [25]\n", "agent.toml:2: smtp.portz is not a key"},
+      {"[smtp]\nports = []\n", "agent.toml:2: smtp.ports must be"},
+      {"[smtp]\nports = [0]\n", "smtp.ports must be"},
+      {"[smtp]\nports = [70000]\n", "smtp.ports must be"},
+      {"[smtp]\nports = [1,2,3,4,5,6,7,8,9]\n", "smtp.ports must be"},
+      {"[smtp]\nports = [\"25\"]\n", "smtp.ports must be"},
+      {"[smtp]\nports = 25\n", "smtp.ports must be"},
+      {"smtp = 25\n", "agent.toml:1: smtp is a section"},
+      {"[paths]\nsocket = 7\n", "agent.toml:2: paths.socket must be a text"},
+      {"[paths]\nsocket = \"\"\n", "agent.toml:2: paths.socket must be a text"},
+      {"[paths]\ndatabase = \"/var/lib\\u0000/x\"\n", "paths.database must be a text"},
+      {"[paths]\ndatabase = \"/var/lib\\n/x\"\n", "paths.database must be a text"},
+      {"[paths]\ncgroup = \"../x\"\n", "agent.toml:2: paths.cgroup must be a path below"},
+      {"[paths]\ncgroup = \"/x\"\n", "paths.cgroup must be a path below"},
+      {"[io]\ndevices = [\"sda\"]\n", "io.devices must be"},
+      {"[io]\ndevices = [\"/dev/\\u0000\"]\n", "io.devices must be"},
+      {"[io]\ndevices = \"/dev/sda\"\n", "io.devices must be"},
+      {"[reconcile]\naccounts_per_second = 0\n", "must be a whole number from 1 to 10000"},
+      {"[api]\nlisten = \"localhost:80\"\n", "api.listen must be an address with its port"},
+      {"[api]\nlisten = \"127.0.0.1\"\n", "api.listen must be an address with its port"},
+      {"[api]\nlisten = \"127.0.0.1:0\"\n", "api.listen must be an address with its port"},
+      {"[api]\nlisten = \"127.0.0.1:65536\"\n", "api.listen must be an address with its port"},
+      {"[api]\nlisten = \"127.0.0.1\\u0000:80\"\n", "api.listen must be an address with its port"},
+      {"[api]\nlisten = \"::1:80\"\n", "api.listen must be an address with its port"},
+      {"[api]\nlisten = \"0.0.0.0:8443\"\n", "agent.toml:2: api.listen must be a loopback address"},
+      {"[api]\nlisten = \"[::]:8443\"\n", "agent.toml:2: api.listen must be a loopback address"},
+      {"[api]\ntls_key = \"/k\"\n", "agent.toml:2: api.tls_key must not be alone"},
+      {"[api]\ntls_certificate = \"/c\"\n", "agent.toml:2: api.tls_certificate must not be alone"},
+      {"[api]\ntls_key = \"k\"\n", "api.tls_key must be the absolute path"},
+      {"[api]\ntls_certificate = 1\n", "api.tls_certificate must be the absolute path"},
+      {"[api]\nrequests_per_second = 0\n", "must be a whole number from 1 to 100000"},
+      {"[api]\nburst = 100001\n", "must be a whole number from 1 to 100000"},
+      {"[budget]\nagent_percent = 0\n", "budget.agent_percent must be a number from 0.01 to 100"},
+      {"[budget]\nagent_percent = \"1\"\n", "budget.agent_percent must be a number from 0.01 to 100"},
+      {"[budget]\nkernel_percent = 100.1\n", "budget.kernel_percent must be a number from 0.01 to 100"},
+      {"[budget]\nkernel_percent = nan\n", "budget.kernel_percent must be a number from 0.01 to 100"},
+      {"[budget]\nmemory_mb = 4097\n", "must be a whole number from 1 to 4096"},
+      {"[budget]\nseconds = 86401\n", "must be a whole number from 1 to 86400"},
+      {"[watchdog]\ninterval_seconds = 61\n", "must be a whole number from 1 to 60"},
+      {"[watchdog]\ntimeout_seconds = 31\n", "must be a whole number from 1 to 30"},
+      {"[watchdog]\nrestarts_per_hour = 0\n", "must be a whole number from 1 to 1000"},
+      {"[defaults.limits]\npids_max = -5\n", "agent.toml:2: defaults.limits.pids_max must be"},
+      {"[defaults.limits]\npids_max = 1.5\n", "defaults.limits.pids_max must be"},
+      {"[defaults.limits]\nmemory_high_bytes = 1073741824\n",
+       "agent.toml:2: defaults.limits.memory_high_bytes must not be above"},
+      {"[defaults.rate_limit]\nmode = \"hard\"\n", "defaults.rate_limit.mode must be"},
+      {"[defaults.rate_limit]\nper_minute = 1\nburst = 5000\n", "agent.toml:3: defaults.rate_limit.burst must be"},
+      {"[defaults.rate_limit]\nper_minute = 0\n", "agent.toml:2: defaults.rate_limit.burst must be 0"},
+      {"\n[smtp\n", "agent.toml:2: "},
+      {"a = \"\xff\"\n", "agent.toml:1: "}};
   for (const auto& row : rows) {
     const auto config = read_text(row.text);
     ASSERT_FALSE(config) << row.text;
+    EXPECT_EQ(config.error().text.find("agent.toml:"), 0U) << row.text << " said: " << config.error().text;
     EXPECT_NE(config.error().text.find(row.said), std::string::npos) << row.text << " said: " << config.error().text;
   }
 }
 
-TEST(Config, SaysThatTheFileIsNotThere) {
-  EXPECT_FALSE(read_config("/nonexistent/agent.toml"));
+TEST(Config, AsksForTheNearestKey) {
+  const struct {
+    const char* text;
+    const char* said;
+  } rows[] = {{"[smtp]\nport = [25]\n", "did you mean smtp.ports?"},
+              {"[smpt]\nports = [25]\n", "did you mean smtp.ports?"},
+              {"[defaults.limits]\npid_max = 5\n", "did you mean defaults.limits.pids_max?"},
+              {"[reconcile]\naccount_per_seconds = 5\n", "did you mean reconcile.accounts_per_second?"}};
+  for (const auto& row : rows) {
+    const auto config = read_text(row.text);
+    ASSERT_FALSE(config) << row.text;
+    EXPECT_NE(config.error().text.find(row.said), std::string::npos) << config.error().text;
+  }
+  for (const std::string& text :
+       {std::string("[smtp]\ngreeting = 1\n"), std::string("colour = 1\n"), "[" + std::string(100000, 'x') + "]\n"})
+    EXPECT_EQ(read_text(text).error().text.find("did you mean"), std::string::npos) << "nothing is near";
+}
+
+// Each of these would otherwise exhaust the stack when it is destroyed.
+TEST(Config, RefusesAFileThatOnlyNests) {
+  std::string dots = "[a";
+  for (int i = 0; i < 200000; ++i) dots += ".a";
+  EXPECT_FALSE(read_text(dots + "]\n"));
+  EXPECT_FALSE(read_text(dots));
+  EXPECT_FALSE(read_text("a = [ '''\n# ''', { " + dots.substr(1) + " = 1 } ]\n"));
+  EXPECT_FALSE(read_text("a = " + std::string(200000, '[')));
+  EXPECT_TRUE(read_text("#" + std::string(2000, '.') + "\n")) << "in a comment dots do no harm";
 }
 
 // What the package installs shows every key with its built-in value: taking the comments off changes nothing.
@@ -70,20 +151,12 @@ TEST(Config, ShippedFileShowsTheBuiltInValues) {
   std::string text;
   for (std::string line; std::getline(shipped, line);)
     text += (line.starts_with("#") && line.find(" = ") != std::string::npos ? line.substr(1) : line) + "\n";
-  const auto config = read_text(text);
-  ASSERT_TRUE(config) << config.error().text;
-  const Config built_in;
-  EXPECT_EQ(config->database, built_in.database);
-  EXPECT_EQ(config->socket, built_in.socket);
-  EXPECT_EQ(config->pin_dir, built_in.pin_dir);
-  EXPECT_EQ(config->watchdog_socket, built_in.watchdog_socket);
-  EXPECT_EQ(config->watchdog_interval_s, built_in.watchdog_interval_s);
-  EXPECT_EQ(config->watchdog_timeout_s, built_in.watchdog_timeout_s);
-  EXPECT_EQ(config->watchdog_restarts_per_hour, built_in.watchdog_restarts_per_hour);
-  EXPECT_EQ(config->smtp_ports, built_in.smtp_ports);
-  EXPECT_EQ(config->reconcile_per_second, built_in.reconcile_per_second);
-  EXPECT_EQ(config->default_limits, built_in.default_limits);
-  EXPECT_EQ(config->default_rate_limit, built_in.default_rate_limit);
+  const auto loaded = load_config({.vendor = "", .file = "agent.toml"}, {{"agent.toml", text}});
+  ASSERT_TRUE(loaded) << loaded.error().text;
+  for (const ConfigValue& value : loaded->values) {
+    ASSERT_EQ(value.hidden.size(), 1U) << value.key << " is not in the shipped file";
+    EXPECT_EQ(value.now.value, value.hidden[0].value) << value.key;
+  }
 }
 
 }  // namespace

@@ -62,5 +62,25 @@ TEST(Metrics, HaveNoSeriesForWhatIsUnavailable) {
     EXPECT_EQ(text.find(absent), std::string::npos) << absent;
 }
 
+TEST(Metrics, TellWhichFeaturesAreOnAndWhatTheyCost) {
+  AgentStatus agent;
+  for (const Feature feature : kAllFeatures) agent.features.push_back({.feature = feature});
+  agent.features[NP_EMAIL_RATE_LIMITING] = {
+      .feature = NP_EMAIL_RATE_LIMITING,
+      .mode = GateMode::observe,
+      .toggles = 3,
+      .switched_off = 1,
+      .cost = FeatureCost{.kernel_percent = std::nullopt, .agent_percent = 0.5, .memory_bytes = 4096}};
+  const std::string text = render_metrics({}, agent);
+  for (const char* line : {"npanel_feature_state{feature=\"email_rate_limiting\"} 1",
+                           "npanel_feature_state{feature=\"upgrade_framework\"} 0",
+                           "npanel_feature_toggles_total{feature=\"email_rate_limiting\"} 3",
+                           "npanel_feature_switched_off_total{feature=\"email_rate_limiting\"} 1",
+                           "npanel_feature_cpu_percent{feature=\"email_rate_limiting\",where=\"agent\"} 0.5",
+                           "npanel_feature_memory_bytes{feature=\"email_rate_limiting\"} 4096"})
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  EXPECT_EQ(text.find("where=\"kernel\""), std::string::npos) << "what is not known has no series";
+}
+
 }  // namespace
 }  // namespace npanel

@@ -80,11 +80,11 @@ TEST_F(BackupsTest, SeesAChangeThatAnAdministratorMadeWithSqlite3) {
 TEST_F(BackupsTest, CopiesALargeDatabaseInPiecesWithTheChangesMadeMeanwhile) {
   Store store = Store::open(path_).value();
   put_accounts(store, 1);
-  ASSERT_TRUE(store.append(events_of("site0", 30'000)));
+  ASSERT_TRUE(store.append(notes_of("site0", 30'000)));
   Backups backups(path_);
   EXPECT_FALSE(backups.step(store, kStartMs).value());
   EXPECT_TRUE(list().empty());
-  ASSERT_TRUE(store.put(account_of(1), events_of("site1", 1)));
+  ASSERT_TRUE(store.put(account_of(1), notes_of("site1", 1)));
   EXPECT_GT(steps_to_finish(backups, store, kStartMs + 1000), 2);
   const auto copy = open_finished(list()[0]).value();
   EXPECT_EQ(copy->execAndGet("SELECT count(*) FROM account").getInt(), 2);
@@ -94,7 +94,7 @@ TEST_F(BackupsTest, CopiesALargeDatabaseInPiecesWithTheChangesMadeMeanwhile) {
 TEST_F(BackupsTest, DropsAnUnfinishedCopyWhenTheStoreIsClosed) {
   Store store = Store::open(path_).value();
   put_accounts(store, 1);
-  ASSERT_TRUE(store.append(events_of("site0", 30'000)));
+  ASSERT_TRUE(store.append(notes_of("site0", 30'000)));
   Backups backups(path_);
   EXPECT_FALSE(backups.step(store, kStartMs).value());
   store = Store::open(path_).value();
@@ -110,7 +110,7 @@ TEST_F(BackupsTest, KeepsTheNewestEightAndTwoFromBeforeUpgrades) {
   dir_.write("backups/npanel-20200102T000000Z-before-0003_two.db", "");
   dir_.write("backups/npanel-20200103T000000Z-before-0004_three.db", "");
   for (int i = 0; i < 11; ++i) {
-    ASSERT_TRUE(store.append(events_of("bob", 1)));
+    ASSERT_TRUE(store.append(notes_of("bob", 1)));
     steps_to_finish(backups, store, kStartMs + int64_t{i} * kTenMinutesMs);
   }
   ASSERT_EQ(list().size(), 10u);
@@ -130,10 +130,10 @@ TEST_F(BackupsTest, GivesALaterNameThoughTheClockWasSetBack) {
   Store store = Store::open(path_).value();
   Backups backups(path_);
   steps_to_finish(backups, store, kStartMs);
-  ASSERT_TRUE(store.append(events_of("bob", 1)));
+  ASSERT_TRUE(store.append(notes_of("bob", 1)));
   steps_to_finish(backups, store, kStartMs - int64_t{24} * 3'600'000);
   EXPECT_EQ(list()[0], dir_.path("backups/npanel-20231114T221321Z.db"));
-  ASSERT_TRUE(store.append(events_of("bob", 1)));
+  ASSERT_TRUE(store.append(notes_of("bob", 1)));
   EXPECT_FALSE(backups.step(store, kStartMs - int64_t{24} * 3'600'000 + 1000).value());
 }
 
@@ -141,7 +141,7 @@ TEST_F(BackupsTest, RemovesACopyThatFailsItsCheckAndKeepsTheOlderOnes) {
   {
     Store store = Store::open(path_).value();
     put_accounts(store, 2);
-    ASSERT_TRUE(store.append(events_of("site0", 2000)));
+    ASSERT_TRUE(store.append(notes_of("site0", 2000)));
     Backups backups(path_);
     steps_to_finish(backups, store, kStartMs);
   }

@@ -92,8 +92,8 @@ TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
   back_up();
   {
     Store store = Store::open(path_).value();
-    ASSERT_TRUE(store.append(events_of("site0", 2000)));
-    ASSERT_TRUE(store.put(account_of(3), events_of("site3", 1)));
+    ASSERT_TRUE(store.append(notes_of("site0", 2000)));
+    ASSERT_TRUE(store.put(account_of(3), notes_of("site3", 1)));
     Failure failure;
     failure.at_ms = 1'700'000'000'000;
     failure.reason = "killed by signal 11";
@@ -110,7 +110,7 @@ TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
   EXPECT_EQ(events.front().account, "site3");
   EXPECT_EQ(events.front().id, 2004);
   EXPECT_EQ(opened.store.failures(10)->front().reason, "killed by signal 11");
-  ASSERT_TRUE(opened.store.append(events_of("site0", 1)));
+  ASSERT_TRUE(opened.store.append(notes_of("site0", 1)));
   EXPECT_EQ(opened.store.events(std::nullopt, 1)->front().id, 2005);
 }
 
@@ -336,7 +336,7 @@ TEST_F(Care, AsksToBeReopenedWhenARunningDatabaseTurnsOutDamaged) {
   make(3);
   {
     Store store = Store::open(path_).value();
-    ASSERT_TRUE(store.append(events_of("site0", 2000)));
+    ASSERT_TRUE(store.append(notes_of("site0", 2000)));
   }
   Store store = Store::open(path_).value();
   const size_t size = bytes_of(path_).size();

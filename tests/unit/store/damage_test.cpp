@@ -10,6 +10,7 @@
 #include <random>
 
 #include "sample.h"
+#include "store/audit_chain.h"
 #include "store/backups.h"
 #include "store/care.h"
 #include "support/temp_dir.h"
@@ -83,7 +84,8 @@ void damage(Kind kind, std::string& database, std::string& wal, Random& random) 
   }
 }
 
-// 200 accounts and 2,000 events, two backups, and after these some changes, the last of them only in the -wal.
+// 200 accounts, 2,000 events and 300 entries of the audit trail, two backups, and after these some changes, the last of
+// them only in the -wal.
 class Damage : public testing::Test {
  protected:
   void SetUp() override {
@@ -91,9 +93,12 @@ class Damage : public testing::Test {
     {
       Store store = Store::open(path).value();
       put_accounts(store, kAccounts - 20);
+      ASSERT_TRUE(store.put(StoredFeature{.name = "cgroups_isolation", .enabled = true}, {}));
+      ASSERT_TRUE(store.put(Token{.name = "panel", .scope = TokenScope::write, .hash = std::string(64, 'a')}, {}));
+      ASSERT_TRUE(store.append({.audit = std::vector(300, entry_of("site0"))}));
       back_up(store, 1'700'000'000'000);
       for (uint32_t n = kAccounts - 20; n < kAccounts - 10; ++n) put(store, account_of(n));
-      ASSERT_TRUE(store.append(events_of("site0", 2000)));
+      ASSERT_TRUE(store.append(notes_of("site0", 2000)));
       back_up(store, 1'700'000'600'000);
     }
     Store store = Store::open(path).value();
@@ -105,7 +110,7 @@ class Damage : public testing::Test {
     database_ = bytes_of(path);
     wal_ = bytes_of(path + "-wal");
   }
-  static void put(Store& store, const Account& account) { ASSERT_TRUE(store.put(account, events_of(account.name, 1))); }
+  static void put(Store& store, const Account& account) { ASSERT_TRUE(store.put(account, notes_of(account.name, 1))); }
   void back_up(Store& store, int64_t now_ms) { ASSERT_TRUE(Backups(template_.path("npanel.db")).step(store, now_ms)); }
 
   [[nodiscard]] const std::vector<Account>& live() const { return states_.back(); }
@@ -146,8 +151,13 @@ class Damage : public testing::Test {
     ASSERT_TRUE(opened) << opened.error().text;
     ASSERT_FALSE(opened->read_only) << *opened->read_only;
     judge(kind, *opened);
-    EXPECT_TRUE(opened->store.put({.name = "next", .slot = 9999}, events_of("next", 1)));
+    Notes notes = notes_of("next", 1);
+    notes.audit = {entry_of("next")};
+    EXPECT_TRUE(opened->store.put(Account{.name = "next", .slot = 9999}, notes));
     opened->store.close();
+    const auto proof = verify_audit(path, std::nullopt);
+    EXPECT_TRUE(proof || proof.error().code == EBADMSG) << proof.error().text;
+    ++outcomes_[std::string("audit trail after ") + kNames[static_cast<int>(kind)] + (proof ? ": whole" : ": broken")];
     const auto again = open_with_care(path, dir.path("scratch"));
     ASSERT_TRUE(again) << again.error().text;
     EXPECT_TRUE(again->repairs.empty()) << joined(again->repairs);
@@ -163,6 +173,8 @@ class Damage : public testing::Test {
     const auto accounts = opened.store.accounts();
     ASSERT_TRUE(accounts) << accounts.error().text;
     EXPECT_TRUE(opened.store.events(std::nullopt, 3000));
+    EXPECT_TRUE(opened.store.audit({.limit = 1000}));
+    judge_switches(kind, opened.store);
     const bool repaired = !opened.repairs.empty();
     if (repaired) {
       EXPECT_GE(opened.repairs.size(), 3u) << joined(opened.repairs);
@@ -172,6 +184,18 @@ class Damage : public testing::Test {
     }
     ++outcomes_[std::string(kNames[static_cast<int>(kind)]) + ": " + how(opened.repairs) +
                 (*accounts == live() ? ", accounts as they were" : "")];
+  }
+
+  // Neither is a limit lifted, nor does a token come to be that nobody made. A bit that makes a 0 of a 1 is not
+  // noticed.
+  void judge_switches(Kind kind, Store& store) {
+    const auto features = store.features();
+    ASSERT_TRUE(features) << features.error().text;
+    const auto isolation = std::ranges::find(*features, "cgroups_isolation", &StoredFeature::name);
+    EXPECT_TRUE(kind == Kind::flips || (isolation != features->end() && isolation->enabled));
+    const auto tokens = store.tokens();
+    ASSERT_TRUE(tokens) << tokens.error().text;
+    EXPECT_LE(tokens->size(), 1u);
   }
 
   const TempDir template_;

@@ -26,8 +26,8 @@ TEST_F(Care, ServesACopyThatRefusesChangesWhileSQLiteCannotOpenTheFile) {
   EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
   EXPECT_EQ(opened.store.accounts().value(), first(3));
   EXPECT_EQ(opened.store.events("site0", 10)->size(), 1u);
-  for (const auto& refused : {opened.store.put(account_of(7), {}), opened.store.erase("site0", event_of("site0")),
-                              opened.store.append(events_of("site0", 1))}) {
+  for (const auto& refused : {opened.store.put(account_of(7), {}), opened.store.erase("site0", notes_of("site0", 1)),
+                              opened.store.append(notes_of("site0", 1))}) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, EROFS);
     EXPECT_NE(refused.error().text.find("nothing was changed"), std::string::npos) << refused.error().text;
@@ -114,7 +114,7 @@ TEST_F(Care, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
     put_accounts(store, 3);
     fill(dir_.path("disk/filler"));
     for (int attempt = 0; attempt < 3; ++attempt) {
-      const auto refused = store.append(events_of("site0", 500));
+      const auto refused = store.append(notes_of("site0", 500));
       ASSERT_FALSE(refused);
       EXPECT_EQ(refused.error().code, ENOSPC) << refused.error().text;
       EXPECT_NE(refused.error().text.find("nothing was changed: the disk is full"), std::string::npos)
@@ -124,7 +124,7 @@ TEST_F(Care, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
       EXPECT_EQ(store.events(std::nullopt, 1000)->size(), 3u);
     }
     std::filesystem::remove(dir_.path("disk/filler"));
-    EXPECT_TRUE(store.put(account_of(3), events_of("site3", 1)));
+    EXPECT_TRUE(store.put(account_of(3), notes_of("site3", 1)));
     store.close();
     auto opened = open_with_care(path, scratch_);
     ASSERT_TRUE(opened) << opened.error().text;
@@ -190,8 +190,8 @@ TEST_F(Care, RollsBackAChangeThatMeetsAnIOErrorAndTakesTheNextOneOnTheSameConnec
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const rlimit small{.rlim_cur = std::filesystem::file_size(path_ + "-wal") + 5000, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto refused = store.append(events_of("site0", 5000));
-  const auto refused_again = store.append(events_of("site0", 5000));
+  const auto refused = store.append(notes_of("site0", 5000));
+  const auto refused_again = store.append(notes_of("site0", 5000));
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   ::signal(SIGXFSZ, handler);
   ASSERT_FALSE(refused);

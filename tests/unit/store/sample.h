@@ -33,10 +33,28 @@ inline std::vector<Event> events_of(const std::string& account, size_t count) {
   return std::vector(count, event_of(account));
 }
 
+inline Notes notes_of(const std::string& account, size_t count) {
+  return {.events = events_of(account, count)};
+}
+
+// The newest `number` of a trail has the id `number` when this is all that was written.
+inline AuditEntry entry_of(const std::string& account, const std::string& action = "account.change") {
+  return {.at_ms = 1'700'000'000'000,
+          .actor = "uid 0 (root)",
+          .source = "cli",
+          .action = action,
+          .account = account,
+          .target = "limits",
+          .before = R"({"pids_max":10})",
+          .after = R"({"pids_max":20})",
+          .duration_us = 1500,
+          .request_id = "r-1"};
+}
+
 inline void put_accounts(Store& store, uint32_t count) {
   for (uint32_t number = 0; number < count; ++number) {
     const Account account = account_of(number);
-    const auto saved = store.put(account, events_of(account.name, 1));
+    const auto saved = store.put(account, notes_of(account.name, 1));
     ASSERT_TRUE(saved) << saved.error().text;
   }
 }

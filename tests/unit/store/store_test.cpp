@@ -50,7 +50,7 @@ TEST(Store, RefusesAUidThatIsTakenAndKeepsBothAccounts) {
   ASSERT_TRUE(store.put(kEve, {}));
   Account thief = kEve;
   thief.uid = kBob.uid;
-  const auto put = store.put(thief, std::vector{happened("eve", "limits_changed")});
+  const auto put = store.put(thief, Notes{.events = {happened("eve", "limits_changed")}});
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, EEXIST);
   EXPECT_EQ(put.error().field, "uid");
@@ -61,9 +61,9 @@ TEST(Store, RefusesAUidThatIsTakenAndKeepsBothAccounts) {
 TEST(Store, ListsEventsNewestFirstAndByAccount) {
   const TempDir dir;
   auto store = Store::open(dir.path("db")).value();
-  ASSERT_TRUE(store.put(kBob, std::vector{happened("bob", "account_created")}));
-  ASSERT_TRUE(store.put(kEve, std::vector{happened("eve", "account_created")}));
-  ASSERT_TRUE(store.erase("bob", happened("bob", "account_deleted")));
+  ASSERT_TRUE(store.put(kBob, Notes{.events = {happened("bob", "account_created")}}));
+  ASSERT_TRUE(store.put(kEve, Notes{.events = {happened("eve", "account_created")}}));
+  ASSERT_TRUE(store.erase("bob", Notes{.events = {happened("bob", "account_deleted")}}));
   EXPECT_EQ(store.events(std::nullopt, 2)->front().kind, "account_deleted");
   EXPECT_EQ(store.events(std::nullopt, 2)->size(), 2u);
   const auto of_bob = store.events("bob", 10).value();
@@ -75,9 +75,8 @@ TEST(Store, ListsEventsNewestFirstAndByAccount) {
 TEST(Store, KeepsTheNewestHundredThousandEvents) {
   const TempDir dir;
   auto store = Store::open(dir.path("db")).value();
-  const std::vector<Event> many(100'005, happened("bob", "smtp_denied"));
-  ASSERT_TRUE(store.append(many));
-  ASSERT_TRUE(store.append(std::vector{happened("bob", "suspended")}));
+  ASSERT_TRUE(store.append({.events = std::vector(100'005, happened("bob", "smtp_denied"))}));
+  ASSERT_TRUE(store.append(Notes{.events = {happened("bob", "suspended")}}));
   SQLite::Database raw(dir.path("db"), SQLite::OPEN_READONLY);
   EXPECT_EQ(raw.execAndGet("SELECT count(*) FROM event").getInt(), 100'000);
   EXPECT_EQ(store.events(std::nullopt, 1)->front().kind, "suspended");

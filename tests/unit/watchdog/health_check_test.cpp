@@ -125,5 +125,65 @@ TEST_F(HealthCheckTest, NewCheckForgetsTheOneBefore) {
   EXPECT_LT(answer.latency_us, kTimeoutMs * 500);
 }
 
+std::string answer_with(const std::string& body, const std::string& length = "Content-Length") {
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + length + ": " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+
+TEST_F(HealthCheckTest, AnswerSaysTheMode) {
+  serve({answer_with(R"({"status":"ok","reasons":[],"watchdog":"enforce"})", "content-length")});
+  HealthCheck check = begin();
+  EXPECT_EQ(wait(check).mode, GateMode::enforce);
+}
+
+TEST_F(HealthCheckTest, AnswerThatDoesNotSayTheModeIsHealthyAllTheSame) {
+  for (const char* body : {"", "{}", "[]", "{\"watchdog\":", R"({"watchdog":"on"})", R"({"watchdog":null})",
+                           R"({"watchdog":2})", R"("watchdog")"}) {
+    serve({answer_with(body)});
+    HealthCheck check = begin();
+    const auto answer = wait(check);
+    EXPECT_EQ(answer.why, std::nullopt) << body;
+    EXPECT_EQ(answer.mode, std::nullopt) << body;
+    server_.join();
+    std::filesystem::remove(path_);
+  }
+}
+
+TEST_F(HealthCheckTest, ModeInAnAnswerOfManyPiecesIsFound) {
+  listen();
+  HealthCheck check = begin();
+  const UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const std::string body =
+      R"({"status":"degraded","reasons":[")" + std::string(9000, 'x') + R"("],"watchdog":"observe"})";
+  const std::string text = answer_with(body);
+  for (size_t sent = 0; sent < text.size(); sent += 3000) {
+    EXPECT_EQ(check.run(now_us()), std::nullopt) << "all of it is waited for";
+    const std::string piece = text.substr(sent, 3000);
+    ASSERT_EQ(::send(connection.get(), piece.data(), piece.size(), MSG_NOSIGNAL), static_cast<ssize_t>(piece.size()));
+  }
+  EXPECT_EQ(wait(check).mode, GateMode::observe);
+}
+
+TEST_F(HealthCheckTest, AnswerThatIsCutOffIsHealthyWithoutAMode) {
+  listen();
+  HealthCheck check = begin();
+  UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const std::string half = answer_with(R"({"watchdog":"enforce"})").substr(0, 80);
+  ::send(connection.get(), half.data(), half.size(), MSG_NOSIGNAL);
+  connection = UniqueFd();
+  const auto answer = wait(check);
+  EXPECT_EQ(answer.why, std::nullopt);
+  EXPECT_EQ(answer.mode, std::nullopt);
+}
+
+TEST_F(HealthCheckTest, AnswerThatStaysHalfIsHealthyWhenTheTimeIsOver) {
+  const std::string half = answer_with(R"({"watchdog":"enforce"})").substr(0, 80);
+  serve({half, half});
+  HealthCheck check = begin();
+  const auto answer = wait(check);
+  EXPECT_EQ(answer.why, std::nullopt);
+  EXPECT_EQ(answer.mode, std::nullopt);
+}
+
 }  // namespace
 }  // namespace npanel

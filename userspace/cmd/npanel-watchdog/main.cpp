@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "api/listen.h"
 #include "api/server.h"
 #include "daemon/command_line.h"
 #include "daemon/event_loop.h"
@@ -14,7 +15,8 @@ namespace {
 
 using namespace npanel;
 
-Result<void> run(const Config& config) {
+Result<void> run(const LoadedConfig& loaded, const ConfigSources&) {
+  const Config& config = loaded.config;
   ::signal(SIGPIPE, SIG_IGN);  // a client that went away is no reason to end
   make_directory_of(config.watchdog_socket, 0755);
   make_directory_of(config.database, 0700);
@@ -22,8 +24,8 @@ Result<void> run(const Config& config) {
   // First the socket: it also says whether another watchdog is at work.
   UniqueFd socket = NP_TRY(listen_unix(config.watchdog_socket, config.socket_group));
   const auto watchdog = NP_TRY(Watchdog::start(config, NPANEL_VERSION));
-  Server server =
-      NP_TRY(Server::listen(std::move(socket), [&](const Request& request) { return watchdog->answer(request); }));
+  Server server = NP_TRY(
+      Server::listen({.socket = std::move(socket)}, [&](const Request& request) { return watchdog->answer(request); }));
   NP_TRY(loop.on_readable_or_late(server.epoll_fd(), [&] { server.run(); }, [&] { return server.timeout_ms(); }));
   for (const int signal : {SIGTERM, SIGINT}) NP_TRY(loop.on_signal(signal, [&] { loop.stop(); }));
   NP_TRY(loop.keep_watchdog());

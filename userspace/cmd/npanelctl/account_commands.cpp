@@ -5,6 +5,10 @@
 namespace npanel {
 namespace {
 
+constexpr uint64_t kGraceUsually = 10;
+constexpr NumberOption kGrace = {
+    "--grace", "/grace_seconds", "The seconds from SIGTERM to SIGKILL; 10 without it.", Unit::kCount, 0, 600, false};
+
 void add_delete(CLI::App& parent, Line& line) {
   add_named(parent, line, "delete", "Kills the account's processes and forgets the account.")->callback([&line] {
     require_name(line.name);
@@ -33,19 +37,32 @@ void add_set(CLI::App& parent, Line& line) {
   });
 }
 
+void add_drain(CLI::App& parent, Line& line) {
+  CLI::App* app = add_named(parent, line, "drain",
+                            "Ends every process of the account: asks them with SIGTERM, and kills what is left.");
+  add_number_option(*app, kGrace, line.body);
+  add_no_wait(*app, line);
+  app->callback([&line] {
+    require_name(line.name);
+    line.body.emplace("grace_seconds", kGraceUsually);
+    ask_for_job(line, {"POST", account_path(line.name) + "/drain", dumped(line.body)});
+  });
+}
+
 }  // namespace
 
 void add_account(Line& line) {
-  CLI::App* app = line.app.add_subcommand("account", "Creates, shows, changes and deletes accounts.");
+  CLI::App* app = line.app.add_subcommand("account", "Creates, shows, changes, drains and deletes accounts.");
   app->require_subcommand(1);
   add_create(*app, line);
   app->add_subcommand("list", "Lists all accounts with their limits.")->callback([&line] {
-    ask(line, accounts_view, {"GET", "/api/v1/accounts", {}});
+    ask_for_pages(line, accounts_view, "/api/v1/accounts", {.list = "accounts", .goes_on = "after"});
   });
   add_plain(*app, line, "show", "Shows one account with its limits.", "GET", "", account_view);
   add_set(*app, line);
   add_plain(*app, line, "suspend", "Freezes the account's processes.", "POST", "/suspend", account_view);
   add_plain(*app, line, "resume", "Lets a suspended account's processes run again.", "POST", "/resume", account_view);
+  add_drain(*app, line);
   add_delete(*app, line);
 }
 

@@ -35,15 +35,27 @@ void set_target(CURL* curl, const std::string& socket, const std::string& path) 
 }
 
 // All but GET carry a body, if an empty one: a server may wait for the end of a POST without Content-Length.
-Headers set_content(CURL* curl, const Request& request) {
-  if (request.method == "GET") return {};
+void set_body(CURL* curl, const Request& request) {
+  if (request.method == "GET") return;
   const std::string body = request.body.value_or("");
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
   curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, body.c_str());
   curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  Headers headers(curl_slist_append(nullptr, request.body ? "Content-Type: application/json" : "Content-Type:"));
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  return headers;
+}
+
+Headers set_headers(CURL* curl, const Request& request) {
+  Headers list;
+  const auto add = [&list](const std::string& line) { list.reset(curl_slist_append(list.release(), line.c_str())); };
+  add(request.body ? "Content-Type: application/json" : "Content-Type:");
+  for (const auto& [name, value] : request.headers) add(name + ": " + value);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "npanelctl/" NPANEL_VERSION);
+  return list;
+}
+
+std::string header(CURL* curl, const char* name) {
+  curl_header* found = nullptr;
+  return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : "";
 }
 
 std::string advice(int code) {
@@ -74,13 +86,15 @@ Result<Response> send(const std::string& socket, const Request& request) {
   Response response;
   ErrorText reason{};
   set_target(curl.get(), socket, request.path);
-  const Headers headers = set_content(curl.get(), request);
+  set_body(curl.get(), request);
+  const Headers headers = set_headers(curl.get(), request);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, append);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &response.body);
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason.data());
   const CURLcode failed = curl_easy_perform(curl.get());
   if (failed != CURLE_OK) return unreachable(curl.get(), socket, failed, reason.data());
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &response.status);
+  response.request_id = header(curl.get(), "X-Request-Id");
   return response;
 }
 

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "cmd/npanelctl/format.h"
-#include "daemon/config.h"
+#include "daemon/config_load.h"
 #include "kernel/detach.h"
 #include "systemd/unit.h"
 
@@ -78,12 +78,10 @@ int run_detach(bool sure, bool json) {
         kUsage);
   if (::geteuid() != 0) return complain("detach needs root", kUsage);
   Config config;
-  if (::access(kDefaultConfig, F_OK) == 0) {
-    if (auto read = read_config(kDefaultConfig))
-      config = std::move(*read);
-    else
-      complain(read.error().text + "; going on with the built-in paths", 0);
-  }
+  if (auto loaded = load_config({}))
+    config = std::move(loaded->config);
+  else
+    complain(loaded.error().text + "; going on with the built-in paths", 0);
   std::vector<std::string> problems;
   stop_units(problems);
   Detached done = detach_all(config.cgroup_mount, config.cgroup_path, config.pin_dir);

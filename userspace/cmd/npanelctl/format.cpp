@@ -36,6 +36,15 @@ std::string human_size(uint64_t bytes) {
   return fixed(value, 1) + kUnits[unit];
 }
 
+std::string human_duration(double seconds) {
+  constexpr double kMost = 1e9;
+  const auto whole = static_cast<uint64_t>(std::clamp(seconds, 0.0, kMost) + 0.5);
+  const uint64_t minutes = whole / 60;
+  if (minutes == 0) return std::to_string(whole) + " s";
+  if (minutes < 60) return std::to_string(minutes) + " min " + std::to_string(whole % 60) + " s";
+  return std::to_string(minutes / 60) + " h " + std::to_string(minutes % 60) + " min";
+}
+
 std::string printable(std::string_view text) {
   std::string clean(text);
   unsigned char before = 0;

@@ -12,6 +12,8 @@ namespace npanel {
 
 [[nodiscard]] std::string human_size(uint64_t bytes);  // 536870912 is 512.0 MiB
 
+[[nodiscard]] std::string human_duration(double seconds);  // 12 s, 3 min 5 s, 2 h 3 min
+
 [[nodiscard]] std::string fixed(double value, int decimals);
 
 // Control characters become '?': process names and paths are chosen by tenants and end up on root's terminal.

@@ -9,9 +9,9 @@ namespace npanel {
 using nlohmann::json;
 
 // A server may decode %2F before it looks for the route, so a slash is refused here already.
-void require_name(const std::string& name) {
+void require_name(const std::string& name, const char* what) {
   if (name.empty() || name.find('/') != std::string::npos)
-    throw CLI::ValidationError("NAME must be an account's name, of a-z 0-9 _ and -; got \"" + name + "\"");
+    throw CLI::ValidationError(std::string("NAME must be ") + what + ", of a-z 0-9 _ and -; got \"" + name + "\"");
 }
 
 std::string account_path(const std::string& name) {
@@ -23,9 +23,22 @@ std::string dumped(const json& body) {
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void ask(Line& line, View view, Request request, std::string done) {
+Errand& ask(Line& line, View view, Request request, std::string done) {
   line.command.view = view;
-  line.command.errands.push_back({.request = std::move(request), .done = std::move(done)});
+  return line.command.errands.emplace_back(Errand{.request = std::move(request), .done = std::move(done)});
+}
+
+void ask_for_pages(Line& line, View view, std::string path, const Paging& paging) {
+  ask(line, view, {"GET", std::move(path), {}}).paging = paging;
+}
+
+void ask_for_job(Line& line, Request request) {
+  line.command.follow = !line.no_wait;
+  ask(line, job_id_view, std::move(request));
+}
+
+void add_no_wait(CLI::App& app, Line& line) {
+  app.add_flag("--no-wait", line.no_wait, "Prints the job's id instead of following it.");
 }
 
 void require_options(const CLI::App& app, const Line& line) {
@@ -33,9 +46,9 @@ void require_options(const CLI::App& app, const Line& line) {
     throw CLI::ValidationError(app.get_name() + " needs at least one option that says what to change");
 }
 
-CLI::App* add_named(CLI::App& parent, Line& line, const char* command, const char* help) {
+CLI::App* add_named(CLI::App& parent, Line& line, const char* command, const char* help, const char* what) {
   CLI::App* app = parent.add_subcommand(command, help);
-  app->add_option("NAME", line.name, "The account's name.")->required()->type_name("");
+  app->add_option("NAME", line.name, what)->required()->type_name("");
   return app;
 }
 

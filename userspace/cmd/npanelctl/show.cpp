@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cmd/npanelctl/show.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +12,8 @@ namespace npanel {
 namespace {
 
 using nlohmann::json;
+
+constexpr long kForbidden = 403;
 
 struct Label {
   const char* option;  // as npanelctl's options call it
@@ -47,24 +50,50 @@ void add_stats(Table& table, const json& stats) {
              plain(field(smtp, "denied")), plain(field(smtp, "would_have_denied"))});
 }
 
+// Which of the features that hold limits are not on for the account.
+std::string gates_cell(const json& account) {
+  const json& gates = field(account, "gates");
+  if (!gates.is_object()) return kUnavailable;
+  std::string text;
+  for (const auto& [name, mode] : gates.items())
+    if (mode != "enforce") text.append(text.empty() ? "" : ", ").append(name).append(" ").append(plain(mode));
+  return text.empty() ? "enforce" : text;
+}
+
+void add_degraded(Pairs& pairs, const json& account) {
+  const json& degraded = field(account, "degraded");
+  const json& gates = field(account, "gates");
+  const bool gated = std::ranges::any_of(gates, [](const json& mode) { return mode != "enforce"; });
+  if (degraded.empty()) pairs.emplace_back("degraded", gated ? "no" : "no, every limit is in force");
+  for (const json& reason : degraded) pairs.emplace_back("degraded", plain(reason));
+}
+
 std::string smtp_state(const json& smtp) {
   const json& attached = field(smtp, "attached");
   if (!attached.is_boolean()) return kUnavailable;
   return attached.get<bool>() ? "attached" : "not attached: " + plain(field(smtp, "reason"), "no reason given");
 }
 
+std::string reason_of(long status, const json& answer) {
+  const json& gate = field(answer, "feature");
+  if (status == kForbidden && gate.is_string())
+    return plain(gate) + " is off; turn it on with: npanelctl feature enable " + plain(gate);
+  const json& detail = field(answer, "detail");
+  return detail.is_string() ? plain(detail) : "the agent answered with HTTP status " + std::to_string(status);
+}
+
 }  // namespace
 
 std::string accounts_view(const json& answer) {
-  Table table(
-      {"NAME", ">UID", "STATE", ">CPU", ">MEMORY", ">SWAP", ">IO-READ", ">IO-WRITE", ">PIDS", "SMTP", "DEGRADED"});
+  Table table({"NAME", ">UID", "STATE", ">CPU", ">MEMORY", ">SWAP", ">IO-READ", ">IO-WRITE", ">PIDS", "SMTP",
+               "DEGRADED", "GATES"});
   for (const json& account : field(answer, "accounts")) {
     const json& limits = field(account, "limits");
     const auto cell = [&limits](const char* name) { return limit(name, field(limits, name)); };
     table.add({plain(field(account, "name")), plain(field(account, "uid")), plain(field(account, "state")),
                cell("cpu_percent"), cell("memory_max_bytes"), cell("swap_max_bytes"), cell("io_read_bytes_per_s"),
                cell("io_write_bytes_per_s"), cell("pids_max"), smtp_cell(field(account, "rate_limit")),
-               field(account, "degraded").empty() ? "no" : "yes"});
+               field(account, "degraded").empty() ? "no" : "yes", gates_cell(account)});
   }
   return table.text();
 }
@@ -75,9 +104,8 @@ std::string account_view(const json& answer) {
   for (const auto& [option, name] : kLimits)
     pairs.emplace_back(option, limit(name, field(field(answer, "limits"), name)));
   pairs.emplace_back("smtp", smtp_cell(field(answer, "rate_limit")));
-  const json& degraded = field(answer, "degraded");
-  if (degraded.empty()) pairs.emplace_back("degraded", "no, every limit is in force");
-  for (const json& reason : degraded) pairs.emplace_back("degraded", plain(reason));
+  for (const auto& [name, mode] : field(answer, "gates").items()) pairs.emplace_back("gate", name + " " + plain(mode));
+  add_degraded(pairs, answer);
   return key_values(pairs);
 }
 
@@ -141,7 +169,8 @@ std::string failures_view(const json& answer) {
 std::string watchdog_view(const json& answer) {
   const json& last = field(answer, "last_failure");
   return key_values(
-      {{"phase", plain(field(answer, "phase"))},
+      {{"mode", plain(field(answer, "mode"))},
+       {"phase", plain(field(answer, "phase"))},
        {"agent healthy", field(answer, "agent_healthy") == true ? "yes" : "no"},
        {"last check", plain(field(answer, "last_check_us")) + " us"},
        {"last check failed", plain(field(answer, "last_check_failure"), "no")},
@@ -157,7 +186,29 @@ std::string watchdog_view(const json& answer) {
 std::string health_view(const json& answer) {
   std::string text = printable(plain(field(answer, "status"))) + '\n';
   for (const json& reason : field(answer, "reasons")) text += "  " + printable(plain(reason)) + '\n';
+  if (const json& watchdog = field(answer, "watchdog"); !watchdog.is_null())
+    text += "  watchdog: " + printable(plain(watchdog)) + '\n';
   return text;
+}
+
+std::string reload_view(const json& answer) {
+  const json& waiting = field(answer, "needs_restart");
+  Pairs pairs = {{"version", plain(field(answer, "version"))},
+                 {"changed", joined(field(answer, "changed"), ", ", "nothing")}};
+  if (!waiting.empty())
+    pairs.emplace_back("needs a restart", joined(waiting, ", ", "") + "; then: systemctl restart npanel-agent");
+  return key_values(pairs);
+}
+
+std::string tokens_view(const json& answer) {
+  Table table({"NAME", "SCOPE", "CREATED"});
+  for (const json& token : field(answer, "tokens"))
+    table.add({plain(field(token, "name")), plain(field(token, "scope")), plain(field(token, "created"))});
+  return table.text();
+}
+
+std::string secret_view(const json& answer) {
+  return printable(plain(field(answer, "token"))) + '\n';
 }
 
 Result<std::string> show(View view, const std::string& body) {
@@ -167,11 +218,12 @@ Result<std::string> show(View view, const std::string& body) {
 }
 
 std::optional<std::string> refusal(const Response& response) {
-  if (response.status >= 200 && response.status < 300) return std::nullopt;
+  if (response.succeeded()) return std::nullopt;
   const json answer = json::parse(response.body, nullptr, false);
   if (field(answer, "reasons").is_array()) return std::nullopt;
-  const std::string detail = plain(field(answer, "detail"), "");
-  return detail.empty() ? "the agent answered with HTTP status " + std::to_string(response.status) : printable(detail);
+  std::string text = reason_of(response.status, answer);
+  if (!response.request_id.empty()) text += " (request " + response.request_id + ")";
+  return printable(text);
 }
 
 }  // namespace npanel

@@ -24,10 +24,19 @@ using View = std::string (*)(const nlohmann::json& answer);
 [[nodiscard]] std::string failures_view(const nlohmann::json& answer);
 [[nodiscard]] std::string watchdog_view(const nlohmann::json& answer);
 [[nodiscard]] std::string health_view(const nlohmann::json& answer);
+[[nodiscard]] std::string reload_view(const nlohmann::json& answer);
+[[nodiscard]] std::string tokens_view(const nlohmann::json& answer);
+[[nodiscard]] std::string secret_view(const nlohmann::json& answer);  // a new token's text, alone
+[[nodiscard]] std::string features_view(const nlohmann::json& answer);
+[[nodiscard]] std::string feature_view(const nlohmann::json& answer);
+[[nodiscard]] std::string jobs_view(const nlohmann::json& answer);
+[[nodiscard]] std::string job_view(const nlohmann::json& answer);
+[[nodiscard]] std::string job_id_view(const nlohmann::json& answer);
 
 [[nodiscard]] Result<std::string> show(View view, const std::string& body);
 
-// Why the agent refused; nullopt when it did not (a degraded /healthz is an answer, though its status is 503).
+// Why the agent refused, and the request's id, by which the log and the audit trail know it; nullopt when it did not (a
+// degraded /healthz is an answer, though its status is 503).
 [[nodiscard]] std::optional<std::string> refusal(const Response& response);
 
 }  // namespace npanel
