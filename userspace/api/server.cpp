@@ -12,6 +12,7 @@
 #include <ranges>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/digest.h"
 
 namespace npanel {
@@ -24,11 +25,6 @@ constexpr int64_t kSilentUs = 500'000;  // half the time that stopping takes at 
 constexpr size_t kIdMost = 64;
 constexpr size_t kIdBytes = 16;
 constexpr const char* kPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
-
-int64_t now_us() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-}
 
 struct Connection {
   enum class Phase { fresh, asking, kept };
@@ -53,7 +49,7 @@ struct Server::Shared {
     if (connection.phase == Connection::Phase::asking) --asking;
     if (phase == Connection::Phase::asking) ++asking;
     connection.phase = phase;
-    connection.since_us = now_us();
+    connection.since_us = steady_us();
     line.splice(line.end(), line, connection.place);
   }
 };
@@ -239,7 +235,7 @@ int Server::epoll_fd() const {
 void Server::run() {
   MHD_run(daemon_.get());
   auto& line = shared_->line;
-  const int64_t latest_us = now_us() - shared_->patience_us;
+  const int64_t latest_us = steady_us() - shared_->patience_us;
   while (!line.empty() && line.front().since_us <= latest_us) {
     Connection& late = line.front();
     ::shutdown(late.fd, SHUT_RDWR);  // wakes the library up, which closes it
@@ -252,7 +248,7 @@ std::optional<uint64_t> Server::timeout_ms() const {
   MHD_UNSIGNED_LONG_LONG ms = 0;
   if (MHD_get_timeout(daemon_.get(), &ms) == MHD_YES) least = ms;
   if (!shared_->line.empty()) {
-    const int64_t left_us = shared_->line.front().since_us + shared_->patience_us - now_us();
+    const int64_t left_us = shared_->line.front().since_us + shared_->patience_us - steady_us();
     const uint64_t left_ms = left_us <= 0 ? 0 : static_cast<uint64_t>(left_us) / 1000 + 1;
     least = std::min(least.value_or(left_ms), left_ms);
   }
@@ -266,7 +262,7 @@ void Server::stop_accepting() {
 
 bool Server::busy() const {
   if (shared_->asking > 0) return true;
-  const int64_t silent_us = now_us() - kSilentUs;
+  const int64_t silent_us = steady_us() - kSilentUs;
   for (const Connection& connection : std::views::reverse(shared_->line)) {
     if (connection.since_us <= silent_us) break;
     if (connection.phase == Phase::fresh) return true;

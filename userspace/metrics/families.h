@@ -18,7 +18,6 @@ class Families {
   void add(prometheus::MetricType type, const std::string& name, const std::string& help, double value,
            std::vector<prometheus::ClientMetric::Label> labels = {});
   // An empty family; the reference holds until the next one.
-  // Valid until the next one is added.
   prometheus::MetricFamily& family(prometheus::MetricType type, const std::string& name, const std::string& help);
   // What this process costs, as npanel_<word>_cpu_seconds_total and npanel_<word>_resident_peak_bytes.
   void add_own_cost(const std::string& word);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "api/listen.h"
+#include "unit/api/port_of.h"
 
 namespace npanel {
 namespace {
@@ -253,64 +254,12 @@ TEST_F(ServerTest, AKeptConnectionIsNotBusy) {
   EXPECT_EQ(requests.size(), 2u);
 }
 
-TEST(Listen, TakesAddressesWithAPortOnly) {
-  for (const char* address : {"",
-                              ":",
-                              "127.0.0.1",
-                              "127.0.0.1:",
-                              "127.0.0.1:x",
-                              "127.0.0.1:65536",
-                              "127.0.0.1:-1",
-                              "localhost:8443",
-                              "8443",
-                              ":8443",
-                              "::1:8443",
-                              "[::1]",
-                              "[::1]:",
-                              "[::1]:99999",
-                              "[]:8443",
-                              "[::1:8443",
-                              "[127.0.0.1]:8443",
-                              "127.1:8443",
-                              " 127.0.0.1:8443",
-                              "127.0.0.1:8443 ",
-                              "http://127.0.0.1:8443"}) {
-    const auto socket = listen_tcp(address);
-    ASSERT_FALSE(socket) << address;
-    EXPECT_EQ(socket.error().code, EINVAL) << address;
-  }
-}
-
-uint16_t port_of(const UniqueFd& socket) {
-  sockaddr_in address{};
-  socklen_t bytes = sizeof(address);
-  EXPECT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &bytes), 0);
-  return ntohs(address.sin_port);
-}
-
 Client connect_tcp(uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return {AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address)};
-}
-
-TEST(Listen, ATakenPortIsAnError) {
-  const UniqueFd first = listen_tcp("127.0.0.1:0").value();
-  const auto second = listen_tcp("127.0.0.1:" + std::to_string(port_of(first)));
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, EADDRINUSE);
-}
-
-TEST(Listen, IPv6TakesNoIPv4Port) {
-  const auto six = listen_tcp("[::1]:0");
-  if (!six && six.error().code == EAFNOSUPPORT) return;  // a host without IPv6
-  ASSERT_TRUE(six) << six.error().text;
-  int only = 0;
-  socklen_t bytes = sizeof(only);
-  ASSERT_EQ(::getsockopt(six->get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, &bytes), 0);
-  EXPECT_EQ(only, 1);
 }
 
 TEST(Tcp, KnowsNoUid) {

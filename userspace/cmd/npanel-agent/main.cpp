@@ -47,8 +47,7 @@ Result<std::optional<Tls>> tls_of(const Config& config) {
 }
 
 DoorRules rules_of(const Config& config) {
-  return {.requests_per_second = static_cast<uint32_t>(config.requests_per_second),
-          .burst = static_cast<uint32_t>(config.request_burst)};
+  return {.requests_per_second = config.requests_per_second, .burst = config.request_burst};
 }
 
 // The API's servers: one over the Unix socket, and one over TCP when it is configured.
