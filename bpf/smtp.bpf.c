@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* smtp.bpf.c: may this process open one more connection to an SMTP port? */
+/* smtp.bpf.c: may this process open one more connection to an SMTP port, and this account send one more mail? */
 #include <stdbool.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "lib/mail.bpf.h"
 #include "npanel/smtp.h"
 
 #define SOCK_STREAM 1 /* <sys/socket.h> wants a hosted target */
 
 /* Host byte order; 0 ends the list. */
 const volatile __u16 np_ports[NP_SMTP_PORTS] = {25, 465, 587};
+/* Uids whose connections are not limited, the MTA's: one that bob's sendmail has started runs in bob's cgroup. */
+const volatile __u32 np_exempt[NP_SMTP_EXEMPT];
+const volatile __u32 np_exempt_count;
+/* Is there anything in np_smtp_allow? */
+const volatile bool np_has_allow;
+/* The local MTA, where redirected connections go: network byte order; the port in host byte order, 0 = none. */
+const volatile __u32 np_mta4;
+const volatile __u32 np_mta6[4];
+const volatile __u16 np_mta_port;
 /* Depth of an account's cgroup below the cgroup v2 root: /npanel/bob is 2. */
 const volatile int np_account_level = 2;
 
@@ -75,7 +85,24 @@ struct {
 	__type(value, struct np_smtp_total);
 } np_smtp_total SEC(".maps");
 
-/* struct np_smtp_refusal. At 56 bytes and a header of 8 it holds about 4,000 refusals that the agent has not read yet.
+/* Destinations that may be connected to without limit. 1,024 networks are more than anybody writes down. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NP_SMTP_NETS);
+	__type(key, struct np_smtp_net);
+	__type(value, __u32);
+} np_smtp_allow SEC(".maps");
+
+/* Whose open socket is it? Lives as long as the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct np_smtp_socket);
+} np_smtp_socket SEC(".maps");
+
+/* struct np_smtp_refusal. At 64 bytes and a header of 8 it holds about 3,600 refusals that the agent has not read yet.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -114,29 +141,42 @@ static __always_inline struct np_smtp_total *total(void)
 	return bpf_map_lookup_elem(&np_smtp_total, &zero);
 }
 
-static __always_inline void set_destination(struct np_smtp_refusal *record, struct bpf_sock_addr *ctx, bool v6)
+/* IPv4 is mapped. */
+static __always_inline void get_destination(struct bpf_sock_addr *ctx, bool v6, __u32 address[4])
 {
-	__u32 address[4] = {};
-
-	record->family = v6 ? 6 : 4;
-	if (!v6) {
-		address[0] = ctx->user_ip4;
-	} else {
+	if (v6) {
 		address[0] = ctx->user_ip6[0];
 		address[1] = ctx->user_ip6[1];
 		address[2] = ctx->user_ip6[2];
 		address[3] = ctx->user_ip6[3];
-		if (!address[0] && !address[1] && address[2] == bpf_htonl(0xffff)) { /* RFC 4291, 2.5.5.2 */
-			record->family = 4;
-			address[0] = address[3];
-			address[2] = address[3] = 0;
-		}
+	} else {
+		address[0] = address[1] = 0;
+		address[2] = bpf_htonl(0xffff); /* RFC 4291, 2.5.5.2 */
+		address[3] = ctx->user_ip4;
+	}
+}
+
+static __always_inline bool is_mapped(const __u32 address[4])
+{
+	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void set_destination(struct np_smtp_refusal *record, struct bpf_sock_addr *ctx, bool v6)
+{
+	__u32 address[4];
+
+	get_destination(ctx, v6, address);
+	record->family = 6;
+	if (is_mapped(address)) {
+		record->family = 4;
+		address[0] = address[3];
+		address[2] = address[3] = 0;
 	}
 	__builtin_memcpy(record->address, address, sizeof(address));
 }
 
 static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot, enum np_smtp_verdict verdict,
-					   __u64 now_ns, bool v6)
+					   __u32 reason, bool v6)
 {
 	struct np_smtp_refusal *record = bpf_ringbuf_reserve(&np_smtp_ring, sizeof(*record), 0);
 	struct np_smtp_total *sum;
@@ -147,7 +187,7 @@ static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot
 			__sync_fetch_and_add(&sum->lost, 1);
 		return;
 	}
-	record->at_ns = now_ns;
+	record->at_ns = bpf_ktime_get_boot_ns();
 	record->slot = slot;
 	record->pid = bpf_get_current_pid_tgid() >> 32;
 	record->uid = (__u32)bpf_get_current_uid_gid();
@@ -155,71 +195,179 @@ static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot
 	record->verdict = verdict;
 	set_destination(record, ctx, v6);
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	record->reason = reason;
+	record->reserved = 0;
 	bpf_ringbuf_submit(record, 0);
 }
 
-static __always_inline bool take_token(__u32 slot, const struct np_smtp_limit *limit, __u64 now_ns)
+static __always_inline bool take_token(struct np_smtp_bucket *bucket, const struct np_smtp_limit *limit, __u64 now_ns)
 {
-	struct np_smtp_bucket *bucket = bpf_map_lookup_elem(&np_smtp_bucket, &slot);
 	int taken;
 
-	if (!bucket)
-		return true;
 	bpf_spin_lock(&bucket->lock);
 	taken = np_bucket_take(&bucket->bucket, limit->per_minute, limit->burst, now_ns);
 	bpf_spin_unlock(&bucket->lock);
 	return taken;
 }
 
-static __always_inline __u32 mode_of(const struct np_smtp_limit *limit)
+static __always_inline void give_token_back(struct np_smtp_bucket *bucket)
+{
+	bpf_spin_lock(&bucket->lock);
+	np_bucket_give_back(&bucket->bucket);
+	bpf_spin_unlock(&bucket->lock);
+}
+
+/* The lower of what the account and what the gate say. */
+static __always_inline __u32 mode_of(const struct np_smtp_limit *limit, __u32 mode)
 {
 	__u32 feature = NP_EMAIL_RATE_LIMITING;
 	const struct np_gate *gate = bpf_map_lookup_elem(&np_gate, &feature);
 	__u32 most = gate ? np_gate_mode_of(gate, limit->place, limit->override) : NP_GATE_OFF;
 
-	return limit->mode < most ? limit->mode : most;
+	return mode < most ? mode : most;
 }
 
-static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot, bool v6)
+static __always_inline bool is_exempt(void)
+{
+	__u32 uid = (__u32)bpf_get_current_uid_gid();
+
+	for (__u32 i = 0; i < NP_SMTP_EXEMPT && i < np_exempt_count; i++)
+		if (uid == np_exempt[i])
+			return true;
+	return false;
+}
+
+static __always_inline bool is_allowed(struct bpf_sock_addr *ctx, bool v6)
+{
+	struct np_smtp_net to = {.prefix = 128};
+	__u32 address[4];
+
+	if (!np_has_allow)
+		return false;
+	get_destination(ctx, v6, address);
+	__builtin_memcpy(to.address, address, sizeof(to.address));
+	return bpf_map_lookup_elem(&np_smtp_allow, &to) != NULL;
+}
+
+static __always_inline void redirect(struct bpf_sock_addr *ctx, bool v6)
+{
+	if (!v6) {
+		ctx->user_ip4 = np_mta4;
+	} else {
+		__u32 address[4];
+		bool mapped;
+
+		get_destination(ctx, v6, address);
+		mapped = is_mapped(address);
+		ctx->user_ip6[0] = mapped ? 0 : np_mta6[0];
+		ctx->user_ip6[1] = mapped ? 0 : np_mta6[1];
+		ctx->user_ip6[2] = mapped ? bpf_htonl(0xffff) : np_mta6[2];
+		ctx->user_ip6[3] = mapped ? np_mta4 : np_mta6[3];
+	}
+	ctx->user_port = bpf_htons(np_mta_port);
+}
+
+/* One more socket of the account is open. Once a socket, however often it tries to connect. */
+static __always_inline bool open_one(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count, __u32 most)
+{
+	struct np_smtp_socket *socket;
+
+	if (!ctx->sk)
+		return true;
+	socket = bpf_sk_storage_get(&np_smtp_socket, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!socket || socket->counted)
+		return true;
+	if (__sync_fetch_and_add(&count->open, 1) >= most) {
+		__sync_fetch_and_add(&count->open, -1);
+		return false;
+	}
+	socket->slot = slot;
+	socket->counted = 1;
+	return true;
+}
+
+/* What speaks against it, as far as a mode of `charge` looks; -1: nothing. What is refused is not charged. */
+static __always_inline long charge_connection(struct bpf_sock_addr *ctx, __u32 slot, const struct np_smtp_limit *limit,
+					      struct np_smtp_count *count, __u32 charge)
+{
+	const struct np_mail_amount one = {.messages = 1, .recipients = 1};
+	struct np_smtp_bucket *bucket = bpf_map_lookup_elem(&np_smtp_bucket, &slot);
+	__u64 now_ns = bpf_ktime_get_boot_ns();
+	long reason = -1;
+	__u32 over;
+
+	if (!bucket)
+		return -1;
+	if (!take_token(bucket, limit, now_ns))
+		reason = NP_SMTP_RATE;
+	else if (limit->connections && !open_one(ctx, slot, count, limit->connections))
+		reason = NP_SMTP_CONNECTIONS;
+	if (reason >= 0 && charge == NP_MAIL_CHARGE) {
+		if (reason == NP_SMTP_CONNECTIONS)
+			give_token_back(bucket);
+		return reason;
+	}
+	over = charge_mail(slot, &one, charge, now_ns);
+	if (!over || reason >= 0)
+		return reason;
+	if (charge == NP_MAIL_CHARGE)
+		give_token_back(bucket);
+	return NP_SMTP_MAIL + over;
+}
+
+static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot, __u16 port, bool v6)
 {
 	struct np_smtp_limit *found = bpf_map_lookup_elem(&np_smtp_limit, &slot);
 	struct np_smtp_count *count = bpf_map_lookup_elem(&np_smtp_count, &slot);
 	struct np_smtp_limit limit;
-	__u64 now_ns;
+	bool enforced;
+	long reason;
 	__u32 mode;
 
 	if (!found || !count)
 		return PASS;
 	limit = *found;
-	mode = mode_of(&limit);
+	mode = mode_of(&limit, limit.mode);
 	if (mode == NP_SMTP_OFF)
 		return PASS;
-	now_ns = bpf_ktime_get_ns();
-	if (take_token(slot, &limit, now_ns)) {
+	enforced = mode != NP_SMTP_OBSERVE;
+	if (is_exempt() || is_allowed(ctx, v6)) {
+		__sync_fetch_and_add(&count->exempt, 1);
+		return PASS;
+	}
+	if (limit.step == NP_SMTP_REDIRECT && np_mta_port && port != NP_SMTP_IMPLICIT_TLS) {
+		__sync_fetch_and_add(enforced ? &count->redirected : &count->would_redirect, 1);
+		if (enforced)
+			redirect(ctx, v6);
+		return PASS;
+	}
+	reason = charge_connection(ctx, slot, &limit, count, enforced ? NP_MAIL_CHARGE : NP_MAIL_CHARGE_ANYWAY);
+	if (reason < 0) {
 		__sync_fetch_and_add(&count->allowed, 1);
 		return PASS;
 	}
-	if (mode == NP_SMTP_OBSERVE) {
+	if (!enforced) {
 		__sync_fetch_and_add(&count->would_deny, 1);
-		record_refusal(ctx, slot, NP_SMTP_WOULD_DENY, now_ns, v6);
+		record_refusal(ctx, slot, NP_SMTP_WOULD_DENY, (__u32)reason, v6);
 		return PASS;
 	}
 	__sync_fetch_and_add(&count->denied, 1);
-	record_refusal(ctx, slot, NP_SMTP_DENIED, now_ns, v6);
+	record_refusal(ctx, slot, NP_SMTP_DENIED, (__u32)reason, v6);
 	return REFUSE;
 }
 
 static __always_inline enum verdict on_connect(struct bpf_sock_addr *ctx, bool v6)
 {
+	__u16 port = bpf_ntohs((__u16)ctx->user_port);
 	struct np_smtp_total *sum;
 	__u32 *slot;
 
 	/* SMTP is TCP; connect() on a datagram socket only sets its peer. */
-	if (!is_smtp_port(bpf_ntohs((__u16)ctx->user_port)) || ctx->type != SOCK_STREAM)
+	if (!is_smtp_port(port) || ctx->type != SOCK_STREAM)
 		return PASS;
 	slot = find_slot();
 	if (slot)
-		return decide(ctx, *slot, v6);
+		return decide(ctx, *slot, port, v6);
 	sum = total();
 	if (sum)
 		__sync_fetch_and_add(&sum->unknown, 1);
@@ -236,6 +384,80 @@ SEC("cgroup/connect6")
 int np_smtp_conn6(struct bpf_sock_addr *ctx)
 {
 	return on_connect(ctx, true);
+}
+
+SEC("cgroup/sock_release")
+int np_smtp_close(struct bpf_sock *sk)
+{
+	struct np_smtp_socket *socket = bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0);
+	struct np_smtp_count *count;
+
+	if (!socket || !socket->counted)
+		return 1;
+	socket->counted = 0;
+	count = bpf_map_lookup_elem(&np_smtp_count, &socket->slot);
+	/* An account that was made anew in the slot has started at 0. */
+	if (count && count->open)
+		__sync_fetch_and_add(&count->open, -1);
+	return 1;
+}
+
+static __always_inline void answer(struct np_mail_question *question)
+{
+	struct np_smtp_limit *limit = bpf_map_lookup_elem(&np_smtp_limit, &question->slot);
+	struct np_mail_count *count = bpf_map_lookup_elem(&np_mail_count, &question->slot);
+	__u64 now_ns = bpf_ktime_get_boot_ns();
+	__u32 charge, mode;
+
+	question->answer = NP_MAIL_FREE;
+	question->verdict = 0;
+	if (!limit || !count)
+		return;
+	mode = mode_of(limit, NP_GATE_ENFORCE);
+	if (mode == NP_GATE_OFF)
+		return;
+	if (question->id && bpf_map_lookup_elem(&np_mail_seen, &question->id)) {
+		question->answer = NP_MAIL_REPEATED;
+		if (question->charge)
+			__sync_fetch_and_add(&count->repeated, 1);
+		return;
+	}
+	charge = !question->charge ? NP_MAIL_ASK : mode == NP_GATE_OBSERVE ? NP_MAIL_CHARGE_ANYWAY : NP_MAIL_CHARGE;
+	question->verdict = charge_mail(question->slot, &question->amount, charge, now_ns);
+	question->answer = !question->verdict	     ? NP_MAIL_ACCEPT
+			   : mode == NP_GATE_OBSERVE ? NP_MAIL_WOULD_DEFER
+						     : NP_MAIL_DEFER;
+	if (question->answer == NP_MAIL_DEFER) {
+		__sync_fetch_and_add(&count->deferred, 1);
+		return;
+	}
+	if (charge == NP_MAIL_ASK)
+		return;
+	if (question->answer == NP_MAIL_WOULD_DEFER)
+		__sync_fetch_and_add(&count->would_defer, 1);
+	__sync_fetch_and_add(&count->accepted.messages, question->amount.messages);
+	__sync_fetch_and_add(&count->accepted.recipients, question->amount.recipients);
+	__sync_fetch_and_add(&count->accepted.bytes, question->amount.bytes);
+	if (question->id)
+		bpf_map_update_elem(&np_mail_seen, &question->id, &now_ns, BPF_ANY);
+}
+
+/*
+ * Never attached to a device: the agent runs it (BPF_PROG_TEST_RUN, bpf(2)), because only a program can charge under
+ * the lock that the connect hooks take. BPF_PROG_TYPE_SYSCALL may not take one before Linux 6.8.
+ */
+SEC("xdp")
+int np_mail_answer(struct xdp_md *ctx)
+{
+	struct np_mail_question *packet = (void *)(long)ctx->data;
+	struct np_mail_question question;
+
+	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	question = *packet;
+	answer(&question);
+	*packet = question;
+	return XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -6,11 +6,14 @@
 #include <linux/bpf.h>
 
 #include "gate.h"
+#include "mail.h"
 #include "token_bucket.h"
 
 /* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
 #define NP_SLOTS	   10000U
 #define NP_SMTP_PORTS	   8U
+#define NP_SMTP_EXEMPT	   8U
+#define NP_SMTP_NETS	   1024U
 #define NP_COMM_LEN	   16
 #define NP_SMTP_RING_BYTES (256U * 1024U)
 
@@ -21,15 +24,38 @@ enum np_smtp_mode {
 	NP_SMTP_ENFORCE = NP_GATE_ENFORCE, /* over the limit, connect() returns EPERM */
 };
 
+/* What enforcing means for the account. */
+enum np_smtp_step {
+	NP_SMTP_LIMIT = 0,    /* so many connections as the limits allow, the others are refused */
+	NP_SMTP_REDIRECT = 1, /* all connections go to the local MTA, which has the mail budget; but not implicit TLS */
+};
+#define NP_SMTP_IMPLICIT_TLS 465 /* RFC 8314: the client would see another certificate; limited instead */
+
 /* Written by the agent, read by the kernel. Index: slot. All zero: no account has this slot. */
 struct np_smtp_limit {
-	__u32 per_minute; /* 0 = may not open SMTP at all */
-	__u32 burst;	  /* connections allowed back to back */
-	__u32 mode;	  /* enum np_smtp_mode; the gate may lower it */
-	__u16 place;	  /* np_rollout_place() of the account for NP_EMAIL_RATE_LIMITING */
-	__u16 override;	  /* enum np_override */
+	__u32 per_minute;  /* 0 = may not open SMTP at all */
+	__u32 burst;	   /* connections allowed back to back */
+	__u32 mode;	   /* enum np_smtp_mode; the gate may lower it */
+	__u16 place;	   /* np_rollout_place() of the account for NP_EMAIL_RATE_LIMITING */
+	__u16 override;	   /* enum np_override */
+	__u32 connections; /* open at the same time; 0 = no limit */
+	__u32 step;	   /* enum np_smtp_step */
 };
-NP_ASSERT(sizeof(struct np_smtp_limit) == 16);
+NP_ASSERT(sizeof(struct np_smtp_limit) == 24);
+
+/* Key of np_smtp_allow: a network that may be connected to without limit. IPv4 is mapped (RFC 4291, 2.5.5.2). */
+struct np_smtp_net {
+	__u32 prefix; /* bits, 0 … 128 */
+	__u8 address[16];
+};
+NP_ASSERT(sizeof(struct np_smtp_net) == 20);
+
+/* What the kernel remembers of an open socket that counts. */
+struct np_smtp_socket {
+	__u32 slot;
+	__u32 counted;
+};
+NP_ASSERT(sizeof(struct np_smtp_socket) == 8);
 
 /* The kernel's own. Index: slot. User space reads and writes it with BPF_F_LOCK. All zero: new, starts full. */
 struct np_smtp_bucket {
@@ -44,8 +70,46 @@ struct np_smtp_count {
 	__u64 allowed;
 	__u64 denied;
 	__u64 would_deny; /* passed in observe mode, enforce would have refused */
+	__u64 redirected; /* to the local MTA */
+	__u64 would_redirect;
+	__u64 exempt; /* to an allowed network or by an exempt uid: passed, not charged */
+	__u64 open;   /* now, where their number is limited */
 };
-NP_ASSERT(sizeof(struct np_smtp_count) == 24);
+NP_ASSERT(sizeof(struct np_smtp_count) == 56);
+
+/* Counted by the kernel as the MTA asks. Index: slot. */
+struct np_mail_count {
+	struct {
+		__u64 messages;
+		__u64 recipients;
+		__u64 bytes;
+	} accepted;
+	__u64 repeated;	   /* asked again about a message that was charged already */
+	__u64 deferred;	   /* questions */
+	__u64 would_defer; /* accepted in observe mode, enforce would have deferred */
+};
+NP_ASSERT(sizeof(struct np_mail_count) == 48);
+
+/* np_mail_answer is run by the agent with this as its packet, and answers in it. */
+struct np_mail_question {
+	__u8 reserved[16]; /* where a packet has its Ethernet header */
+	__u64 id;	   /* a hash of slot and message; 0: unknown */
+	struct np_mail_amount amount;
+	__u32 slot;
+	__u32 charge; /* enum np_mail_charge: ask or charge */
+	/* The answer. */
+	__u32 answer;  /* enum np_mail_answer */
+	__u32 verdict; /* np_mail_verdict() of what is over the limit, 0 */
+};
+NP_ASSERT(sizeof(struct np_mail_question) == 56);
+
+enum np_mail_answer {
+	NP_MAIL_FREE,	     /* the feature is off for the account: neither counted nor limited */
+	NP_MAIL_ACCEPT,	     /* charged, if that was asked for */
+	NP_MAIL_REPEATED,    /* charged already */
+	NP_MAIL_WOULD_DEFER, /* charged; enforce would have deferred */
+	NP_MAIL_DEFER,	     /* not charged */
+};
 
 /* Counted by the kernel for the whole server. The one entry of np_smtp_total. */
 struct np_smtp_total {
@@ -60,9 +124,16 @@ enum np_smtp_verdict {
 	NP_SMTP_WOULD_DENY = 2,
 };
 
+/* Why a connection was refused; from NP_SMTP_MAIL on np_mail_verdict() is added. */
+enum np_smtp_reason {
+	NP_SMTP_RATE,	     /* the token bucket was empty */
+	NP_SMTP_CONNECTIONS, /* too many are open */
+	NP_SMTP_MAIL = 16,   /* the mail budget is used up */
+};
+
 /* One record in np_smtp_ring a refusal. */
 struct np_smtp_refusal {
-	__u64 at_ns; /* CLOCK_MONOTONIC */
+	__u64 at_ns; /* CLOCK_BOOTTIME */
 	__u32 slot;
 	__u32 pid; /* thread group id */
 	__u32 uid;
@@ -71,7 +142,9 @@ struct np_smtp_refusal {
 	__u8 verdict;	  /* enum np_smtp_verdict */
 	__u8 address[16]; /* network byte order; the first 4 when family is 4 */
 	char comm[NP_COMM_LEN];
+	__u32 reason; /* enum np_smtp_reason */
+	__u32 reserved;
 };
-NP_ASSERT(sizeof(struct np_smtp_refusal) == 56);
+NP_ASSERT(sizeof(struct np_smtp_refusal) == 64);
 
 #endif

@@ -19,7 +19,7 @@
 
 struct np_bucket {
 	__u64 credit;	   /* nanoseconds * tokens a minute; NP_MINUTE_NS is one token */
-	__u64 refilled_ns; /* CLOCK_MONOTONIC of the last refill */
+	__u64 refilled_ns; /* CLOCK_BOOTTIME of the last refill */
 };
 NP_ASSERT(sizeof(struct np_bucket) == 16);
 
@@ -49,6 +49,12 @@ static inline int np_bucket_take(struct np_bucket *bucket, __u32 per_minute, __u
 		return 0;
 	bucket->credit -= NP_MINUTE_NS;
 	return 1;
+}
+
+/* What was taken was not used. */
+static inline void np_bucket_give_back(struct np_bucket *bucket)
+{
+	bucket->credit += NP_MINUTE_NS;
 }
 
 #endif

@@ -28,12 +28,15 @@ class Cost : public testing::Test {
     auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
-                                    .ports = {kSmtp},
+                                    .rules = {.ports = {kSmtp}},
                                     .gates = gates_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
-    const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 6000, .burst = 1000}};
-    ASSERT_TRUE(guard_->set(bob, bob_.id().value(), NP_OVERRIDE_NONE));
+    const Account bob{.name = "bob",
+                      .slot = 1,
+                      .rate_limit = {.per_minute = 6000, .burst = 1000},
+                      .mail = {.messages_per_15min = {}, .messages_per_hour = {}}};
+    ASSERT_TRUE(guard_->set(bob, bob.mail, bob_.id().value(), NP_OVERRIDE_NONE));
     ASSERT_TRUE(cost_.watch(kMail, {.programs = guard_->program_fds(), .maps = guard_->map_fds()}));
   }
 
@@ -72,7 +75,7 @@ TEST_F(Cost, CountsEveryConnectInTheWindow) {
   cost_.tick(ms_);
   connect();
   const ProgramRuns after = runs();
-  EXPECT_EQ(after.count - before.count, static_cast<uint64_t>(kConnects));
+  EXPECT_EQ(after.count - before.count, 2 * static_cast<uint64_t>(kConnects)) << "one for connect(), one for close()";
   EXPECT_GT(after.time_ns, before.time_ns);
 }
 

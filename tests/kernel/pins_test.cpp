@@ -50,8 +50,13 @@ class OtherAgent {
     EXPECT_EQ(np_other_smtp_bpf::load(skeleton_.get()), 0);
     link("link4", skeleton_->progs.np_smtp_conn4, sandbox.tree().fd());
     link("link6", skeleton_->progs.np_smtp_conn6, sandbox.tree().fd());
-    const OtherLimit limit{
-        .limit = {.per_minute = 1, .burst = kBurst, .mode = NP_SMTP_ENFORCE, .place = 0, .override = NP_OVERRIDE_NONE}};
+    const OtherLimit limit{.limit = {.per_minute = 1,
+                                     .burst = kBurst,
+                                     .mode = NP_SMTP_ENFORCE,
+                                     .place = 0,
+                                     .override = NP_OVERRIDE_NONE,
+                                     .connections = 0,
+                                     .step = NP_SMTP_LIMIT}};
     const uint64_t cgroup = bob.id().value();
     const GateTable gates = gates_on();
     const __u32 mail = NP_EMAIL_RATE_LIMITING;
@@ -93,7 +98,7 @@ class PinsTest : public testing::Test {
     return SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
                               .account_level = sandbox_.tree().account_level(),
                               .pin_dir = sandbox_.pin_dir(),
-                              .ports = {kSmtp},
+                              .rules = {.ports = {kSmtp}},
                               .gates = gates_on()});
   }
   [[nodiscard]] std::string pin(const std::string& name) const { return sandbox_.pin_dir() + "/" + name; }
@@ -132,18 +137,18 @@ TEST_F(PinsTest, OtherLayoutMovesInDuringAFloodAndNotOneMorePasses) {
   EXPECT_EQ(count.allowed, kBurst);
   EXPECT_GE(count.denied, other.count().denied) << "counters never go back";
   EXPECT_LE(count.denied, static_cast<uint64_t>(made[1]));
-  EXPECT_EQ(link_id(pin("v2/link4")), link4) << "the hook was never away";
+  EXPECT_EQ(link_id(pin("v3/link4")), link4) << "the hook was never away";
   EXPECT_FALSE(fs::exists(pin("v0")));
 }
 
 TEST_F(PinsTest, InterruptedMoveIsDoneAgain) {
   const OtherAgent other(sandbox_, bob_cgroup_);
   run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; });
-  fs::create_directories(pin("v2"));
+  fs::create_directories(pin("v3"));
   {
     // An empty map of ours, as a killed agent leaves it before it has copied anything.
     const SkeletonPtr<np_other_smtp_bpf> skeleton(np_other_smtp_bpf::open_and_load());
-    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(skeleton->maps.np_smtp_count), pin("v2/np_smtp_count").c_str()), 0);
+    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(skeleton->maps.np_smtp_count), pin("v3/np_smtp_count").c_str()), 0);
   }
   const auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
@@ -155,14 +160,14 @@ TEST_F(PinsTest, LinkThatTheKernelDetachedIsAttachedAnew) {
     ASSERT_TRUE(attach());
   }
   {
-    const LinkPtr link(bpf_link__open(pin("v2/link4").c_str()));
+    const LinkPtr link(bpf_link__open(pin("v3/link4").c_str()));
     ASSERT_EQ(bpf_link__detach(link.get()), 0);
   }
   auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
-  EXPECT_NE(link_id(pin("v2/link4")), 0U);
+  EXPECT_NE(link_id(pin("v3/link4")), 0U);
   const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 0, .burst = 0}};
-  ASSERT_TRUE(guard->set(bob, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
+  ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
 
@@ -170,13 +175,13 @@ TEST_F(PinsTest, UnpinAllDetachesEvenWhatAnAgentStillHolds) {
   auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
   const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 0, .burst = 0}};
-  ASSERT_TRUE(guard->set(bob, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
+  ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   const auto connect = [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; };
   ASSERT_EQ(run_in({&bob_cgroup_}, connect), std::vector{EPERM});
   const auto done = unpin_all(sandbox_.pin_dir());
   ASSERT_TRUE(done) << done.error().text;
-  EXPECT_EQ(done->links, 2);
-  EXPECT_EQ(done->maps, 8);
+  EXPECT_EQ(done->links, 3);
+  EXPECT_EQ(done->maps, 15);
   EXPECT_EQ(run_in({&bob_cgroup_}, connect), std::vector{0});
   EXPECT_FALSE(fs::exists(sandbox_.pin_dir()));
 }

@@ -72,14 +72,14 @@ class Smtp : public testing::Test {
     auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
-                                    .ports = {25, 465, 587},
+                                    .rules = rules_,
                                     .gates = gates_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
   }
 
   void put(const Account& account, const Cgroup& cgroup) {
-    ASSERT_TRUE(guard_->set(account, cgroup.id().value(), NP_OVERRIDE_NONE));
+    ASSERT_TRUE(guard_->set(account, account.mail, cgroup.id().value(), NP_OVERRIDE_NONE));
   }
 
   // Inside the hooks' reach, but in no account's cgroup.
@@ -92,6 +92,7 @@ class Smtp : public testing::Test {
   }
 
   Sandbox sandbox_;
+  SmtpRules rules_;
   Listener smtp_{kSmtp}, smtps_{465}, submission_{587}, http_{kHttp};
   Account bob_{.name = "bob", .slot = 1, .uid = kBobUid};
   Account eve_{.name = "eve", .slot = 2, .uid = kEveUid, .rate_limit = {.per_minute = 6000, .burst = 1000}};
@@ -213,10 +214,10 @@ TEST_F(Smtp, OverrideDecidesWhateverThePercentageSays) {
   Gates gates;
   gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = 0});
   ASSERT_TRUE(guard_->set_gates(gates.kernel()));
-  ASSERT_TRUE(guard_->set(bob_, bob_cgroup_.id().value(), NP_OVERRIDE_ON));
+  ASSERT_TRUE(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_ON));
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
   ASSERT_TRUE(guard_->set_gates(gates_on()));
-  ASSERT_TRUE(guard_->set(bob_, bob_cgroup_.id().value(), NP_OVERRIDE_OFF));
+  ASSERT_TRUE(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_OFF));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 
@@ -225,7 +226,7 @@ TEST_F(Smtp, OtherPortsHoldFromTheNextConnectAndCountsGoOn) {
     return run_in({&bob_cgroup_}, [port] { return std::vector{connect_once({"127.0.0.1", port})}; }).front();
   };
   EXPECT_EQ(connect_to(kSmtp), 0);
-  ASSERT_TRUE(guard_->set_ports({kHttp}));
+  ASSERT_TRUE(guard_->set_rules({.ports = {kHttp}}));
   for (int i = 0; i < kTries; ++i) EXPECT_EQ(connect_to(kSmtp), 0);
   EXPECT_EQ(guard_->count(bob_.slot).allowed, 1U);
   for (int i = 1; i < kBurst; ++i) EXPECT_EQ(connect_to(kHttp), 0);
@@ -285,7 +286,8 @@ TEST_F(Smtp, HoldsAndCountsOnWhileNoAgentRuns) {
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
   attach();
   EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<__u64>(kTries - kBurst + 1));
-  EXPECT_EQ(guard_->set(bob_, bob_cgroup_.id().value(), NP_OVERRIDE_NONE), 0);  // nothing had to be written again
+  EXPECT_EQ(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE),
+            0);  // nothing had to be written again
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
 

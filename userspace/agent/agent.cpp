@@ -39,6 +39,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   if (!gates) agent->take_gates_from_kernel();
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
+  agent->senders_.configure(agent->config_);
+  agent->restore_budgets();
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
   if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
   for (const std::string_view controller : kControllers)
@@ -62,6 +64,7 @@ Result<void> Agent::load_accounts() {
                      std::to_string(NP_SLOTS));
     slots_.emplace(account.slot, account.name);
     if (account.state == AccountState::deleting) deleting_.insert(account.name);
+    if (account.raise) mail_.raised.insert(account.name);
     const std::string name = account.name;
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
@@ -113,7 +116,8 @@ void Agent::reconcile_some() {
 void Agent::reconcile(Entry& entry) {
   const Spending::Meter meter(spending_, NP_CGROUPS_ISOLATION);
   const std::vector<std::string> before = entry.applied.problems;
-  entry.applied = reconciler_.apply(entry.account, gates_, entry.applied);
+  entry.applied = reconciler_.apply(entry.account, mail_now(entry.account), gates_, entry.applied);
+  senders_.know(entry.account.name, entry.account.uid, entry.applied.cgroup_id);
   ++figures_.passes;
   figures_.writes += static_cast<uint64_t>(entry.applied.writes);
   if (!entry.applied.problems.empty()) ++figures_.errors;
@@ -141,6 +145,8 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
       {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   log_info("account " + name + ": deleted");
   slots_.erase(entry.account.slot);
+  senders_.forget(name);
+  mail_.braked.erase(name);
   deleting_.erase(name);
   gates_.forget_account(name);
   accounts_.erase(name);
@@ -159,6 +165,7 @@ void Agent::tick() {
   work_.each_second();
   take_refusals();
   write_down_refusals();
+  mind_mail();
   mind_the_budget();
   care_for_database();
   save_waiting_notes();

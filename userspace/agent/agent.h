@@ -11,6 +11,7 @@
 
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
+#include "agent/senders.h"
 #include "agent/spending.h"
 #include "agent/work.h"
 #include "api/codec.h"
@@ -47,6 +48,11 @@ class Agent final : public Service {
 
   // Once a second: compares the next accounts with the kernel, finishes deletions, writes down refusals.
   void tick();
+  // After the last request: what is known only here is written down.
+  void stop();
+  // The MTA's question, and the action that answers it.
+  [[nodiscard]] std::string answer_mail(const PolicyRequest& request);
+
   // The descriptor of refusals that wait, -1 without one, and what to do when it is readable.
   [[nodiscard]] int refusals_fd();
   void take_refusals();
@@ -56,11 +62,12 @@ class Agent final : public Service {
 
   [[nodiscard]] Limits default_limits() const override { return config_.default_limits; }
   [[nodiscard]] RateLimit default_rate_limit() const override { return config_.default_rate_limit; }
+  [[nodiscard]] MailLimits default_mail() const override { return config_.default_mail; }
   [[nodiscard]] std::vector<AccountView> accounts(const std::string& after, size_t most) override;
   [[nodiscard]] Result<AccountView> account(const std::string& name) override;
   Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) override;
   Result<AccountView> change(const Caller& caller, const std::string& name, const Limits& limits,
-                             const RateLimit& rate_limit) override;
+                             const RateLimit& rate_limit, const MailLimits& mail) override;
   Result<AccountView> suspend(const Caller& caller, const std::string& name) override;
   Result<AccountView> resume(const Caller& caller, const std::string& name) override;
   Result<std::optional<AccountView>> remove(const Caller& caller, const std::string& name) override;
@@ -70,6 +77,11 @@ class Agent final : public Service {
   [[nodiscard]] Result<AccountStats> stats(const std::string& name) override;
   [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account,
                                                   std::optional<int64_t> below_id, int limit) override;
+  [[nodiscard]] Result<MailStatus> mail(const std::string& name) override;
+  [[nodiscard]] std::vector<MailStatus> mail_top(size_t most) override;
+  Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
+                                 uint64_t seconds) override;
+  Result<AccountView> end_raise(const Caller& caller, const std::string& name) override;
   [[nodiscard]] Result<std::vector<Failure>> failures(int limit) override;
   [[nodiscard]] AgentStatus status() override;
   [[nodiscard]] std::vector<std::string> complaints() override;
@@ -127,6 +139,23 @@ class Agent final : public Service {
     std::set<pid_t> asked = {};
   };
 
+  // What is known of mail beside what the kernel and the store hold.
+  struct MailBook {
+    struct Bundle {
+      uint64_t count = 0;
+      Json first;
+    };
+    std::map<std::pair<std::string, bool>, Bundle> refusals = {};  // since the last second; deferred, or only observed
+    std::set<std::string> raised = {};
+    std::map<std::string, std::string, std::less<>> braked = {};                        // and why
+    std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: the day's ring then
+    int64_t saved_at_ms = 0;
+    uint64_t unknown = 0;  // questions about nobody's mail
+    uint64_t failed = 0;   // questions that the kernel did not answer: passed
+    uint64_t asked = 0;
+    bool charged_once = false;
+  };
+
   // Without gates, those that the kernel holds stay.
   Agent(const LoadedConfig& loaded, ConfigSources sources, std::string version, Store store,
         const std::optional<Gates>& gates)
@@ -139,6 +168,19 @@ class Agent final : public Service {
         spending_(config_),
         reconciler_(config_, gates ? std::optional(gates->kernel()) : std::nullopt),
         gates_(gates.value_or(Gates())) {}
+
+  // The account's mail limits at this moment: raised, braked.
+  [[nodiscard]] MailLimits mail_now(const Account& account) const;
+  [[nodiscard]] std::string deferral(const Entry& entry, const np_mail_amount& amount, uint32_t verdict);
+  void mind_uncharged(bool charged);
+  void mind_mail();
+  void write_down_mail();
+  void save_budgets();
+  void restore_budgets();
+  void end_raises();
+  [[nodiscard]] MailFigures mail_figures(const Entry& entry);
+  [[nodiscard]] MailStatus mail_status_of(const Entry& entry);
+  Result<AccountView> set_raise(const Caller& caller, Entry& entry, std::optional<MailRaise> raise);
 
   Result<void> load_accounts();
   // Takes note of how the database was opened.
@@ -224,6 +266,8 @@ class Agent final : public Service {
   std::optional<Applying> applying_;
   bool backing_up_ = false;  // by a job
   Refusals refusals_;
+  Senders senders_;
+  MailBook mail_;
   Entries accounts_;
   std::map<uint32_t, std::string> slots_;  // whose slot it is
   std::set<std::string> deleting_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/reconciler.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "kernel/block_devices.h"
 #include "kernel/process.h"
 #include "model/in_force.h"
+#include "model/net.h"
 
 namespace npanel {
 namespace {
@@ -19,6 +21,16 @@ std::optional<T> value_or_reason(Result<T> result, std::optional<std::string>& r
   if (result) return std::move(*result);
   reason = std::move(result.error().text);
   return std::nullopt;
+}
+
+// A user that is not there (the other MTA's) is nobody to exempt. The networks were checked with the configuration.
+SmtpRules rules_of(const Config& config) {
+  SmtpRules rules{.ports = config.smtp_ports, .redirect_port = static_cast<uint16_t>(config.smtp_redirect_port)};
+  for (const std::string& name : config.smtp_exempt_users)
+    if (const passwd* user = ::getpwnam(name.c_str())) rules.exempt_uids.push_back(user->pw_uid);
+  for (const std::string& text : config.smtp_allow)
+    if (const auto net = parse_net(text)) rules.allow.push_back(*net);
+  return rules;
 }
 
 }  // namespace
@@ -42,7 +54,7 @@ Reconciler::Reconciler(const Config& config, const std::optional<GateTable>& gat
   smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
                                              .account_level = tree_->account_level(),
                                              .pin_dir = config.pin_dir,
-                                             .ports = config.smtp_ports,
+                                             .rules = rules_of(config),
                                              .gates = gates}),
                           smtp_reason_);
 }
@@ -66,10 +78,10 @@ Result<void> Reconciler::reconfigure(const Config& config) {
   configured_devices_ = config.io_devices;
   look_for_devices();
   if (!smtp_) return {};
-  return smtp_->set_ports(config.smtp_ports);
+  return smtp_->set_rules(rules_of(config));
 }
 
-Applied Reconciler::apply(const Account& account, const Gates& gates, const Applied& before) {
+Applied Reconciler::apply(const Account& account, const MailLimits& mail, const Gates& gates, const Applied& before) {
   Applied applied;
   const Account now = in_force(account, gates);
   if (tree_) {
@@ -90,7 +102,7 @@ Applied Reconciler::apply(const Account& account, const Gates& gates, const Appl
       if (const auto removed = smtp_->remove(gone, before.cgroup_id); !removed)
         applied.problems.push_back(removed.error().text);
     if (const auto written =
-            smtp_->set(account, applied.cgroup_id, gates.override_for(NP_EMAIL_RATE_LIMITING, account.name)))
+            smtp_->set(account, mail, applied.cgroup_id, gates.override_for(NP_EMAIL_RATE_LIMITING, account.name)))
       applied.writes += *written;
     else
       applied.problems.push_back("smtp: " + written.error().text);

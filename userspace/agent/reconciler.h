@@ -31,7 +31,9 @@ class Reconciler {
   Reconciler(const Config& config, const std::optional<GateTable>& gates);
 
   // `before`: what was there last time, so that a cgroup that somebody made anew is noticed.
-  [[nodiscard]] Applied apply(const Account& account, const Gates& gates, const Applied& before);
+  // `mail`: the account's mail limits as they are at the moment.
+  [[nodiscard]] Applied apply(const Account& account, const MailLimits& mail, const Gates& gates,
+                              const Applied& before);
   // Obeyed by the very next connect(); what cgroups hold follows with apply().
   Result<int> set_gates(const GateTable& gates);
   // What a reload may change.

@@ -34,7 +34,8 @@ void log_change(const Event& change, const Caller& caller) {
 Json as_said(const Account& account) {
   return {{"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
           {"limits", encode(account.limits)},
-          {"rate_limit", encode(account.rate_limit)}};
+          {"rate_limit", encode(account.rate_limit)},
+          {"mail", encode(account.mail)}};
 }
 
 }  // namespace
@@ -112,11 +113,12 @@ Result<AccountView> Agent::save(const Caller& caller, Entry& entry, Account chan
 }
 
 Result<AccountView> Agent::change(const Caller& caller, const std::string& name, const Limits& limits,
-                                  const RateLimit& rate_limit) {
+                                  const RateLimit& rate_limit, const MailLimits& mail) {
   Entry* entry = NP_TRY(find_lasting(name));
   Account changed = entry->account;
   changed.limits = limits;
   changed.rate_limit = rate_limit;
+  changed.mail = mail;
   if (changed == entry->account) return view(*entry);
   Notes notes;
   const auto note = [&](const char* kind, const char* action, const Json& before, const Json& after) {
@@ -126,6 +128,7 @@ Result<AccountView> Agent::change(const Caller& caller, const std::string& name,
   };
   note("limits_changed", "account.change", encode(entry->account.limits), encode(limits));
   note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(rate_limit));
+  note("mail_limits_changed", "account.mail", encode(entry->account.mail), encode(mail));
   return save(caller, *entry, std::move(changed), notes);
 }
 
@@ -193,7 +196,10 @@ AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const 
   stats.account = &entry.account;
   if (entry.applied.cgroup_id)
     if (const auto row = usage.find(*entry.applied.cgroup_id); row != usage.end()) stats.usage = *row->second;
-  if (reconciler_.smtp()) stats.smtp = reconciler_.smtp()->count(entry.account.slot);
+  if (reconciler_.smtp()) {
+    stats.smtp = reconciler_.smtp()->count(entry.account.slot);
+    stats.mail = mail_figures(entry);
+  }
   stats.degraded = reconciler_.degraded(entry.account, gates_, entry.applied).size();
   return stats;
 }
@@ -246,6 +252,8 @@ AgentStatus Agent::status() {
           .smtp_reason = reconciler_.smtp_reason(),
           .smtp_ports = config_.smtp_ports,
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
+          .mail_unknown = mail_.unknown,
+          .mail_failed = mail_.failed,
           .reconcile = figures_,
           .orphans = orphans_,
           .features = figures_of_features()};

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/clock.h"
+
 namespace npanel {
 namespace {
 
@@ -17,6 +19,25 @@ std::string shown(const Json& value) {
 
 std::unexpected<Error> refused_value(const std::string& field, const std::string& wanted, const Json& value) {
   return refused(field, wanted + "; got " + shown(value));
+}
+
+// An object of numbers or null, each of which a row of `fields` knows.
+template <class Numbers, class Field, size_t N>
+Result<Numbers> decode_numbers(const Json& object, const std::string& name, const Field (&fields)[N], Numbers base) {
+  if (!object.is_object()) return refused_value(name, "must be an object", object);
+  for (const auto& [key, value] : object.items()) {
+    const auto field = std::ranges::find(fields, key, [](const Field& known) { return std::string_view(known.name); });
+    if (field == std::end(fields)) {
+      std::string list;
+      for (const Field& known : fields) list += (list.empty() ? "" : ", ") + std::string(known.name);
+      return refused(name + "." + key, "is not known here; known: " + list);
+    }
+    const bool whole = value.is_number_unsigned();
+    if (!whole && !value.is_null()) return refused_value(name + "." + key, range_wanted(*field), value);
+    base.*(field->member) = whole ? std::optional(value.template get<uint64_t>()) : std::nullopt;
+  }
+  NP_TRY(check(base));
+  return base;
 }
 
 }  // namespace
@@ -77,21 +98,11 @@ Result<bool> yes_or_no(const Json& value, const std::string& field) {
 }
 
 Result<Limits> decode_limits(const Json& object, Limits base) {
-  if (!object.is_object()) return refused_value("limits", "must be an object", object);
-  for (const auto& [key, value] : object.items()) {
-    const auto field =
-        std::ranges::find(kLimitFields, key, [](const LimitField& known) { return std::string_view(known.name); });
-    if (field == std::end(kLimitFields)) {
-      std::string list;
-      for (const LimitField& known : kLimitFields) list += (list.empty() ? "" : ", ") + std::string(known.name);
-      return refused("limits." + key, "is not known here; known: " + list);
-    }
-    const bool whole = value.is_number_unsigned();
-    if (!whole && !value.is_null()) return refused_value("limits." + key, range_wanted(*field), value);
-    base.*(field->member) = whole ? std::optional(value.get<uint64_t>()) : std::nullopt;
-  }
-  NP_TRY(check(base));
-  return base;
+  return decode_numbers(object, "limits", kLimitFields, base);
+}
+
+Result<MailLimits> decode_mail(const Json& object, MailLimits base) {
+  return decode_numbers(object, "mail", kMailFields, base);
 }
 
 Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
@@ -108,7 +119,7 @@ Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
   if (object.contains("mode")) {
     const Json& mode = object["mode"];
     const auto parsed = mode.is_string() ? parse_smtp_mode(mode.get<std::string>()) : std::nullopt;
-    if (!parsed) return refused_value("rate_limit.mode", R"(must be "off", "observe" or "enforce")", mode);
+    if (!parsed) return refused_value("rate_limit.mode", R"(must be "off", "observe", "redirect" or "enforce")", mode);
     base.mode = *parsed;
   }
   NP_TRY(check(base));
@@ -121,6 +132,17 @@ Json encode(const Limits& limits) {
   return json;
 }
 
+Json encode(const MailLimits& limits) {
+  Json json = Json::object();
+  for (const MailField& field : kMailFields) json[field.name] = or_null(limits.*field.member);
+  return json;
+}
+
+Json encode(const std::optional<MailRaise>& raise) {
+  if (!raise) return nullptr;
+  return {{"messages_per_hour", raise->messages_per_hour}, {"until", utc_time(raise->until_ms)}};
+}
+
 Json encode(const RateLimit& rate_limit) {
   return {{"per_minute", rate_limit.per_minute}, {"burst", rate_limit.burst}, {"mode", to_string(rate_limit.mode)}};
 }
@@ -130,7 +152,9 @@ Json encode(const Account& account) {
           {"uid", or_null(account.uid)},
           {"state", to_string(account.state)},
           {"limits", encode(account.limits)},
-          {"rate_limit", encode(account.rate_limit)}};
+          {"rate_limit", encode(account.rate_limit)},
+          {"mail", encode(account.mail)},
+          {"raise", encode(account.raise)}};
 }
 
 Json encode(const AccountView& view) {

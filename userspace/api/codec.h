@@ -31,9 +31,12 @@ using Json = nlohmann::ordered_json;
 // `base` with what the object says; the whole is checked.
 [[nodiscard]] Result<Limits> decode_limits(const Json& object, Limits base);
 [[nodiscard]] Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base);
+[[nodiscard]] Result<MailLimits> decode_mail(const Json& object, MailLimits base);
 
 [[nodiscard]] Json encode(const Limits& limits);
 [[nodiscard]] Json encode(const RateLimit& rate_limit);
+[[nodiscard]] Json encode(const MailLimits& limits);
+[[nodiscard]] Json encode(const std::optional<MailRaise>& raise);
 // What the administrator said, without what is so at the moment.
 [[nodiscard]] Json encode(const Account& account);
 [[nodiscard]] Json encode(const AccountView& view);
@@ -45,6 +48,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json encode(const Failure& failure);
 [[nodiscard]] Json encode(const AgentStatus& status);
 [[nodiscard]] Json encode(const Job& job);
+[[nodiscard]] Json encode(const MailStatus& status);  // without its refusals
 
 template <class Value>
 [[nodiscard]] Json or_null(const std::optional<Value>& value) {

@@ -112,8 +112,37 @@ Json encode(const AccountStats& stats) {
   if (stats.smtp)
     json["smtp"] = {{"allowed", stats.smtp->allowed},
                     {"denied", stats.smtp->denied},
-                    {"would_have_denied", stats.smtp->would_deny}};
+                    {"would_have_denied", stats.smtp->would_deny},
+                    {"redirected", stats.smtp->redirected},
+                    {"would_have_redirected", stats.smtp->would_redirect},
+                    {"exempt", stats.smtp->exempt},
+                    {"open", stats.smtp->open}};
+  json["mail"] = nullptr;
+  if (stats.mail)
+    json["mail"] = {
+        {"messages", stats.mail->count.accepted.messages}, {"recipients", stats.mail->count.accepted.recipients},
+        {"bytes", stats.mail->count.accepted.bytes},       {"repeated", stats.mail->count.repeated},
+        {"deferred", stats.mail->count.deferred},          {"would_have_deferred", stats.mail->count.would_defer}};
   return json;
+}
+
+Json encode(const MailStatus& status) {
+  Json sent = Json::object();
+  for (const MailField& field : kMailFields)
+    sent[field.name] = field.member == &MailLimits::connections ? status.direct.open : sent_of(status.figures, field);
+  return {{"name", status.account},
+          {"mode", to_string(status.mode)},
+          {"limits", encode(status.limits)},
+          {"sent", std::move(sent)},
+          {"free_in_seconds", or_null(status.free_in_s)},
+          {"raise", encode(status.raise)},
+          {"braked", or_null(status.braked)},
+          {"deferred", status.figures.count.deferred},
+          {"would_have_deferred", status.figures.count.would_defer},
+          {"direct",
+           {{"allowed", status.direct.allowed},
+            {"denied", status.direct.denied},
+            {"redirected", status.direct.redirected}}}};
 }
 
 Json encode(const Event& event) {

@@ -69,7 +69,7 @@ Result<Response> handle(Service& service, const Caller& caller, const Request& r
 Found find_route(std::string_view method, std::string_view path) {
   Found found;
   for (const auto routes : {account_routes(), config_routes(), feature_routes(), history_routes(), job_routes(),
-                            status_routes(), token_routes()})
+                            mail_routes(), status_routes(), token_routes()})
     for (const Route& route : routes) {
       const auto name = match(route.path, path);
       if (!name) continue;

@@ -17,6 +17,7 @@
 #include "model/feature.h"
 #include "model/job.h"
 #include "model/kept_answer.h"
+#include "model/mail_status.h"
 #include "model/stats.h"
 #include "model/token.h"
 
@@ -38,6 +39,7 @@ class Service {
   // What a new account has unless the request says otherwise.
   [[nodiscard]] virtual Limits default_limits() const = 0;
   [[nodiscard]] virtual RateLimit default_rate_limit() const = 0;
+  [[nodiscard]] virtual MailLimits default_mail() const = 0;
 
   // By name, those behind `after`; `most` may be passed over.
   [[nodiscard]] virtual std::vector<AccountView> accounts(const std::string& after, size_t most) = 0;
@@ -46,7 +48,7 @@ class Service {
   // one.
   virtual Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) = 0;
   virtual Result<AccountView> change(const Caller& caller, const std::string& name, const Limits& limits,
-                                     const RateLimit& rate_limit) = 0;
+                                     const RateLimit& rate_limit, const MailLimits& mail) = 0;
   virtual Result<AccountView> suspend(const Caller& caller, const std::string& name) = 0;
   virtual Result<AccountView> resume(const Caller& caller, const std::string& name) = 0;
   // nullopt when it is gone; a view in state deleting while its processes are still dying.
@@ -60,6 +62,14 @@ class Service {
   // Newest first; `below_id` goes on after a page that ended with this id.
   [[nodiscard]] virtual Result<std::vector<Event>> events(const std::optional<std::string>& account,
                                                           std::optional<int64_t> below_id, int limit) = 0;
+  // What the account has sent, what it may, and who was refused last.
+  [[nodiscard]] virtual Result<MailStatus> mail(const std::string& name) = 0;
+  // Those that have sent something within a day, or were deferred: the most in this hour first. Without refusals.
+  [[nodiscard]] virtual std::vector<MailStatus> mail_top(size_t most) = 0;
+  virtual Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
+                                         uint64_t seconds) = 0;
+  virtual Result<AccountView> end_raise(const Caller& caller, const std::string& name) = 0;
+
   // Deaths and hangs of the agent, newest first.
   [[nodiscard]] virtual Result<std::vector<Failure>> failures(int limit) = 0;
   [[nodiscard]] virtual AgentStatus status() = 0;

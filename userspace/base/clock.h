@@ -24,6 +24,13 @@ namespace npanel {
   return steady_us() / 1000;
 }
 
+// CLOCK_BOOTTIME: runs through suspend, and nobody can set it.
+[[nodiscard]] inline uint64_t boot_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
 // RFC 3339 in UTC with milliseconds: "2026-11-22T19:40:00.123Z".
 [[nodiscard]] inline std::string utc_time(int64_t ms_since_1970) {
   const std::time_t seconds = ms_since_1970 / 1000;

@@ -16,7 +16,8 @@ struct Config {
   std::string cgroup_path = "npanel";           // below it: the accounts' own subtree
   std::string database = "/var/lib/npanel/npanel.db";
   std::string socket = "/run/npanel/agent.sock";
-  std::string socket_group = "npanel";  // whose members may use the API; root always may
+  std::string socket_group = "npanel";                    // whose members may use the API; root always may
+  std::string policy_socket = "/run/npanel/policy.sock";  // where the MTA asks
   std::string pin_dir = "/sys/fs/bpf/npanel";
   std::string watchdog_socket = "/run/npanel/watchdog.sock";
   std::string listen;                                 // the API over TCP, as parse_listen() takes it; empty: no TCP
@@ -28,14 +29,22 @@ struct Config {
   uint64_t watchdog_timeout_s = 3;                    // no answer within it is a hang, 1 … 30
   uint64_t watchdog_restarts_per_hour = 5;            // 1 … 1000
   std::vector<uint16_t> smtp_ports = {25, 465, 587};  // 1 to 8 ports
-  std::vector<std::string> io_devices;                // device nodes; empty: every device with hardware behind it
-  uint64_t reconcile_per_second = 20;                 // accounts compared with the kernel a second, 1 … 10000
-  double budget_agent_percent = 1.0;                  // of one core, the agent itself: 0.01 … 100
-  double budget_kernel_percent = 1.0;                 // of one core, its BPF programs: 0.01 … 100
-  uint64_t budget_memory_mb = 64;                     // MiB, 1 … 4096
-  uint64_t budget_seconds = 300;                      // over the budget so long, and a feature goes off: 1 … 86400
+  std::vector<std::string> smtp_exempt_users;         // whose direct SMTP is not limited, at most 8: the MTA's
+  std::vector<std::string> smtp_allow;                // networks that may be connected to without limit, at most 1024
+  uint64_t smtp_redirect_port = 25;                   // of the local MTA on 127.0.0.1 and ::1; 0: none, 0 … 65535
+  std::vector<std::string> mta_users = {"Debian-exim", "postfix", "mail"};  // who, besides root, may ask for mail
+  std::vector<std::string> account_by = {"sasl", "uid", "sender"};          // whose mail is it? The first that knows
+  std::string users_map;                // login: account, a line each; empty: logins are account names
+  std::string domains_map;              // domain: account, a line each; empty: no domain is known
+  std::vector<std::string> io_devices;  // device nodes; empty: every device with hardware behind it
+  uint64_t reconcile_per_second = 20;   // accounts compared with the kernel a second, 1 … 10000
+  double budget_agent_percent = 1.0;    // of one core, the agent itself: 0.01 … 100
+  double budget_kernel_percent = 1.0;   // of one core, its BPF programs: 0.01 … 100
+  uint64_t budget_memory_mb = 64;       // MiB, 1 … 4096
+  uint64_t budget_seconds = 300;        // over the budget so long, and a feature goes off: 1 … 86400
   Limits default_limits;
   RateLimit default_rate_limit;
+  MailLimits default_mail;
 
   // Beside the database: what the watchdog leaves for the agent, and what it remembers itself.
   [[nodiscard]] std::string failure_directory() const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <concepts>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <type_traits>
 
 #include "daemon/config_address.h"
+#include "model/net.h"
 #include "npanel/smtp.h"
 
 namespace npanel {
@@ -58,7 +60,7 @@ Result<double> percent(const toml::node& node) {
   return *value;
 }
 
-auto limit(const LimitField& field) {
+auto limit(const auto& field) {
   return [&field](const toml::node& node) -> Result<std::optional<uint64_t>> {
     if (node.value_exact<std::string>() == "max") return std::nullopt;
     auto value = number(static_cast<int64_t>(field.least), static_cast<int64_t>(field.most))(node);
@@ -69,7 +71,7 @@ auto limit(const LimitField& field) {
 
 Result<SmtpMode> mode(const toml::node& node) {
   const auto value = parse_smtp_mode(node.value_or(std::string()));
-  if (!value) return failure(R"(must be "off", "observe" or "enforce")");
+  if (!value) return failure(R"(must be "off", "observe", "redirect" or "enforce")");
   return *value;
 }
 
@@ -86,17 +88,42 @@ Result<std::vector<uint16_t>> ports(const toml::node& node) {
   return found;
 }
 
-Result<std::vector<std::string>> devices(const toml::node& node) {
-  const std::string wanted = "must be a list of device nodes, [\"/dev/nvme0n1\"]";
-  const toml::array* list = node.as_array();
-  if (!list) return failure(wanted);
-  std::vector<std::string> found;
-  for (const toml::node& entry : *list) {
-    const auto value = entry.value_exact<std::string>();
-    if (!value || !value->starts_with("/dev/") || has_control_characters(*value)) return failure(wanted);
-    found.push_back(*value);
-  }
-  return found;
+// Texts, each of which `fits`; `what` they are.
+auto texts(const std::string& what, size_t most, bool (*fits)(const std::string&)) {
+  return [=](const toml::node& node) -> Result<std::vector<std::string>> {
+    const std::string wanted = "must be a list of " + what;
+    const toml::array* list = node.as_array();
+    if (!list || list->size() > most) return failure(wanted);
+    std::vector<std::string> found;
+    for (const toml::node& entry : *list) {
+      const auto value = entry.value_exact<std::string>();
+      if (!value || has_control_characters(*value) || !fits(*value)) return failure(wanted);
+      found.push_back(*value);
+    }
+    return found;
+  };
+}
+
+constexpr size_t kDevicesMost = 256;
+constexpr size_t kUsersMost = 16;
+constexpr size_t kWaysMost = 3;
+
+bool is_device(const std::string& text) {
+  return text.starts_with("/dev/");
+}
+// What useradd(8) takes, and the capitals of Debian-exim.
+bool is_user(const std::string& text) {
+  constexpr std::string_view kOthers = "_.-";
+  constexpr size_t kLongest = 32;
+  return !text.empty() && text.size() <= kLongest && std::ranges::all_of(text, [&](unsigned char c) {
+    return std::isalnum(c) != 0 || kOthers.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+bool is_net(const std::string& text) {
+  return parse_net(text).has_value();
+}
+bool is_way(const std::string& text) {
+  return text == "sasl" || text == "uid" || text == "sender";
 }
 
 // How a value looks in TOML.
@@ -170,6 +197,7 @@ std::vector<ConfigKey> all_keys() {
       key("paths.cgroup", at(&Config::cgroup_path), text),
       key("paths.database", at(&Config::database), text),
       key("paths.socket", at(&Config::socket), text),
+      key("paths.policy_socket", at(&Config::policy_socket), file_or_none),
       key("paths.bpf_pins", at(&Config::pin_dir), text),
       key("paths.watchdog_socket", at(&Config::watchdog_socket), text),
       key("api.group", at(&Config::socket_group), text),
@@ -179,7 +207,18 @@ std::vector<ConfigKey> all_keys() {
       key("api.requests_per_second", at(&Config::requests_per_second), number(1, 100000)),
       key("api.burst", at(&Config::request_burst), number(1, 100000)),
       key("smtp.ports", at(&Config::smtp_ports), ports),
-      key("io.devices", at(&Config::io_devices), devices),
+      key("smtp.exempt_users", at(&Config::smtp_exempt_users),
+          texts("at most 8 system users, [\"Debian-exim\"]", NP_SMTP_EXEMPT, is_user)),
+      key("smtp.allow", at(&Config::smtp_allow),
+          texts("at most 1024 networks, [\"192.0.2.0/24\", \"2001:db8::/32\"]", NP_SMTP_NETS, is_net)),
+      key("smtp.redirect_port", at(&Config::smtp_redirect_port), number(0, 65535)),
+      key("mail.mta_users", at(&Config::mta_users),
+          texts("at most 16 system users, [\"Debian-exim\"]", kUsersMost, is_user)),
+      key("mail.account_by", at(&Config::account_by),
+          texts("\"sasl\", \"uid\" and \"sender\", in the order in which they are tried", kWaysMost, is_way)),
+      key("mail.users_map", at(&Config::users_map), file_or_none),
+      key("mail.domains_map", at(&Config::domains_map), file_or_none),
+      key("io.devices", at(&Config::io_devices), texts("device nodes, [\"/dev/nvme0n1\"]", kDevicesMost, is_device)),
       key("reconcile.accounts_per_second", at(&Config::reconcile_per_second), number(1, NP_SLOTS)),
       key("budget.agent_percent", at(&Config::budget_agent_percent), percent),
       key("budget.kernel_percent", at(&Config::budget_kernel_percent), percent),
@@ -196,6 +235,9 @@ std::vector<ConfigKey> all_keys() {
   keys.push_back(key("defaults.rate_limit.burst", at(&Config::default_rate_limit, &RateLimit::burst),
                      number(0, NP_BUCKET_BURST_MAX)));
   keys.push_back(key("defaults.rate_limit.mode", at(&Config::default_rate_limit, &RateLimit::mode), mode));
+  for (const MailField& field : kMailFields)
+    keys.push_back(
+        key(std::string("defaults.mail.") + field.name, at(&Config::default_mail, field.member), limit(field)));
   return keys;
 }
 
@@ -264,7 +306,8 @@ Result<void> check_together(const Config& config) {
   NP_TRY(check_cgroup_path(config.cgroup_path));
   NP_TRY(check_tls(config));
   NP_TRY(of_defaults(check(config.default_limits)));
-  return of_defaults(check(config.default_rate_limit));
+  NP_TRY(of_defaults(check(config.default_rate_limit)));
+  return of_defaults(check(config.default_mail));
 }
 
 }  // namespace npanel

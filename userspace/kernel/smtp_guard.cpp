@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,10 +23,10 @@ namespace {
 
 constexpr useconds_t kGraceUs = 20'000;
 
-// The mode goes to the kernel as the number it is.
-static_assert(static_cast<int>(SmtpMode::off) == NP_SMTP_OFF &&
-              static_cast<int>(SmtpMode::observe) == NP_SMTP_OBSERVE &&
-              static_cast<int>(SmtpMode::enforce) == NP_SMTP_ENFORCE);
+np_smtp_mode kernel_mode(SmtpMode mode) {
+  if (mode == SmtpMode::off) return NP_SMTP_OFF;
+  return mode == SmtpMode::observe ? NP_SMTP_OBSERVE : NP_SMTP_ENFORCE;
+}
 
 using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
@@ -118,8 +119,8 @@ std::vector<Key> keys_of(const bpf_map* map) {
   return keys;
 }
 
-template <class Key>
-Result<int> erase_all_but(const bpf_map* map, const std::set<Key>& known) {
+template <class Key, class Less>
+Result<int> erase_all_but(const bpf_map* map, const std::set<Key, Less>& known) {
   int erased = 0;
   for (const Key& key : keys_of<Key>(map)) {
     if (known.contains(key)) continue;
@@ -157,16 +158,39 @@ Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleto
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_count));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_total));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_limit));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_count));
   remove_pin_directory(old_layout);
   return {};
 }
 
-Result<SkeletonPtr<np_smtp_bpf>> load(const Pins& pins, const std::vector<uint16_t>& ports, int account_level) {
+struct ByBytes {
+  bool operator()(const np_smtp_net& one, const np_smtp_net& other) const {
+    return std::memcmp(&one, &other, sizeof(one)) < 0;
+  }
+};
+
+// First what is new: what is in both lists is allowed all the time.
+Result<void> write_allowed(const np_smtp_bpf& skeleton, const std::vector<np_smtp_net>& allow) {
+  const __u32 yes = 1;
+  for (const np_smtp_net& net : allow) NP_TRY(store(skeleton.maps.np_smtp_allow, net, yes));
+  NP_TRY(erase_all_but(skeleton.maps.np_smtp_allow, std::set<np_smtp_net, ByBytes>(allow.begin(), allow.end())));
+  return {};
+}
+
+Result<SkeletonPtr<np_smtp_bpf>> load(const Pins& pins, const SmtpRules& rules, int account_level) {
   hear_libbpf();
   SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open());
   if (!skeleton) return libbpf_failure("open BPF smtp", errno);
   std::ranges::fill(skeleton->rodata->np_ports, __u16{0});
-  std::ranges::copy(ports, skeleton->rodata->np_ports);
+  std::ranges::copy(rules.ports, skeleton->rodata->np_ports);
+  std::ranges::copy(rules.exempt_uids, skeleton->rodata->np_exempt);
+  skeleton->rodata->np_exempt_count = static_cast<__u32>(rules.exempt_uids.size());
+  skeleton->rodata->np_has_allow = !rules.allow.empty();
+  skeleton->rodata->np_mta4 = htonl(INADDR_LOOPBACK);
+  std::memcpy(skeleton->rodata->np_mta6, &in6addr_loopback, sizeof(in6addr_loopback));
+  skeleton->rodata->np_mta_port = rules.redirect_port;
   skeleton->rodata->np_account_level = account_level;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
@@ -174,6 +198,7 @@ Result<SkeletonPtr<np_smtp_bpf>> load(const Pins& pins, const std::vector<uint16
     if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
   }
   if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF smtp", -error);
+  NP_TRY(write_allowed(*skeleton, rules.allow));
   return skeleton;
 }
 
@@ -190,7 +215,9 @@ struct SmtpGuard::Attached {
   SkeletonPtr<np_smtp_bpf> skeleton;
   LinkPtr link4;
   LinkPtr link6;
+  LinkPtr release;
   MappedValues counts;
+  MappedValues mail_counts;
   MappedValues totals;
   RefusalHandler handler;
   UniqueFd ring_fd;  // the ring's own: the skeleton's goes when the programs are swapped
@@ -206,7 +233,7 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   const Pins pins = NP_TRY(Pins::make(options.pin_dir));
   const auto old_layout = pins.other_layout();
   if (old_layout) pins.clear();
-  SkeletonPtr<np_smtp_bpf> skeleton = NP_TRY(load(pins, options.ports, options.account_level));
+  SkeletonPtr<np_smtp_bpf> skeleton = NP_TRY(load(pins, options.rules, options.account_level));
   if (options.gates) NP_TRY(write_gates(*skeleton, *options.gates));
   if (old_layout) NP_TRY(close_limits(*old_layout, *skeleton));
   const auto pinned_now = [&](const char* name) { return old_layout ? *old_layout + "/" + name : pins.path(name); };
@@ -214,25 +241,39 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
       adopt_or_attach(skeleton->progs.np_smtp_conn4, options.cgroup_fd, pinned_now("link4"), pins.path("link4")));
   LinkPtr link6 = NP_TRY(
       adopt_or_attach(skeleton->progs.np_smtp_conn6, options.cgroup_fd, pinned_now("link6"), pins.path("link6")));
+  LinkPtr release = NP_TRY(
+      adopt_or_attach(skeleton->progs.np_smtp_close, options.cgroup_fd, pinned_now("release"), pins.path("release")));
   if (old_layout) NP_TRY(take_over(*old_layout, *skeleton));
   MappedValues counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
+  MappedValues mail_counts =
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_mail_count), sizeof(np_mail_count), NP_SLOTS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
   UniqueFd ring_fd(::fcntl(bpf_map__fd(skeleton->maps.np_smtp_ring), F_DUPFD_CLOEXEC, 3));
-  auto attached =
-      std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6),
-                                 std::move(counts), std::move(totals), RefusalHandler{}, std::move(ring_fd), RingPtr{});
+  auto attached = std::make_unique<Attached>(
+      pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6), std::move(release),
+      std::move(counts), std::move(mail_counts), std::move(totals), RefusalHandler{}, std::move(ring_fd), RingPtr{});
   attached->ring.reset(ring_buffer__new(attached->ring_fd.get(), hand_over, &attached->handler, nullptr));
   if (!attached->ring) return libbpf_failure("open the ring of refusals", errno);
   return SmtpGuard(std::move(attached));
 }
 
-Result<void> SmtpGuard::set_ports(const std::vector<uint16_t>& ports) {
-  SkeletonPtr<np_smtp_bpf> fresh = NP_TRY(load(attached_->pins, ports, attached_->account_level));
+bool SmtpRules::operator==(const SmtpRules& other) const {
+  const auto same = [](const np_smtp_net& one, const np_smtp_net& two) {
+    return std::memcmp(&one, &two, sizeof(one)) == 0;
+  };
+  return ports == other.ports && exempt_uids == other.exempt_uids && redirect_port == other.redirect_port &&
+         std::ranges::equal(allow, other.allow, same);
+}
+
+Result<void> SmtpGuard::set_rules(const SmtpRules& rules) {
+  SkeletonPtr<np_smtp_bpf> fresh = NP_TRY(load(attached_->pins, rules, attached_->account_level));
   if (const int error = bpf_link__update_program(attached_->link4.get(), fresh->progs.np_smtp_conn4); error != 0)
     return libbpf_failure("swap the program for IPv4", -error);
   if (const int error = bpf_link__update_program(attached_->link6.get(), fresh->progs.np_smtp_conn6); error != 0)
     return libbpf_failure("swap the program for IPv6", -error);
+  if (const int error = bpf_link__update_program(attached_->release.get(), fresh->progs.np_smtp_close); error != 0)
+    return libbpf_failure("swap the program for closed sockets", -error);
   attached_->skeleton = std::move(fresh);
   return {};
 }
@@ -248,16 +289,21 @@ Result<int> SmtpGuard::set_gates(const GateTable& gates) {
   return write_gates(*attached_->skeleton, gates);
 }
 
-Result<int> SmtpGuard::set(const Account& account, std::optional<uint64_t> cgroup_id, np_override override) {
+Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
+                           np_override override) {
   const auto& maps = attached_->skeleton->maps;
   const __u32 place =
       np_rollout_place(account.name.data(), static_cast<__u32>(account.name.size()), NP_EMAIL_RATE_LIMITING);
-  const np_smtp_limit limit{.per_minute = account.rate_limit.per_minute,
-                            .burst = account.rate_limit.burst,
-                            .mode = static_cast<__u32>(account.rate_limit.mode),
-                            .place = static_cast<__u16>(place),
-                            .override = static_cast<__u16>(override)};
-  int written = NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
+  const np_smtp_limit limit{
+      .per_minute = account.rate_limit.per_minute,
+      .burst = account.rate_limit.burst,
+      .mode = kernel_mode(account.rate_limit.mode),
+      .place = static_cast<__u16>(place),
+      .override = static_cast<__u16>(override),
+      .connections = static_cast<__u32>(mail.connections.value_or(0)),
+      .step = account.rate_limit.mode == SmtpMode::redirect ? __u32{NP_SMTP_REDIRECT} : __u32{NP_SMTP_LIMIT}};
+  int written = NP_TRY(make_say(maps.np_mail_limit, account.slot, kernel_limit(mail)));
+  written += NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
   if (cgroup_id) written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
   if (account.uid) written += NP_TRY(make_say(maps.np_smtp_uid, *account.uid, account.slot));
   return written;
@@ -266,6 +312,8 @@ Result<int> SmtpGuard::set(const Account& account, std::optional<uint64_t> cgrou
 Result<void> SmtpGuard::reset(uint32_t slot) {
   const auto& maps = attached_->skeleton->maps;
   NP_TRY(store(maps.np_smtp_bucket, slot, np_smtp_bucket{}, BPF_F_LOCK));
+  NP_TRY(erase(maps.np_mail_budget, slot));
+  NP_TRY(store(maps.np_mail_count, slot, np_mail_count{}));
   return store(maps.np_smtp_count, slot, np_smtp_count{});
 }
 
@@ -273,6 +321,7 @@ Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> c
   const auto& maps = attached_->skeleton->maps;
   if (cgroup_id) NP_TRY(erase_own(maps.np_smtp_cgroup, *cgroup_id, account.slot));
   if (account.uid) NP_TRY(erase_own(maps.np_smtp_uid, *account.uid, account.slot));
+  NP_TRY(erase(maps.np_mail_budget, account.slot));
   return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
 }
 
@@ -300,6 +349,49 @@ std::vector<uint32_t> SmtpGuard::used_slots() const {
   for (const uint32_t uid : keys_of<uint32_t>(maps.np_smtp_uid))
     if (const auto slot = lookup<uint32_t>(maps.np_smtp_uid, uid)) slots.push_back(*slot);
   return slots;
+}
+
+Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
+                                        np_mail_charge charge) const {
+  const np_mail_question question{.reserved = {},
+                                  .id = id,
+                                  .amount = amount,
+                                  .slot = slot,
+                                  .charge = static_cast<__u32>(charge),
+                                  .answer = NP_MAIL_FREE,
+                                  .verdict = 0};
+  np_mail_question answer{};
+  bpf_test_run_opts run{};
+  run.sz = sizeof(run);
+  run.data_in = &question;
+  run.data_size_in = sizeof(question);
+  run.data_out = &answer;
+  run.data_size_out = sizeof(answer);
+  const int error = bpf_prog_test_run_opts(bpf_program__fd(attached_->skeleton->progs.np_mail_answer), &run);
+  if (error != 0 || run.data_size_out != sizeof(answer)) return errno_failure("ask the kernel for mail", -error);
+  return answer;
+}
+
+std::optional<np_mail_budget> SmtpGuard::budget(uint32_t slot) const {
+  return lookup<np_mail_budget>(attached_->skeleton->maps.np_mail_budget, slot, BPF_F_LOCK);
+}
+
+Result<void> SmtpGuard::put_budget(uint32_t slot, const np_mail_budget& budget) {
+  auto put = store(attached_->skeleton->maps.np_mail_budget, slot, budget, BPF_NOEXIST);
+  if (!put && put.error().code == EEXIST) return {};
+  return put;
+}
+
+std::vector<uint32_t> SmtpGuard::senders() const {
+  return keys_of<uint32_t>(attached_->skeleton->maps.np_mail_budget);
+}
+
+np_mail_limit SmtpGuard::mail_limit(uint32_t slot) const {
+  return lookup<np_mail_limit>(attached_->skeleton->maps.np_mail_limit, slot).value_or(np_mail_limit{});
+}
+
+np_mail_count SmtpGuard::mail_count(uint32_t slot) const {
+  return attached_->mail_counts.as<np_mail_count>()[slot];
 }
 
 np_smtp_count SmtpGuard::count(uint32_t slot) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// smtp_guard.h: how is an account's limit on direct SMTP given to the kernel, and what did the kernel count?
+// smtp_guard.h: how are an account's limits on direct SMTP and on mail given to the kernel, and what did it count?
 #pragma once
 
 #include <functional>
@@ -16,15 +16,25 @@
 
 namespace npanel {
 
+// What is the same for all accounts; constants of the programs, but for `allow`.
+struct SmtpRules {
+  std::vector<uint16_t> ports = {25, 465, 587};  // at most NP_SMTP_PORTS
+  std::vector<uid_t> exempt_uids = {};           // at most NP_SMTP_EXEMPT
+  std::vector<np_smtp_net> allow = {};           // at most NP_SMTP_NETS
+  uint16_t redirect_port = 25;                   // of the local MTA; 0: none
+
+  bool operator==(const SmtpRules& other) const;
+};
+
 // The programs, maps and links are pinned, so limits and counting go on while no agent runs; the next agent adopts
 // them.
 class SmtpGuard {
  public:
   struct Options {
-    int cgroup_fd;                   // where the hooks attach: the cgroup v2 root
-    int account_level;               // depth of an account's cgroup below the cgroup v2 root
-    std::string pin_dir;             // below a bpffs
-    std::vector<uint16_t> ports;     // at most NP_SMTP_PORTS
+    int cgroup_fd;        // where the hooks attach: the cgroup v2 root
+    int account_level;    // depth of an account's cgroup below the cgroup v2 root
+    std::string pin_dir;  // below a bpffs
+    SmtpRules rules = {};
     std::optional<GateTable> gates;  // in force before the first connect() is seen; nullopt: as they are pinned
   };
   static Result<SmtpGuard> attach(const Options& options);
@@ -33,12 +43,14 @@ class SmtpGuard {
   ~SmtpGuard();
 
   // From the next connect() on. Counts, buckets and limits stay.
-  Result<void> set_ports(const std::vector<uint16_t>& ports);
+  Result<void> set_rules(const SmtpRules& rules);
   [[nodiscard]] GateTable gates() const;
   // Obeyed by the very next connect(). Returns how many entries were not right already.
   Result<int> set_gates(const GateTable& gates);
   // Makes the kernel say what the account says; returns how many map entries were not right already.
-  Result<int> set(const Account& account, std::optional<uint64_t> cgroup_id, np_override override);
+  // `mail`: the account's limits as they are at the moment (model/mail).
+  Result<int> set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
+                  np_override override);
   // An account that is new in this slot starts with a full bucket and counts of zero.
   Result<void> reset(uint32_t slot);
   // Forgets the account; its slot may be used again.
@@ -53,6 +65,18 @@ class SmtpGuard {
 
   // The slots that the kernel's maps speak of.
   [[nodiscard]] std::vector<uint32_t> used_slots() const;
+
+  // Charges what fits, atomically with the connect hooks; `id` is a hash of the message, 0 without one, and is charged
+  // once. Answer and verdict are in what comes back.
+  [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
+                                             np_mail_charge charge) const;
+  // What the account has sent; nullopt: nothing yet. put_budget() is for after a reboot: what is there already stays.
+  [[nodiscard]] std::optional<np_mail_budget> budget(uint32_t slot) const;
+  Result<void> put_budget(uint32_t slot, const np_mail_budget& budget);
+  // The slots that have sent something.
+  [[nodiscard]] std::vector<uint32_t> senders() const;
+  [[nodiscard]] np_mail_limit mail_limit(uint32_t slot) const;
+  [[nodiscard]] np_mail_count mail_count(uint32_t slot) const;
 
   [[nodiscard]] np_smtp_count count(uint32_t slot) const;
   [[nodiscard]] np_smtp_total total() const;

@@ -158,6 +158,9 @@ void add_smtp(AccountFamilies& out, std::span<const AccountStats> accounts, cons
     add("allowed", stats.smtp->allowed);
     add("denied", stats.smtp->denied);
     add("would_deny", stats.smtp->would_deny);
+    add("redirected", stats.smtp->redirected);
+    add("would_redirect", stats.smtp->would_redirect);
+    add("exempt", stats.smtp->exempt);
     configured.metric.push_back(
         series(Gauge, stats.account->rate_limit.per_minute, {{"account", stats.account->name}}));
   }
@@ -167,6 +170,48 @@ void add_smtp(AccountFamilies& out, std::span<const AccountStats> accounts, cons
           static_cast<double>(agent.smtp.unknown));
   out.add(Counter, "npanel_smtp_lost_records_total", "Refusals whose record found the ring full",
           static_cast<double>(agent.smtp.lost));
+}
+
+// The figures of a limit have a series only where there is the limit.
+void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
+  using enum MetricType;
+  const auto each = [&](MetricType type, const char* name, const char* help, const auto& add) {
+    MetricFamily& family = out.family(type, name, help);
+    for (const AccountStats& stats : accounts) {
+      if (!stats.mail) continue;
+      add(stats, [&](double value, const char* label, const char* text) {
+        family.metric.push_back(series(type, value, {{"account", stats.account->name}, {label, text}}));
+      });
+    }
+  };
+  each(Counter, "npanel_mail_messages_total", "What the MTA asked for, by answer", [](const auto& stats, auto add) {
+    const np_mail_count& count = stats.mail->count;
+    add(static_cast<double>(count.accepted.messages), "answer", "accepted");
+    add(static_cast<double>(count.repeated), "answer", "repeated");
+    add(static_cast<double>(count.would_defer), "answer", "would_defer");
+  });
+  each(Counter, "npanel_mail_rate_limit_rejected_total", "Mail deferred and direct SMTP connections refused",
+       [](const auto& stats, auto add) {
+         add(static_cast<double>(stats.mail->count.deferred), "way", "mta");
+         add(static_cast<double>(stats.smtp ? stats.smtp->denied : 0), "way", "direct");
+       });
+  const auto figure = [&](const char* name, const char* help, auto value) {
+    each(Gauge, name, help, [&](const auto& stats, auto add) {
+      for (const MailField& field : kMailFields)
+        if (const auto limit = limit_of(*stats.mail, field)) add(value(stats, field, *limit), "limit", field.name);
+    });
+  };
+  figure("npanel_mail_rate_limit_current", "What counts against the limit now",
+         [](const auto& stats, const MailField& field, uint64_t) {
+           return static_cast<double>(sent_of(*stats.mail, field));
+         });
+  figure("npanel_mail_rate_limit_configured", "The limit that is in force now",
+         [](const auto&, const MailField&, uint64_t limit) { return static_cast<double>(limit); });
+  if (agent.smtp_reason) return;
+  out.add(Counter, "npanel_mail_unknown_total", "Questions of the MTA about mail of no account, passed",
+          static_cast<double>(agent.mail_unknown));
+  out.add(Counter, "npanel_mail_failed_total", "Questions that the kernel did not answer, passed",
+          static_cast<double>(agent.mail_failed));
 }
 
 void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
@@ -242,6 +287,7 @@ std::string render_metrics(std::span<const AccountStats> accounts, const AgentSt
   add_limit_exceeded(out, accounts);
   add_pressure(out, accounts);
   add_smtp(out, accounts, agent);
+  add_mail(out, accounts, agent);
   return out.text();
 }
 

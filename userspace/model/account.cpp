@@ -41,6 +41,8 @@ std::string_view to_string(SmtpMode mode) {
       return "off";
     case SmtpMode::observe:
       return "observe";
+    case SmtpMode::redirect:
+      return "redirect";
     case SmtpMode::enforce:
       return "enforce";
   }
@@ -48,7 +50,7 @@ std::string_view to_string(SmtpMode mode) {
 }
 
 std::optional<SmtpMode> parse_smtp_mode(std::string_view text) {
-  return parse_enum(text, {SmtpMode::off, SmtpMode::observe, SmtpMode::enforce});
+  return parse_enum(text, {SmtpMode::off, SmtpMode::observe, SmtpMode::redirect, SmtpMode::enforce});
 }
 
 std::string_view to_string(AccountState state) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/mail.h"
 
 namespace npanel {
 
@@ -48,7 +49,9 @@ inline constexpr LimitField kLimitFields[] = {
     {"pids_max", &Limits::pids_max, 10, 4194304},  // PID_MAX_LIMIT on 64 bits
 };
 
-enum class SmtpMode { off, observe, enforce };
+// redirect: all direct SMTP goes to the local MTA, which has the mail limits; but not implicit TLS (465), which is
+// limited as with enforce.
+enum class SmtpMode { off, observe, redirect, enforce };
 [[nodiscard]] std::string_view to_string(SmtpMode mode);
 [[nodiscard]] std::optional<SmtpMode> parse_smtp_mode(std::string_view text);
 
@@ -72,6 +75,8 @@ struct Account {
   AccountState state = AccountState::active;
   Limits limits = {};
   RateLimit rate_limit = {};
+  MailLimits mail = {};
+  std::optional<MailRaise> raise = {};
 
   bool operator==(const Account&) const = default;
 };

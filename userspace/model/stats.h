@@ -10,6 +10,7 @@
 
 #include "model/account.h"
 #include "model/feature.h"
+#include "model/mail_status.h"
 #include "model/settings.h"
 #include "npanel/smtp.h"
 #include "npanel/usage.h"
@@ -20,6 +21,7 @@ struct AccountStats {
   const Account* account = nullptr;        // lives in the agent
   std::optional<np_usage> usage = {};      // nullopt: the walk did not meet the account's cgroup, or cannot run
   std::optional<np_smtp_count> smtp = {};  // nullopt: the hooks are not attached
+  std::optional<MailFigures> mail = {};    // the same
   size_t degraded = 0;                     // limits that are not in force as asked for
 
   // Has this cgroup these fields (enum np_usage_group)?
@@ -52,6 +54,8 @@ struct AgentStatus {
   std::optional<std::string> smtp_reason;   // why the hooks are not attached
   std::vector<uint16_t> smtp_ports;
   np_smtp_total smtp{};
+  uint64_t mail_unknown = 0;  // questions of the MTA about nobody's mail
+  uint64_t mail_failed = 0;   // that the kernel did not answer
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
   std::vector<FeatureFigures> features;

@@ -46,6 +46,10 @@ Result<Account> read(SQLite::Statement& row) {
   account.rate_limit.per_minute = NP_TRY(narrow(row.getColumn(at++)));
   account.rate_limit.burst = NP_TRY(narrow(row.getColumn(at++)));
   account.rate_limit.mode = NP_TRY(word(row.getColumn(at++), parse_smtp_mode));
+  for (const MailField& field : kMailFields) account.mail.*field.member = optional_column(row.getColumn(at++));
+  const auto raised = optional_column(row.getColumn(at++));
+  const auto until = optional_column(row.getColumn(at++));
+  if (raised && until) account.raise = {.messages_per_hour = *raised, .until_ms = static_cast<int64_t>(*until)};
   return account;
 }
 
@@ -55,7 +59,8 @@ Result<void> check_row(const Account& account) {
   if (account.slot >= NP_SLOTS) return refused("slot", "must be below " + std::to_string(NP_SLOTS));
   if (account.uid) NP_TRY(check_uid(*account.uid));
   NP_TRY(check(account.limits));
-  return check(account.rate_limit);
+  NP_TRY(check(account.rate_limit));
+  return check(account.mail);
 }
 
 Result<Account> read_checked(SQLite::Statement& row) {
@@ -64,18 +69,32 @@ Result<Account> read_checked(SQLite::Statement& row) {
   return account;
 }
 
-}  // namespace
-
-std::string account_columns() {
+std::string columns_before_mail() {
   std::string list = "name, slot, uid, state";
   for (const LimitField& field : kLimitFields) list += std::string(", ") + field.name;
   return list + ", smtp_per_minute, smtp_burst, smtp_mode";
 }
 
+// A backup, or a damaged file, may be of a version whose accounts had no mail limits.
+std::string columns_of(SQLite::Database& database) {
+  if (database.tryExec("SELECT mail_connections FROM account LIMIT 0") == 0) return account_columns();
+  std::string list = columns_before_mail();
+  for (size_t i = 0; i < std::size(kMailFields) + 2; ++i) list += ", NULL";
+  return list;
+}
+
+}  // namespace
+
+std::string account_columns() {
+  std::string list = columns_before_mail();
+  for (const MailField& field : kMailFields) list += std::string(", mail_") + field.name;
+  return list + ", raise_messages_per_hour, raise_until_ms";
+}
+
 std::string account_placeholders() {
   std::string list = "?, ?, ?, ?";
-  for (size_t i = 0; i < std::size(kLimitFields); ++i) list += ", ?";
-  return list + ", ?, ?, ?";
+  for (size_t i = 0; i < std::size(kLimitFields) + std::size(kMailFields); ++i) list += ", ?";
+  return list + ", ?, ?, ?, ?, ?";
 }
 
 void bind_account(SQLite::Statement& row, const Account& account) {
@@ -88,11 +107,15 @@ void bind_account(SQLite::Statement& row, const Account& account) {
   row.bind(at++, account.rate_limit.per_minute);
   row.bind(at++, account.rate_limit.burst);
   row.bind(at++, std::string(to_string(account.rate_limit.mode)));
+  for (const MailField& field : kMailFields) bind_optional(row, at++, account.mail.*field.member);
+  bind_optional(row, at++, account.raise ? std::optional(account.raise->messages_per_hour) : std::nullopt);
+  bind_optional(row, at++,
+                account.raise ? std::optional(static_cast<uint64_t>(account.raise->until_ms)) : std::nullopt);
 }
 
 AccountRows read_accounts(SQLite::Database& database) {
   AccountRows rows;
-  SQLite::Statement row(database, "SELECT " + account_columns() + " FROM account ORDER BY name");
+  SQLite::Statement row(database, "SELECT " + columns_of(database) + " FROM account ORDER BY name");
   while (row.executeStep()) {
     auto account = read_checked(row);
     if (account)

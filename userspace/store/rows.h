@@ -13,7 +13,7 @@
 
 namespace npanel {
 
-// name, slot, uid, state, kLimitFields…, smtp_per_minute, smtp_burst, smtp_mode
+// name, slot, uid, state, kLimitFields…, smtp_per_minute, smtp_burst, smtp_mode, mail_ and kMailFields…, raise
 [[nodiscard]] std::string account_columns();
 [[nodiscard]] std::string account_placeholders();
 void bind_account(SQLite::Statement& row, const Account& account);

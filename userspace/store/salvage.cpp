@@ -63,6 +63,7 @@ const History kConfigVersions{"config_version", {"id", "at_ms", "actor", "files"
 const History kFeatures{"feature_flags", {"name", "enabled", "mode", "rollout", "switched_off"}, "true"};
 const History kOverrides{"feature_override", {"feature", "account", "enabled"}, "true"};
 const History kTokens{"token", {"name", "scope", "hash", "created_ms"}, "true"};
+const History kBudgets{"mail_budget", {"account", "saved_ms", "cells"}, "json_valid(cells)"};
 const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
 
 std::string list(const History& history) {
@@ -207,7 +208,8 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         copy_history(*damaged, *fresh, kFailures);
         save_features(*damaged, backups, *fresh);
         saved.audit = save_audit(*damaged, *fresh);
-        for (const History* history : {&kTokens, &kAnswers, &kConfigVersions}) copy_history(*damaged, *fresh, *history);
+        for (const History* history : {&kTokens, &kAnswers, &kBudgets, &kConfigVersions})
+          copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();
         saved.last_event = last_event(*fresh);

@@ -89,6 +89,17 @@ Result<void> Store::erase(const std::string& name, const Notes& notes) {
     row.bind(1, name);
     row.exec();
     erase_overrides_of(database(), name);
+    erase_budget_of(database(), name);
+  });
+}
+
+Result<std::vector<StoredBudget>> Store::budgets(int64_t now_ms, uint64_t now_ns) {
+  return reading("read what was sent", [&] { return read_budgets(database(), now_ms, now_ns); });
+}
+
+Result<void> Store::put(const std::vector<StoredBudget>& budgets, uint64_t now_ns) {
+  return changing("save what was sent", {}, [&] {
+    for (const StoredBudget& stored : budgets) write_budget(database(), stored, now_ns);
   });
 }
 

@@ -20,6 +20,7 @@
 #include "model/kept_answer.h"
 #include "model/token.h"
 #include "store/features.h"
+#include "store/mail_budgets.h"
 
 namespace npanel {
 
@@ -52,6 +53,10 @@ class Store {
   Result<void> put(const Account& account, const Notes& notes);
   // With what was said about it alone.
   Result<void> erase(const std::string& name, const Notes& notes);
+
+  // What accounts have sent, as old as it is now; `now_ns` is in the time of np_mail_budget.
+  [[nodiscard]] Result<std::vector<StoredBudget>> budgets(int64_t now_ms, uint64_t now_ns);
+  Result<void> put(const std::vector<StoredBudget>& budgets, uint64_t now_ns);
 
   // Notes of no other change. Keeps the newest 100,000 events.
   Result<void> append(const Notes& notes);

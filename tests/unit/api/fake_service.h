@@ -49,6 +49,7 @@ struct FakeService final : Service {
 
   Limits default_limits() const override { return {}; }
   RateLimit default_rate_limit() const override { return {}; }
+  MailLimits default_mail() const override { return {}; }
   std::vector<AccountView> accounts(const std::string&, size_t) override {
     std::vector<AccountView> all;
     for (const auto& [name, view] : views) all.push_back(view);
@@ -63,11 +64,35 @@ struct FakeService final : Service {
     return view;
   }
   Result<AccountView> change(const Caller& who, const std::string& name, const Limits& limits,
-                             const RateLimit& rate_limit) override {
+                             const RateLimit& rate_limit, const MailLimits& mail) override {
     AccountView* view = NP_TRY(find(name));
     NP_TRY(note(who));
     view->account.limits = limits;
     view->account.rate_limit = rate_limit;
+    view->account.mail = mail;
+    return *view;
+  }
+  std::vector<MailStatus> mails;
+  Result<MailStatus> mail(const std::string& name) override {
+    NP_TRY(find(name));
+    return mails.empty() ? MailStatus{.account = name} : mails.front();
+  }
+  std::vector<MailStatus> mail_top(size_t most) override {
+    return {mails.begin(), mails.begin() + static_cast<std::ptrdiff_t>(std::min(most, mails.size()))};
+  }
+  Result<AccountView> raise_mail(const Caller& who, const std::string& name, uint64_t messages,
+                                 uint64_t seconds) override {
+    AccountView* view = NP_TRY(find(name));
+    const MailRaise raise{.messages_per_hour = messages, .until_ms = static_cast<int64_t>(seconds) * 1000};
+    NP_TRY(check(raise, view->account.mail));
+    NP_TRY(note(who));
+    view->account.raise = raise;
+    return *view;
+  }
+  Result<AccountView> end_raise(const Caller& who, const std::string& name) override {
+    AccountView* view = NP_TRY(find(name));
+    NP_TRY(note(who));
+    view->account.raise.reset();
     return *view;
   }
   Result<AccountView> set_state(const Caller& who, const std::string& name, AccountState state) {

@@ -89,7 +89,7 @@ TEST(Uid, OfSystemUsersIsRefused) {
 }
 
 TEST(Words, AreReadBackAsTheyAreWritten) {
-  for (const SmtpMode mode : {SmtpMode::off, SmtpMode::observe, SmtpMode::enforce})
+  for (const SmtpMode mode : {SmtpMode::off, SmtpMode::observe, SmtpMode::redirect, SmtpMode::enforce})
     EXPECT_EQ(parse_smtp_mode(to_string(mode)), mode);
   for (const AccountState state : {AccountState::active, AccountState::suspended, AccountState::deleting})
     EXPECT_EQ(parse_account_state(to_string(state)), state);

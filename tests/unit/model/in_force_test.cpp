@@ -29,12 +29,14 @@ TEST(InForce, EachGateLetsItsOwnLimitsThrough) {
 }
 
 TEST(InForce, TheLowerOfTheTwoModesHolds) {
-  for (const SmtpMode own : {SmtpMode::off, SmtpMode::observe, SmtpMode::enforce})
-    for (const GateMode gate : {GateMode::observe, GateMode::enforce}) {
-      const Account bob{.name = "bob", .rate_limit = {.mode = own}};
-      const SmtpMode as = in_force(bob, with(false, {.enabled = true, .mode = gate})).rate_limit.mode;
-      EXPECT_EQ(static_cast<int>(as), std::min(static_cast<int>(own), static_cast<int>(gate)));
-    }
+  for (const SmtpMode own : {SmtpMode::off, SmtpMode::observe, SmtpMode::redirect, SmtpMode::enforce}) {
+    const Account bob{.name = "bob", .rate_limit = {.mode = own}};
+    const auto under = [&](GateMode gate) {
+      return in_force(bob, with(false, {.enabled = true, .mode = gate})).rate_limit.mode;
+    };
+    EXPECT_EQ(under(GateMode::enforce), own);
+    EXPECT_EQ(under(GateMode::observe), std::min(own, SmtpMode::observe));
+  }
 }
 
 TEST(InForce, ASuspendedAccountStaysSuspended) {

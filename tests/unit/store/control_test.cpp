@@ -22,9 +22,9 @@ class Control : public testing::Test {
   void raw(const std::string& sql) const { SQLite::Database(path_, SQLite::OPEN_READWRITE).exec(sql); }
   // As a version without switches left it.
   void make_old(uint32_t accounts) const {
-    ASSERT_TRUE(migrate(*open_database(path_).value(), built_in_migrations().first(2)));
-    Store store(open_database(path_).value());
-    put_accounts(store, accounts);
+    const auto old = open_database(path_).value();
+    ASSERT_TRUE(migrate(*old, built_in_migrations().first(2)));
+    put_old_accounts(*old, accounts);
   }
   static StoredFeature feature(Store& store, const std::string& name) {
     const auto features = store.features().value();

@@ -138,10 +138,11 @@ TEST_F(SalvageTest, ADatabaseThatIsLostAltogetherLiftsNoLimitEither) {
 TEST_F(SalvageTest, ADamagedDatabaseOfAVersionWithoutSwitchesLiftsNoLimit) {
   const std::string path = dir_.path("old/npanel.db");
   std::filesystem::create_directory(dir_.path("old"));
-  ASSERT_TRUE(migrate(*open_database(path).value(), built_in_migrations().first(2)));
   {
-    Store store(open_database(path).value());
-    put_accounts(store, 2);
+    auto old = open_database(path).value();
+    ASSERT_TRUE(migrate(*old, built_in_migrations().first(2)));
+    put_old_accounts(*old, 2);
+    Store store(std::move(old));
     ASSERT_TRUE(store.append(notes_of("site0", 2000)));
   }
   const size_t pages = bytes_of(path).size() / kPage;

@@ -2,6 +2,7 @@
 // sample.h: accounts, events and damage for the tests of the store.
 #pragma once
 
+#include <SQLiteCpp/Statement.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -57,6 +58,33 @@ inline void put_accounts(Store& store, uint32_t count) {
     const auto saved = store.put(account, notes_of(account.name, 1));
     ASSERT_TRUE(saved) << saved.error().text;
   }
+}
+
+// Into a database of a version without mail limits.
+inline void put_old_accounts(SQLite::Database& database, uint32_t count) {
+  for (uint32_t number = 0; number < count; ++number) {
+    const Account account = account_of(number);
+    SQLite::Statement row(
+        database,
+        "INSERT INTO account (name, slot, uid, state, cpu_percent, memory_max_bytes, swap_max_bytes, "
+        "io_read_bytes_per_s, io_write_bytes_per_s, pids_max, smtp_per_minute, smtp_burst, smtp_mode) "
+        "VALUES (?, ?, ?, 'active', ?, 536870912, 0, 50000000, 50000000, ?, ?, ?, 'enforce')");
+    row.bind(1, account.name);
+    row.bind(2, account.slot);
+    row.bind(3, *account.uid);
+    row.bind(4, static_cast<int64_t>(*account.limits.cpu_percent));
+    row.bind(5, static_cast<int64_t>(*account.limits.pids_max));
+    row.bind(6, account.rate_limit.per_minute);
+    row.bind(7, account.rate_limit.burst);
+    row.exec();
+  }
+}
+
+// As they are after the upgrade: nothing is limited that was not.
+inline std::vector<Account> without_mail_limits(std::vector<Account> accounts) {
+  for (Account& account : accounts)
+    for (const MailField& field : kMailFields) (account.mail.*field.member).reset();
+  return accounts;
 }
 
 inline std::string bytes_of(const std::string& path) {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // npanel-agent: argv -> wire -> run.
+#include <pwd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <set>
 
 #include "agent/agent.h"
 #include "api/door.h"
@@ -15,6 +19,7 @@
 #include "daemon/command_line.h"
 #include "daemon/event_loop.h"
 #include "daemon/log.h"
+#include "mail/policy_server.h"
 
 namespace {
 
@@ -34,10 +39,41 @@ void raise_limits() {
   }
 }
 
-// systemd hands a listening socket over (LISTEN_FDS), or we make our own.
-Result<UniqueFd> api_socket(const Config& config) {
-  if (::sd_listen_fds(1) > 0) return UniqueFd(SD_LISTEN_FDS_START);
-  return listen_unix(config.socket, config.socket_group);
+// What systemd hands over (LISTEN_FDS), by the name of the socket unit; what it does not, we make ourselves.
+struct Sockets {
+  UniqueFd api;
+  std::vector<UniqueFd> policy;
+};
+
+constexpr const char* kPolicyName = "policy";
+
+Result<Sockets> open_sockets(const Config& config) {
+  Sockets sockets;
+  char** names = nullptr;
+  const int count = ::sd_listen_fds_with_names(1, &names);
+  for (int i = 0; i < count; ++i) {
+    UniqueFd socket(SD_LISTEN_FDS_START + i);
+    if (std::string_view(names[i]) == kPolicyName)
+      sockets.policy.push_back(std::move(socket));
+    else
+      sockets.api = std::move(socket);
+    std::free(names[i]);
+  }
+  std::free(names);
+  if (!sockets.api.valid()) sockets.api = NP_TRY(listen_unix(config.socket, config.socket_group));
+  if (sockets.policy.empty() && !config.policy_socket.empty()) {
+    make_directory_of(config.policy_socket, 0755);
+    sockets.policy.push_back(NP_TRY(listen_unix(config.policy_socket, "")));
+    ::chmod(config.policy_socket.c_str(), 0666);  // who may ask is decided by who has connected
+  }
+  return sockets;
+}
+
+std::set<uid_t> uids_of(const std::vector<std::string>& users) {
+  std::set<uid_t> uids;
+  for (const std::string& name : users)
+    if (const passwd* user = ::getpwnam(name.c_str())) uids.insert(user->pw_uid);
+  return uids;
 }
 
 Result<std::optional<Tls>> tls_of(const Config& config) {
@@ -94,12 +130,23 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   make_directory_of(config.database, 0700);
   EventLoop loop = NP_TRY(EventLoop::make());
   // First the socket: it also says whether another agent is at work.
-  UniqueFd socket = NP_TRY(api_socket(config));
+  Sockets sockets = NP_TRY(open_sockets(config));
   const auto agent = NP_TRY(Agent::start(loaded, sources, NPANEL_VERSION));
   Door door(*agent, rules_of(config));
-  agent->on_config([&door](const Config& fresh) { door.set_rules(rules_of(fresh)); });
+  PolicyServer policy =
+      NP_TRY(PolicyServer::listen(std::move(sockets.policy), uids_of(config.mta_users),
+                                  [&agent](const PolicyRequest& request) { return agent->answer_mail(request); }));
+  NP_TRY(loop.on_readable(policy.epoll_fd(), [&policy] {
+    policy.run();
+    if (const std::string wrong = policy.take_complaint(); !wrong.empty())
+      log_warning("a question of the MTA was not answered: " + wrong);
+  }));
+  agent->on_config([&door, &policy](const Config& fresh) {
+    door.set_rules(rules_of(fresh));
+    policy.set_may_ask(uids_of(fresh.mta_users));
+  });
   Servers servers(loop, [&door](const Request& request) { return door.answer(request); });
-  NP_TRY(open_doors(servers, std::move(socket), config));
+  NP_TRY(open_doors(servers, std::move(sockets.api), config));
   if (const int fd = agent->refusals_fd(); fd >= 0) NP_TRY(loop.on_readable(fd, [&] { agent->take_refusals(); }));
   NP_TRY(loop.on_readable(agent->work_fd(), [&] { agent->work(); }));
   NP_TRY(loop.every(std::chrono::seconds(1), [&] { agent->tick(); }));
@@ -112,7 +159,7 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   ::sd_notify(0, "READY=1");
   log_info("ready, version " NPANEL_VERSION);
   NP_TRY(loop.run());
-  agent->tick();  // what was refused since the last second
+  agent->stop();
   return {};
 }
 

@@ -21,6 +21,7 @@ void add_create(CLI::App& parent, Line& line) {
   add_uid_option(*app, line.body);
   add_limit_options(*app, line.body);
   add_smtp_options(*app, line.body);
+  add_mail_options(*app, line.body);
   app->callback([&line] {
     line.body["name"] = line.name;
     ask(line, account_view, {"POST", "/api/v1/accounts", dumped(line.body)});
@@ -30,6 +31,7 @@ void add_create(CLI::App& parent, Line& line) {
 void add_set(CLI::App& parent, Line& line) {
   CLI::App* app = add_named(parent, line, "set", "Changes the limits that are given and keeps the others.");
   add_limit_options(*app, line.body);
+  add_mail_options(*app, line.body);
   app->callback([app, &line] {
     require_name(line.name);
     require_options(*app, line);

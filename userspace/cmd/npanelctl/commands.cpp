@@ -170,6 +170,7 @@ void add_everything(Line& line) {
   add_events(line);
   add_jobs(line);
   add_feature(line);
+  add_mail(line);
   add_token(line);
   add_about_agent(line);
   add_failures(line);

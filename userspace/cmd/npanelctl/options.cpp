@@ -16,10 +16,10 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kKi = 1024;
-constexpr std::array kModes = {"enforce", "observe", "off"};
+constexpr std::array kModes = {"enforce", "redirect", "observe", "off"};
 constexpr const char* kModeMeaning =
-    "With enforce, connections above the rate are refused; with observe, they are only counted and reported; with off, "
-    "neither.";
+    "With enforce, connections above the limits are refused; with redirect, all go to the local MTA, but those to port "
+    "465; with observe, they are only counted and reported; with off, neither.";
 
 // The range is the model's own; the rest is how people write it.
 constexpr NumberOption limit_option(const char* flag, std::string_view field, const char* pointer, const char* meaning,
@@ -46,6 +46,35 @@ constexpr std::array kLimitOptions = {
                  "The bytes a second that the account may write to each disk.", Unit::kBytesPerSecond),
     limit_option("--pids", "pids_max", "/limits/pids_max",
                  "The processes and threads that the account may have at once.", Unit::kCount),
+};
+
+constexpr NumberOption mail_option(const char* flag, std::string_view field, const char* pointer, const char* meaning,
+                                   Unit unit) {
+  for (const MailField& known : kMailFields)
+    if (field == known.name) return {flag, pointer, meaning, unit, known.least, known.most, true};
+  throw "no such limit";  // at compile time
+}
+
+constexpr std::array kMailOptions = {
+    mail_option("--mail-per-15min", "messages_per_15min", "/mail/messages_per_15min",
+                "The messages that the account may send in any 15 minutes.", Unit::kCount),
+    mail_option("--mail-per-hour", "messages_per_hour", "/mail/messages_per_hour", "The messages in any hour.",
+                Unit::kCount),
+    mail_option("--mail-per-day", "messages_per_day", "/mail/messages_per_day", "The messages in any day.",
+                Unit::kCount),
+    mail_option("--mail-recipients-per-15min", "recipients_per_15min", "/mail/recipients_per_15min",
+                "The recipients in any 15 minutes.", Unit::kCount),
+    mail_option("--mail-recipients-per-hour", "recipients_per_hour", "/mail/recipients_per_hour",
+                "The recipients in any hour.", Unit::kCount),
+    mail_option("--mail-recipients-per-day", "recipients_per_day", "/mail/recipients_per_day",
+                "The recipients in any day.", Unit::kCount),
+    mail_option("--mail-bytes-per-15min", "bytes_per_15min", "/mail/bytes_per_15min", "The bytes in any 15 minutes.",
+                Unit::kBytes),
+    mail_option("--mail-bytes-per-hour", "bytes_per_hour", "/mail/bytes_per_hour", "The bytes in any hour.",
+                Unit::kBytes),
+    mail_option("--mail-bytes-per-day", "bytes_per_day", "/mail/bytes_per_day", "The bytes in any day.", Unit::kBytes),
+    mail_option("--smtp-connections", "connections", "/mail/connections",
+                "The direct SMTP connections that may be open at the same time.", Unit::kCount),
 };
 
 constexpr const char* kSizes =
@@ -103,7 +132,7 @@ const char* type_name(Unit unit) {
 void add_mode_option(CLI::App& app, const std::string& flag, const char* pointer, json& body) {
   const auto store = [&body, flag, pointer](const std::string& text) {
     if (std::ranges::find(kModes, text) == kModes.end())
-      throw CLI::ValidationError(flag + " must be enforce, observe or off; got \"" + text + "\"");
+      throw CLI::ValidationError(flag + " must be enforce, redirect, observe or off; got \"" + text + "\"");
     body[json::json_pointer(pointer)] = text;
   };
   app.add_option_function<std::string>(flag, store, kModeMeaning)->type_name("MODE");
@@ -150,6 +179,10 @@ void add_smtp_options(CLI::App& app, json& body) {
   add_number_option(
       app, {"--smtp-burst", "/rate_limit/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false}, body);
   add_mode_option(app, "--smtp-mode", "/rate_limit/mode", body);
+}
+
+void add_mail_options(CLI::App& app, json& body) {
+  for (const NumberOption& option : kMailOptions) add_number_option(app, option, body);
 }
 
 void add_rate_limit_options(CLI::App& app, json& body) {

@@ -34,6 +34,14 @@ std::string smtp_cell(const json& rate) {
          plain(field(rate, "mode"));
 }
 
+// "100/15min, 500/h, 50000000 bytes/h, 10 connections": the limits that there are.
+std::string mail_cell(const json& mail) {
+  std::string text;
+  for (const auto& [name, value] : mail.items())
+    if (!value.is_null()) text.append(text.empty() ? "" : ", ").append(name).append(" ").append(plain(value));
+  return text.empty() ? kNoLimit : text;
+}
+
 // A limit of a group: "max" when the group is there without one, "-" when the kernel has no such group.
 const char* null_limit(const json& group) {
   return group.is_null() ? kUnavailable : kNoLimit;
@@ -104,6 +112,10 @@ std::string account_view(const json& answer) {
   for (const auto& [option, name] : kLimits)
     pairs.emplace_back(option, limit(name, field(field(answer, "limits"), name)));
   pairs.emplace_back("smtp", smtp_cell(field(answer, "rate_limit")));
+  pairs.emplace_back("mail", mail_cell(field(answer, "mail")));
+  if (const json& raise = field(answer, "raise"); !raise.is_null())
+    pairs.emplace_back("raised",
+                       plain(field(raise, "messages_per_hour")) + " messages/h until " + plain(field(raise, "until")));
   for (const auto& [name, mode] : field(answer, "gates").items()) pairs.emplace_back("gate", name + " " + plain(mode));
   add_degraded(pairs, answer);
   return key_values(pairs);

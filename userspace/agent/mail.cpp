@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// mail.cpp: may this mail go out? What the MTA asks, and what becomes of the answers.
+#include <algorithm>
+#include <charconv>
+
+#include "agent/agent.h"
+#include "api/codec.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "daemon/log.h"
+
+namespace npanel {
+namespace {
+
+constexpr const char* kPass = "DUNNO";
+constexpr const char* kEndOfMessage = "END-OF-MESSAGE";
+constexpr int64_t kSaveEveryMs = 60'000;
+constexpr uint64_t kUnchargedMost = 100;
+
+uint64_t mail_time() {
+  return boot_ns() + NP_MAIL_BEFORE_BOOT_NS;
+}
+
+// Never 0, which stands for no message.
+uint64_t message_id(const std::string& account, const std::string& message) {
+  if (message.empty()) return 0;
+  const std::string digest = sha256_hex(account + " " + message);
+  uint64_t id = 0;
+  std::from_chars(digest.data(), digest.data() + 2 * sizeof(id), id, 16);
+  return id | 1;
+}
+
+std::string in_words(uint64_t seconds) {
+  constexpr uint64_t kMinute = 60;
+  constexpr uint64_t kHour = 3600;
+  if (seconds < 2 * kMinute) return std::to_string(seconds) + " seconds";
+  if (seconds < 2 * kHour) return std::to_string((seconds + kMinute - 1) / kMinute) + " minutes";
+  return std::to_string((seconds + kHour - 1) / kHour) + " hours";
+}
+
+np_mail_amount amount_of(const PolicyRequest& request) {
+  return {.messages = 1, .recipients = std::max(request.recipients, 1U), .bytes = request.bytes};
+}
+
+Json who(const PolicyRequest& request, uint32_t verdict) {
+  return {{"limit", limit_name(verdict)},
+          {"sender", request.sender},
+          {"login", or_null(request.sasl_username)},
+          {"client", or_null(request.client_address)},
+          {"uid", or_null(request.uid)},
+          {"cwd", or_null(request.cwd)},
+          {"script", or_null(request.script)},
+          {"message", or_null(request.message)},
+          {"recipients", request.recipients},
+          {"bytes", request.bytes}};
+}
+
+}  // namespace
+
+MailLimits Agent::mail_now(const Account& account) const {
+  return mail_in_force(account.mail, account.raise, mail_.braked.contains(account.name), now_ms());
+}
+
+// RFC 5321: 452 insufficient storage, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4.
+std::string Agent::deferral(const Entry& entry, const np_mail_amount& amount, uint32_t verdict) {
+  const SmtpGuard& smtp = *reconciler_.smtp();
+  const np_mail_limit limit = smtp.mail_limit(entry.account.slot);
+  const std::string what = "account " + entry.account.name + " has a limit of " + limit_text(verdict, limit);
+  const np_mail_amount& window = limit.windows[std::min<uint32_t>(verdict / 4, NP_MAIL_DAY)];
+  const np_mail_amount nothing{};
+  // What is larger than the limit will not fit tomorrow either.
+  if (verdict % 4 != NP_MAIL_MESSAGES && np_mail_over(&nothing, &amount, &window) == verdict % 4)
+    return "552 5.3.4 This message is too large: " + what;
+  const auto wait = fits_in_s(smtp.budget(entry.account.slot).value_or(np_mail_budget{}), limit, amount, mail_time());
+  return "452 4.7.1 Try again later: " + what + ", which is used up" +
+         (wait ? "; it is free again in " + in_words(*wait) : "");
+}
+
+// Asked at an earlier state alone nothing would ever be charged.
+void Agent::mind_uncharged(bool charged) {
+  if (charged) mail_.charged_once = true;
+  if (!mail_.charged_once && ++mail_.asked == kUnchargedMost)
+    log_warning("the MTA has asked " + std::to_string(kUnchargedMost) +
+                " times and never at END-OF-MESSAGE: no mail is charged (smtpd_end_of_data_restrictions)");
+}
+
+std::string Agent::answer_mail(const PolicyRequest& request) {
+  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  if (!reconciler_.smtp()) return kPass;
+  const auto name = senders_.find(request, [this](const std::string& account) { return accounts_.contains(account); });
+  if (!name) {
+    ++mail_.unknown;
+    return kPass;
+  }
+  const Entry& entry = accounts_.at(*name);
+  const bool charge = request.state == kEndOfMessage;
+  mind_uncharged(charge);
+  const np_mail_amount amount = amount_of(request);
+  const auto answer = reconciler_.smtp()->ask(entry.account.slot, amount, message_id(*name, request.message),
+                                              charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
+  if (!answer) {
+    ++mail_.failed;
+    log_error("account " + *name + ": " + answer.error().text + "; the mail passes");
+    return kPass;
+  }
+  const bool deferred = answer->answer == NP_MAIL_DEFER;
+  if (!deferred && answer->answer != NP_MAIL_WOULD_DEFER) return kPass;
+  auto& bundle = mail_.refusals[{*name, deferred}];
+  if (bundle.count++ == 0) bundle.first = who(request, answer->verdict);
+  return deferred ? deferral(entry, amount, answer->verdict) : kPass;
+}
+
+// One event and one line a second an account, however often it tries.
+void Agent::write_down_mail() {
+  Notes notes;
+  for (auto& [key, bundle] : mail_.refusals) {
+    const auto& [account, deferred] = key;
+    Json detail{{"count", bundle.count}};
+    detail.update(bundle.first);
+    notes.events.push_back({.at_ms = now_ms(),
+                            .account = account,
+                            .kind = deferred ? "mail_deferred" : "mail_would_defer",
+                            .detail = detail.dump(-1, ' ', true, Json::error_handler_t::replace)});
+    log_warning("account " + account + ": " + notes.events.back().kind + " " + notes.events.back().detail);
+  }
+  mail_.refusals.clear();
+  if (!notes.empty()) save_notes(std::move(notes));
+}
+
+void Agent::mind_mail() {
+  for (const std::string& complaint : senders_.refresh()) log_error(complaint + "; carrying on");
+  write_down_mail();
+  end_raises();
+  if (const int64_t now = steady_ms(); now - mail_.saved_at_ms >= kSaveEveryMs) {
+    mail_.saved_at_ms = now;
+    save_budgets();
+  }
+}
+
+void Agent::save_budgets() {
+  const SmtpGuard* smtp = reconciler_.smtp();
+  if (!smtp) return;
+  std::vector<StoredBudget> changed;
+  for (const uint32_t slot : smtp->senders()) {
+    const auto owner = slots_.find(slot);
+    const auto budget = smtp->budget(slot);
+    if (owner == slots_.end() || owner->second.empty() || !budget) continue;
+    const np_mail_ring& day = budget->rings[NP_MAIL_DAY];
+    const auto state = std::tuple(day.at, day.sum.messages, day.sum.recipients, day.sum.bytes);
+    if (auto& saved = mail_.saved[slot]; saved != state) {
+      saved = state;
+      changed.push_back({.account = owner->second, .saved_ms = now_ms(), .budget = *budget});
+    }
+  }
+  if (changed.empty()) return;
+  if (const auto saved = store_.put(changed, mail_time()); !saved) {
+    mail_.saved.clear();  // all of them again
+    complain_of_store(saved.error());
+  }
+}
+
+// The kernel's map is empty after a reboot. Before the accounts are known to the hooks: what is there already stays.
+void Agent::restore_budgets() {
+  SmtpGuard* smtp = reconciler_.smtp();
+  if (!smtp) return;
+  const auto stored = store_.budgets(now_ms(), mail_time());
+  if (!stored) {
+    log_error(stored.error().text + "; accounts start with nothing sent");
+    return;
+  }
+  for (const StoredBudget& each : *stored) {
+    const auto entry = accounts_.find(each.account);
+    if (entry == accounts_.end()) continue;
+    if (const auto put = smtp->put_budget(entry->second.account.slot, each.budget); !put)
+      log_error("account " + each.account + ": " + put.error().text + "; it starts with nothing sent");
+  }
+}
+
+void Agent::end_raises() {
+  for (const std::string& name : std::vector(mail_.raised.begin(), mail_.raised.end())) {
+    const auto found = accounts_.find(name);
+    if (found == accounts_.end() || !found->second.account.raise) {
+      mail_.raised.erase(name);
+      continue;
+    }
+    if (now_ms() < found->second.account.raise->until_ms) continue;
+    if (const auto ended = set_raise(agent_itself(), found->second, std::nullopt); !ended)
+      complain_of_store(ended.error());
+  }
+}
+
+void Agent::stop() {
+  tick();
+  save_budgets();
+}
+
+}  // namespace npanel

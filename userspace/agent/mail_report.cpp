@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// mail_report.cpp: who sends how much, and why does one wait? What the API asks about mail.
+#include <algorithm>
+
+#include "agent/agent.h"
+#include "api/codec.h"
+#include "base/clock.h"
+
+namespace npanel {
+namespace {
+
+constexpr size_t kRefusalsShown = 10;
+constexpr int kEventsSearched = 200;
+constexpr int64_t kMsASecond = 1000;
+
+bool is_refusal(const Event& event) {
+  return event.kind == "mail_deferred" || event.kind == "mail_would_defer" || event.kind == "smtp_denied" ||
+         event.kind == "smtp_would_deny";
+}
+
+}  // namespace
+
+MailFigures Agent::mail_figures(const Entry& entry) {
+  const SmtpGuard* smtp = reconciler_.smtp();
+  if (!smtp) return {};
+  const uint32_t slot = entry.account.slot;
+  const uint64_t now = boot_ns() + NP_MAIL_BEFORE_BOOT_NS;
+  const np_mail_budget budget = smtp->budget(slot).value_or(np_mail_budget{});
+  return {
+      .count = smtp->mail_count(slot),
+      .limit = kernel_limit(mail_now(entry.account)),
+      .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)}};
+}
+
+MailStatus Agent::mail_status_of(const Entry& entry) {
+  const SmtpGuard* smtp = reconciler_.smtp();
+  const Account& account = entry.account;
+  const auto braked = mail_.braked.find(account.name);
+  MailStatus status{.account = account.name,
+                    .mode = gates_.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
+                    .limits = mail_now(account),
+                    .raise = account.raise,
+                    .braked = braked == mail_.braked.end() ? std::nullopt : std::optional(braked->second),
+                    .figures = mail_figures(entry),
+                    .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
+  const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};
+  if (smtp)
+    status.free_in_s = fits_in_s(smtp->budget(account.slot).value_or(np_mail_budget{}), status.figures.limit, one,
+                                 boot_ns() + NP_MAIL_BEFORE_BOOT_NS);
+  return status;
+}
+
+Result<MailStatus> Agent::mail(const std::string& name) {
+  MailStatus status = mail_status_of(*NP_TRY(find(name)));
+  for (Event& event : NP_TRY(store_.events(name, kEventsSearched)))
+    if (is_refusal(event) && status.refusals.size() < kRefusalsShown) status.refusals.push_back(std::move(event));
+  return status;
+}
+
+std::vector<MailStatus> Agent::mail_top(size_t most) {
+  std::vector<MailStatus> all;
+  for (const auto& [name, entry] : accounts_) {
+    MailStatus status = mail_status_of(entry);
+    if (status.figures.any() || status.figures.count.deferred > 0) all.push_back(std::move(status));
+  }
+  std::ranges::sort(all, [](const MailStatus& one, const MailStatus& other) {
+    const auto rank = [](const MailStatus& status) {
+      return std::tuple(status.figures.sent[NP_MAIL_HOUR].messages, status.figures.sent[NP_MAIL_DAY].messages,
+                        status.figures.count.deferred);
+    };
+    return rank(one) > rank(other);
+  });
+  if (all.size() > most) all.resize(most);
+  return all;
+}
+
+Result<AccountView> Agent::set_raise(const Caller& caller, Entry& entry, std::optional<MailRaise> raise) {
+  Account changed = entry.account;
+  changed.raise = raise;
+  const std::string& name = entry.account.name;
+  const Json before = encode(entry.account.raise);
+  const Json after = encode(raise);
+  const char* kind = raise ? "mail_raised" : "mail_raise_ended";
+  auto view =
+      save(caller, entry, std::move(changed),
+           {.events = {{.at_ms = now_ms(), .account = name, .kind = kind, .detail = Json{{"raise", after}}.dump()}},
+            .audit = {audit_entry(caller, "account.mail_raise", name, "", before, after)}});
+  if (view && raise) mail_.raised.insert(name);
+  return view;
+}
+
+Result<AccountView> Agent::raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
+                                      uint64_t seconds) {
+  Entry* entry = NP_TRY(find_lasting(name));
+  const MailRaise raise{.messages_per_hour = messages_per_hour,
+                        .until_ms = now_ms() + static_cast<int64_t>(seconds) * kMsASecond};
+  NP_TRY(check(raise, entry->account.mail));
+  return set_raise(caller, *entry, raise);
+}
+
+Result<AccountView> Agent::end_raise(const Caller& caller, const std::string& name) {
+  Entry* entry = NP_TRY(find_lasting(name));
+  if (!entry->account.raise) return view(*entry);
+  return set_raise(caller, *entry, std::nullopt);
+}
+
+}  // namespace npanel

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// mail_routes.cpp: who sends, who waits and why, and more for a while.
+#include <array>
+
+#include "api/route.h"
+
+namespace npanel {
+namespace {
+
+constexpr uint64_t kTopUsually = 20;
+constexpr uint64_t kLeastSeconds = 60;
+
+Result<Json> version(const Call& call) {
+  return encode(NP_TRY(call.service.account(call.name)).account);
+}
+
+Response account(const AccountView& view) {
+  return versioned(encode(view), encode(view.account));
+}
+
+Result<Response> show_top(const Call& call) {
+  NP_TRY(only_parameters(call.query, {"limit"}));
+  Json list = Json::array();
+  for (const MailStatus& status : call.service.mail_top(NP_TRY(limit_in(call.query)).value_or(kTopUsually)))
+    list.push_back(encode(status));
+  return ok({{"accounts", std::move(list)}});
+}
+
+Result<Response> show_mail(const Call& call) {
+  const MailStatus status = NP_TRY(call.service.mail(call.name));
+  Json json = encode(status);
+  json["refusals"] = Json::array();
+  for (const Event& event : status.refusals) json["refusals"].push_back(encode(event));
+  return ok(json);
+}
+
+Result<Response> raise(const Call& call) {
+  const Json body = NP_TRY(parse_object(call.request.body));
+  NP_TRY(only_keys(body, "", {"messages_per_hour", "seconds"}));
+  for (const char* field : {"messages_per_hour", "seconds"})
+    if (!body.contains(field)) return refused(field, "must be there, as a whole number");
+  const uint64_t messages = NP_TRY(whole_number(body["messages_per_hour"], "messages_per_hour", 1, kMailCountMost));
+  const uint64_t seconds = NP_TRY(whole_number(body["seconds"], "seconds", kLeastSeconds, kRaiseSecondsMost));
+  return account(NP_TRY(call.service.raise_mail(call.caller, call.name, messages, seconds)));
+}
+
+Result<Response> end_raise(const Call& call) {
+  return account(NP_TRY(call.service.end_raise(call.caller, call.name)));
+}
+
+constexpr std::array kRoutes = std::to_array<Route>({
+    {.method = "GET", .path = "/api/v1/mail", .handler = show_top, .feature = NP_EMAIL_RATE_LIMITING},
+    {.method = "GET", .path = "/api/v1/accounts/*/mail", .handler = show_mail, .feature = NP_EMAIL_RATE_LIMITING},
+    {.method = "POST",
+     .path = "/api/v1/accounts/*/mail/raise",
+     .handler = raise,
+     .action = "account.mail_raise",
+     .feature = NP_EMAIL_RATE_LIMITING,
+     .version = version},
+    {.method = "DELETE",
+     .path = "/api/v1/accounts/*/mail/raise",
+     .handler = end_raise,
+     .action = "account.mail_raise",
+     .feature = NP_EMAIL_RATE_LIMITING,
+     .version = version},
+});
+
+}  // namespace
+
+std::span<const Route> mail_routes() {
+  return kRoutes;
+}
+
+}  // namespace npanel

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "cmd/npanelctl/cells.h"
+#include "cmd/npanelctl/format.h"
+#include "cmd/npanelctl/show.h"
+#include "model/mail.h"
+
+namespace npanel {
+namespace {
+
+using nlohmann::json;
+
+bool is_bytes(std::string_view name) {
+  return name.starts_with("bytes");
+}
+
+std::string amount(const char* name, const json& value, const char* null) {
+  return is_bytes(name) ? size(value, null) : plain(value, null);
+}
+
+// "120 of 500"
+std::string sent_of(const json& status, const char* name) {
+  return amount(name, field(field(status, "sent"), name), kUnavailable) + " of " +
+         amount(name, field(field(status, "limits"), name), kNoLimit);
+}
+
+std::string free_text(const json& status) {
+  const json& seconds = field(status, "free_in_seconds");
+  if (!seconds.is_number()) return "it may send none";
+  return seconds == 0 ? "now" : "in " + human_duration(seconds.get<double>());
+}
+
+}  // namespace
+
+std::string mail_top_view(const json& answer) {
+  Table table({"NAME", ">15 MIN", ">HOUR", ">DAY", ">BYTES/H", ">LIMIT/H", ">DEFERRED", ">DIRECT", ">REFUSED", "FREE"});
+  for (const json& status : field(answer, "accounts")) {
+    const json& sent = field(status, "sent");
+    const json& direct = field(status, "direct");
+    table.add({plain(field(status, "name")), plain(field(sent, "messages_per_15min")),
+               plain(field(sent, "messages_per_hour")), plain(field(sent, "messages_per_day")),
+               size(field(sent, "bytes_per_hour")),
+               plain(field(field(status, "limits"), "messages_per_hour"), kNoLimit), plain(field(status, "deferred")),
+               plain(field(direct, "allowed")), plain(field(direct, "denied")), free_text(status)});
+  }
+  return table.text();
+}
+
+std::string mail_why_view(const json& answer) {
+  Pairs pairs = {{"name", plain(field(answer, "name"))}, {"mode", plain(field(answer, "mode"))}};
+  for (const MailField& limit : kMailFields) {
+    const bool limited = !field(field(answer, "limits"), limit.name).is_null();
+    if (limited || std::string_view(limit.name).starts_with("messages"))
+      pairs.emplace_back(limit.name, sent_of(answer, limit.name));
+  }
+  pairs.emplace_back("free", free_text(answer));
+  if (const json& raise = field(answer, "raise"); !raise.is_null())
+    pairs.emplace_back("raised", "to " + plain(field(raise, "messages_per_hour")) + " messages an hour until " +
+                                     plain(field(raise, "until")));
+  if (const json& braked = field(answer, "braked"); !braked.is_null()) pairs.emplace_back("braked", plain(braked));
+  pairs.emplace_back("deferred", plain(field(answer, "deferred")));
+  for (const json& refusal : field(answer, "refusals"))
+    pairs.emplace_back("refused", plain(field(refusal, "time")) + " " + plain(field(refusal, "kind")) + " " +
+                                      event_detail(field(refusal, "detail")));
+  return key_values(pairs);
+}
+
+}  // namespace npanel

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// policy_request.h: what does the MTA ask?
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace npanel {
+
+// Postfix policy delegation (SMTPD_POLICY_README): name=value lines and an empty line. Exim speaks it through
+// ${readsocket}, with uid, cwd and script added. Attributes that are not here are ignored, as the protocol wants.
+struct PolicyRequest {
+  std::string state = {};  // protocol_state: END-OF-MESSAGE is charged, all others only ask
+  std::string sasl_username = {};
+  std::string sender = {};   // envelope, without <>
+  std::string message = {};  // queue_id, or instance where there is none yet: what is asked twice is charged once
+  std::string client_address = {};
+  uint16_t client_port = 0;
+  std::string server_address = {};  // of the connection by which the mail comes in
+  uint16_t server_port = 0;
+  uint32_t recipients = 0;        // recipient_count; Postfix says 0 before DATA
+  uint64_t bytes = 0;             // size
+  std::optional<uid_t> uid = {};  // who called sendmail
+  std::string cwd = {};           // where
+  std::string script = {};        // X-PHP-Originating-Script
+};
+
+inline constexpr size_t kPolicyRequestMost = 16384;  // bytes; Postfix's longest are about 2,000
+
+// The text of one request, without the empty line. The error's field is the attribute.
+[[nodiscard]] Result<PolicyRequest> parse_policy_request(std::string_view text);
+
+}  // namespace npanel

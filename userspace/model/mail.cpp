@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/mail.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "model/mail_status.h"
+
+namespace npanel {
+namespace {
+
+constexpr std::array<uint64_t, NP_MAIL_WINDOWS> kCells = {1, NP_MAIL_HOUR_CELLS, NP_MAIL_DAY_CELLS};
+constexpr std::array<const char*, NP_MAIL_WINDOWS> kSpans = {"in 15 minutes", "an hour", "a day"};
+constexpr std::array<const char*, 4> kQuantities = {"", "messages", "recipients", "bytes"};
+
+uint32_t count_or_none(std::optional<uint64_t> limit) {
+  return limit ? static_cast<uint32_t>(std::min<uint64_t>(*limit, NP_MAIL_NO_COUNT - 1)) : NP_MAIL_NO_COUNT;
+}
+
+// value * to / from, rounded up. 128 bits: bytes times messages.
+uint64_t grown(uint64_t value, uint64_t to, uint64_t from, uint64_t most) {
+  const auto product = static_cast<unsigned __int128>(value) * to + from - 1;
+  return static_cast<uint64_t>(std::min<unsigned __int128>(product / from, most));
+}
+
+template <class Change>
+MailLimits each_but_connections(MailLimits limits, Change change) {
+  for (const MailField& field : kMailFields) {
+    auto& value = limits.*field.member;
+    if (value && field.member != &MailLimits::connections) value = change(*value, field.most);
+  }
+  return limits;
+}
+
+constexpr size_t kOfAWindow = 3;
+constexpr size_t kWindowFields = NP_MAIL_WINDOWS * kOfAWindow;
+
+size_t place_of(const MailField& field) {
+  return static_cast<size_t>(&field - std::begin(kMailFields));
+}
+
+uint64_t number_of(const np_mail_amount& amount, size_t at) {
+  if (at % kOfAWindow == 0) return amount.messages;
+  return at % kOfAWindow == 1 ? amount.recipients : amount.bytes;
+}
+
+void advance(np_mail_budget& budget, uint64_t now_ns) {
+  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window)
+    np_mail_advance(&budget.rings[window], now_ns / NP_MAIL_CELL_NS / kCells[window]);
+}
+
+}  // namespace
+
+std::string range_wanted(const MailField& field) {
+  return "must be a whole number from " + std::to_string(field.least) + " to " + std::to_string(field.most) +
+         " or null";
+}
+
+Result<void> check(const MailLimits& limits) {
+  for (const MailField& field : kMailFields) {
+    const auto& value = limits.*field.member;
+    if (value && (*value < field.least || *value > field.most))
+      return refused(std::string("mail.") + field.name, range_wanted(field) + "; got " + std::to_string(*value));
+  }
+  return {};
+}
+
+Result<void> check(const MailRaise& raise, const MailLimits& limits) {
+  if (!limits.messages_per_hour)
+    return refused("messages_per_hour", "cannot be raised: the account has no limit on messages an hour");
+  if (raise.messages_per_hour <= *limits.messages_per_hour || raise.messages_per_hour > kMailCountMost)
+    return refused("messages_per_hour", "must be above the account's limit, " +
+                                            std::to_string(*limits.messages_per_hour) + ", and at most " +
+                                            std::to_string(kMailCountMost));
+  return {};
+}
+
+MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked, int64_t now_ms) {
+  MailLimits now = limits;
+  const uint64_t from = limits.messages_per_hour.value_or(0);
+  if (raise && now_ms < raise->until_ms && limits.messages_per_hour) {
+    const uint64_t to = std::max(raise->messages_per_hour, from);
+    now = each_but_connections(now, [&](uint64_t value, uint64_t most) {
+      return from == 0 ? std::max(value, to) : grown(value, to, from, most);
+    });
+  }
+  if (!braked) return now;
+  return each_but_connections(
+      now, [](uint64_t value, uint64_t) { return value == 0 ? 0 : std::max<uint64_t>(value / kBrake, 1); });
+}
+
+np_mail_limit kernel_limit(const MailLimits& limits) {
+  const auto amount = [](std::optional<uint64_t> messages, std::optional<uint64_t> recipients,
+                         std::optional<uint64_t> bytes) {
+    return np_mail_amount{.messages = count_or_none(messages),
+                          .recipients = count_or_none(recipients),
+                          .bytes = bytes.value_or(NP_MAIL_NO_BYTES)};
+  };
+  return {.windows = {amount(limits.messages_per_15min, limits.recipients_per_15min, limits.bytes_per_15min),
+                      amount(limits.messages_per_hour, limits.recipients_per_hour, limits.bytes_per_hour),
+                      amount(limits.messages_per_day, limits.recipients_per_day, limits.bytes_per_day)},
+          .known = 1};
+}
+
+std::string limit_text(uint32_t verdict, const np_mail_limit& limit) {
+  const uint32_t window = std::min<uint32_t>(verdict / 4, NP_MAIL_DAY);
+  const np_mail_amount& most = limit.windows[window];
+  const uint32_t quantity = verdict % 4;
+  const uint64_t number = quantity == NP_MAIL_BYTES        ? most.bytes
+                          : quantity == NP_MAIL_RECIPIENTS ? most.recipients
+                                                           : most.messages;
+  return std::to_string(number) + " " + kQuantities[quantity] + " " + kSpans[window];
+}
+
+std::string_view limit_name(uint32_t verdict) {
+  const size_t at = size_t{verdict / 4} * kOfAWindow + (verdict % 4) - 1;
+  return verdict % 4 == 0 || at >= kWindowFields ? "" : kMailFields[at].name;
+}
+
+np_mail_amount sent(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns) {
+  np_mail_ring ring = budget.rings[window];
+  np_mail_advance(&ring, now_ns / NP_MAIL_CELL_NS / kCells[window]);
+  return ring.sum;
+}
+
+uint64_t sent_of(const MailFigures& figures, const MailField& field) {
+  const size_t at = place_of(field);
+  return at < kWindowFields ? number_of(figures.sent[at / kOfAWindow], at) : 0;
+}
+
+std::optional<uint64_t> limit_of(const MailFigures& figures, const MailField& field) {
+  const size_t at = place_of(field);
+  if (at >= kWindowFields) return std::nullopt;
+  const uint64_t number = number_of(figures.limit.windows[at / kOfAWindow], at);
+  const uint64_t none = at % kOfAWindow == 2 ? NP_MAIL_NO_BYTES : NP_MAIL_NO_COUNT;
+  return number == none ? std::nullopt : std::optional(number);
+}
+
+std::optional<uint64_t> fits_in_s(np_mail_budget budget, const np_mail_limit& limit, const np_mail_amount& more,
+                                  uint64_t now_ns) {
+  advance(budget, now_ns);
+  uint64_t latest_ns = now_ns;
+  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window) {
+    np_mail_ring& ring = budget.rings[window];
+    for (uint32_t step = 0; np_mail_over(&ring.sum, &more, &limit.windows[window]) != NP_MAIL_FITS; ++step) {
+      if (step > NP_MAIL_CELLS) return std::nullopt;
+      np_mail_advance(&ring, ring.at + 1);
+      latest_ns = std::max<uint64_t>(latest_ns, ring.at * kCells[window] * NP_MAIL_CELL_NS);
+    }
+  }
+  return (latest_ns - now_ns + NP_SECOND_NS - 1) / NP_SECOND_NS;
+}
+
+}  // namespace npanel

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// mail.h: how much may an account send, and when may it send again?
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "npanel/mail.h"
+
+namespace npanel {
+
+// In any stretch of a quarter of an hour, an hour and a day, by whatever way; nullopt is "no limit". What the MTA
+// accepts counts as it is; a direct SMTP connection counts as one message to one recipient.
+struct MailLimits {
+  std::optional<uint64_t> messages_per_15min = 100;
+  std::optional<uint64_t> recipients_per_15min = std::nullopt;
+  std::optional<uint64_t> bytes_per_15min = std::nullopt;
+  std::optional<uint64_t> messages_per_hour = 500;
+  std::optional<uint64_t> recipients_per_hour = std::nullopt;
+  std::optional<uint64_t> bytes_per_hour = 50'000'000;
+  std::optional<uint64_t> messages_per_day = std::nullopt;
+  std::optional<uint64_t> recipients_per_day = std::nullopt;
+  std::optional<uint64_t> bytes_per_day = std::nullopt;
+  std::optional<uint64_t> connections = 10;  // direct SMTP connections that are open at the same time
+
+  bool operator==(const MailLimits&) const = default;
+};
+
+// One row per number of MailLimits: the same names in the API, the database and the configuration.
+struct MailField {
+  const char* name;
+  std::optional<uint64_t> MailLimits::* member;
+  uint64_t least;
+  uint64_t most;
+};
+inline constexpr uint64_t kMailCountMost = 100'000'000;
+inline constexpr uint64_t kMailBytesMost = 1ULL << 50;
+inline constexpr MailField kMailFields[] = {
+    {"messages_per_15min", &MailLimits::messages_per_15min, 0, kMailCountMost},
+    {"recipients_per_15min", &MailLimits::recipients_per_15min, 0, kMailCountMost},
+    {"bytes_per_15min", &MailLimits::bytes_per_15min, 0, kMailBytesMost},
+    {"messages_per_hour", &MailLimits::messages_per_hour, 0, kMailCountMost},
+    {"recipients_per_hour", &MailLimits::recipients_per_hour, 0, kMailCountMost},
+    {"bytes_per_hour", &MailLimits::bytes_per_hour, 0, kMailBytesMost},
+    {"messages_per_day", &MailLimits::messages_per_day, 0, kMailCountMost},
+    {"recipients_per_day", &MailLimits::recipients_per_day, 0, kMailCountMost},
+    {"bytes_per_day", &MailLimits::bytes_per_day, 0, kMailBytesMost},
+    {"connections", &MailLimits::connections, 1, 100'000},
+};
+[[nodiscard]] std::string range_wanted(const MailField& field);
+// Field "mail.messages_per_hour" and so on.
+[[nodiscard]] Result<void> check(const MailLimits& limits);
+
+// More for a while: every limit but `connections` grows as messages_per_hour grows to this.
+struct MailRaise {
+  uint64_t messages_per_hour;
+  int64_t until_ms;  // Unix time
+
+  bool operator==(const MailRaise&) const = default;
+};
+inline constexpr uint64_t kRaiseSecondsMost = 7 * 86400;
+// Field "messages_per_hour": not above the limit, or there is none to raise.
+[[nodiscard]] Result<void> check(const MailRaise& raise, const MailLimits& limits);
+
+// The limits at this moment: raised as long as the raise lasts, a quarter of that (at least 1) while `braked`.
+inline constexpr uint64_t kBrake = 4;
+[[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked,
+                                       int64_t now_ms);
+[[nodiscard]] np_mail_limit kernel_limit(const MailLimits& limits);
+
+// "500 messages an hour", "50000000 bytes in 15 minutes": what np_mail_verdict() says is used up.
+[[nodiscard]] std::string limit_text(uint32_t verdict, const np_mail_limit& limit);
+// What `verdict` is about: "messages_per_hour".
+[[nodiscard]] std::string_view limit_name(uint32_t verdict);
+
+// The sums as they are at `now_ns` (CLOCK_BOOTTIME + NP_MAIL_BEFORE_BOOT_NS), whenever the rings were charged last.
+[[nodiscard]] np_mail_amount sent(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns);
+// Seconds until `more` fits; nullopt: never, it is larger than a limit.
+[[nodiscard]] std::optional<uint64_t> fits_in_s(np_mail_budget budget, const np_mail_limit& limit,
+                                                const np_mail_amount& more, uint64_t now_ns);
+
+}  // namespace npanel

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// mail_status.h: what has an account sent, and why does it wait?
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/event.h"
+#include "model/feature.h"
+#include "model/mail.h"
+#include "npanel/smtp.h"
+
+namespace npanel {
+
+struct MailFigures {
+  np_mail_count count{};
+  np_mail_limit limit{};                               // in force now
+  std::array<np_mail_amount, NP_MAIL_WINDOWS> sent{};  // that still counts
+
+  [[nodiscard]] bool any() const { return sent[NP_MAIL_DAY].messages > 0; }
+};
+
+struct MailStatus {
+  std::string account;
+  GateMode mode = GateMode::off;
+  MailLimits limits = {};  // in force now
+  std::optional<MailRaise> raise = {};
+  std::optional<std::string> braked = {};  // why
+  MailFigures figures = {};
+  np_smtp_count direct{};
+  std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: it may send none at all
+  std::vector<Event> refusals = {};       // the newest first, at most 10
+};
+
+// One number of each of the first nine kMailFields; the tenth is the open connections.
+[[nodiscard]] uint64_t sent_of(const MailFigures& figures, const MailField& field);
+// Of the first nine, what is in force now; nullopt: no limit.
+[[nodiscard]] std::optional<uint64_t> limit_of(const MailFigures& figures, const MailField& field);
+
+}  // namespace npanel

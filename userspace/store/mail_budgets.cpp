@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/mail_budgets.h"
+
+#include <SQLiteCpp/Statement.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace npanel {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<uint64_t, NP_MAIL_WINDOWS> kCells = {1, NP_MAIL_HOUR_CELLS, NP_MAIL_DAY_CELLS};
+constexpr uint64_t kNsAMs = 1'000'000;
+constexpr uint64_t kStepsMost = NP_MAIL_CELLS_A_WINDOW;  // what is older does not count
+
+uint64_t cell_at(uint32_t window, uint64_t now_ns) {
+  return now_ns / NP_MAIL_CELL_NS / kCells[window];
+}
+
+Json cells_of(np_mail_ring ring, uint64_t at) {
+  np_mail_advance(&ring, at);
+  Json cells = Json::array();
+  for (uint64_t steps = 0; steps <= kStepsMost; ++steps) {
+    const np_mail_amount& cell = ring.cells[(ring.at - steps) % NP_MAIL_CELLS];
+    if (cell.messages != 0 || cell.recipients != 0 || cell.bytes != 0)
+      cells.push_back({steps, cell.messages, cell.recipients, cell.bytes});
+  }
+  return cells;
+}
+
+// Somebody may have edited it by hand.
+std::optional<std::array<uint64_t, 4>> numbers_of(const Json& cell) {
+  if (!cell.is_array() || cell.size() != 4) return std::nullopt;
+  std::array<uint64_t, 4> numbers{};
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (!cell[i].is_number_unsigned()) return std::nullopt;
+    numbers[i] = cell[i].get<uint64_t>();
+  }
+  constexpr uint64_t kCount = std::numeric_limits<__u32>::max();
+  if (numbers[0] > kStepsMost || numbers[1] > kCount || numbers[2] > kCount) return std::nullopt;
+  return numbers;
+}
+
+std::optional<np_mail_ring> ring_of(const Json& cells, uint64_t at, uint64_t older) {
+  if (!cells.is_array()) return std::nullopt;
+  np_mail_ring ring{.at = at, .sum = {}, .cells = {}};
+  for (const Json& cell : cells) {
+    const auto numbers = numbers_of(cell);
+    if (!numbers) return std::nullopt;
+    const uint64_t steps = (*numbers)[0] + older;
+    if (steps > kStepsMost) continue;
+    const np_mail_amount amount{.messages = static_cast<__u32>((*numbers)[1]),
+                                .recipients = static_cast<__u32>((*numbers)[2]),
+                                .bytes = (*numbers)[3]};
+    np_mail_add(&ring.cells[(at - steps) % NP_MAIL_CELLS], &amount);
+    np_mail_add(&ring.sum, &amount);
+  }
+  return ring;
+}
+
+std::optional<np_mail_budget> budget_of(const std::string& text, uint64_t older_ns, uint64_t now_ns) {
+  const Json windows = Json::parse(text, nullptr, false);
+  if (!windows.is_array() || windows.size() != NP_MAIL_WINDOWS) return std::nullopt;
+  np_mail_budget budget{};
+  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window) {
+    const auto ring = ring_of(windows[window], cell_at(window, now_ns), older_ns / (NP_MAIL_CELL_NS * kCells[window]));
+    if (!ring) return std::nullopt;
+    budget.rings[window] = *ring;
+  }
+  return budget;
+}
+
+}  // namespace
+
+std::vector<StoredBudget> read_budgets(SQLite::Database& database, int64_t now_ms, uint64_t now_ns) {
+  std::vector<StoredBudget> found;
+  SQLite::Statement row(database, "SELECT account, saved_ms, cells FROM mail_budget");
+  while (row.executeStep()) {
+    StoredBudget stored{.account = row.getColumn(0).getString(), .saved_ms = row.getColumn(1).getInt64()};
+    const auto older_ms = static_cast<uint64_t>(std::max<int64_t>(now_ms - stored.saved_ms, 0));
+    const auto budget = budget_of(row.getColumn(2).getString(), older_ms * kNsAMs, now_ns);
+    if (!budget) continue;
+    stored.budget = *budget;
+    found.push_back(std::move(stored));
+  }
+  return found;
+}
+
+void write_budget(SQLite::Database& database, const StoredBudget& stored, uint64_t now_ns) {
+  Json windows = Json::array();
+  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window)
+    windows.push_back(cells_of(stored.budget.rings[window], cell_at(window, now_ns)));
+  SQLite::Statement row(database, "INSERT OR REPLACE INTO mail_budget (account, saved_ms, cells) VALUES (?, ?, ?)");
+  row.bind(1, stored.account);
+  row.bind(2, stored.saved_ms);
+  row.bind(3, windows.dump());
+  row.exec();
+}
+
+void erase_budget_of(SQLite::Database& database, const std::string& account) {
+  SQLite::Statement row(database, "DELETE FROM mail_budget WHERE account = ?");
+  row.bind(1, account);
+  row.exec();
+}
+
+}  // namespace npanel
