@@ -9,18 +9,21 @@ namespace {
 struct Base {
   Limits limits;
   RateLimit rate_limit;
+  MailLimits mail = {};
 };
 // What a PATCH begins with.
 const Base kBases[] = {
     {},
     {.limits = {.cpu_percent = {}, .memory_max_bytes = {}, .swap_max_bytes = {}, .pids_max = {}}, .rate_limit = {0, 0}},
-    {.limits = {.memory_high_bytes = 64ULL << 20, .pids_max = 10}, .rate_limit = {1, 1440, SmtpMode::observe}},
+    {.limits = {.memory_high_bytes = 64ULL << 20, .pids_max = 10},
+     .rate_limit = {1, 1440, SmtpMode::observe},
+     .mail = {.messages_per_hour = {}, .connections = {}}},
 };
 
 // As api/routes takes the body of POST and of PATCH /api/v1/accounts.
 Result<Account> take(std::string_view body, const Base& base) {
   const Json json = NP_TRY(parse_object(body));
-  NP_TRY(only_keys(json, "", {"name", "uid", "limits", "rate_limit"}));
+  NP_TRY(only_keys(json, "", {"name", "uid", "limits", "rate_limit", "mail"}));
   Account account{.name = "bob"};
   if (json.contains("name") && json["name"].is_string())
     account.name = NP_TRY(parse_account_name(json["name"].get<std::string>()));
@@ -28,6 +31,7 @@ Result<Account> take(std::string_view body, const Base& base) {
     account.uid = static_cast<uid_t>(NP_TRY(whole_number(json["uid"], "uid", kLeastUid, 0xfffffffe)));
   account.limits = NP_TRY(decode_limits(json.value("limits", Json::object()), base.limits));
   account.rate_limit = NP_TRY(decode_rate_limit(json.value("rate_limit", Json::object()), base.rate_limit));
+  account.mail = NP_TRY(decode_mail(json.value("mail", Json::object()), base.mail));
   return account;
 }
 
@@ -35,7 +39,8 @@ std::string sent(const Account& account) {
   return Json{{"name", account.name},
               {"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
               {"limits", encode(account.limits)},
-              {"rate_limit", encode(account.rate_limit)}}
+              {"rate_limit", encode(account.rate_limit)},
+              {"mail", encode(account.mail)}}
       .dump();
 }
 
@@ -49,6 +54,7 @@ void judge(std::string_view body, const Base& base) {
   }
   must(check(account->limits).has_value(), "accepted limits are valid", sent(*account));
   must(check(account->rate_limit).has_value(), "an accepted rate is valid", sent(*account));
+  must(check(account->mail).has_value(), "accepted mail limits are valid", sent(*account));
   must(!account->uid || check_uid(*account->uid).has_value(), "an accepted uid is valid", sent(*account));
   const auto again = take(sent(*account), {});
   must(again && *again == *account, "another round changes nothing", sent(*account));

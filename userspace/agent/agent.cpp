@@ -140,6 +140,10 @@ void Agent::report_new_problems(const Entry& entry, const std::vector<std::strin
 Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   const std::string name = entry.account.name;
   if (!NP_TRY(reconciler_.remove(entry.account, entry.applied, wait_ms))) return false;
+  // What was refused to it must not be told of whoever has its slot, or its name, next.
+  take_refusals();
+  write_down_refusals();
+  write_down_mail();
   NP_TRY(store_.erase(
       name,
       {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));

@@ -8,6 +8,7 @@
 #include "api/codec.h"
 #include "base/clock.h"
 #include "kernel/process.h"
+#include "model/mail.h"
 
 namespace npanel {
 namespace {
@@ -15,6 +16,12 @@ namespace {
 // A command name is any bytes that the process chose.
 std::string command(const np_smtp_refusal& refusal) {
   return {refusal.comm, ::strnlen(refusal.comm, sizeof(refusal.comm))};
+}
+
+// As the API calls it.
+std::string limit_of(uint32_t reason) {
+  if (reason >= NP_SMTP_MAIL) return std::string(limit_name(reason - NP_SMTP_MAIL));
+  return reason == NP_SMTP_CONNECTIONS ? "connections" : "rate_limit";
 }
 
 }  // namespace
@@ -27,9 +34,14 @@ std::string destination(const np_smtp_refusal& refusal) {
 }
 
 void Refusals::add(const np_smtp_refusal& refusal) {
-  const auto [bundle, fresh] =
-      bundles_.try_emplace({refusal.slot, refusal.verdict}, Bundle{.first = refusal, .exe = {}, .count = 0});
-  if (fresh) bundle->second.exe = executable(static_cast<pid_t>(refusal.pid));
+  const auto [bundle, fresh] = bundles_.try_emplace(
+      {refusal.slot, refusal.verdict}, Bundle{.first = refusal, .exe = {}, .cwd = {}, .command = {}, .count = 0});
+  if (fresh) {
+    const auto pid = static_cast<pid_t>(refusal.pid);
+    bundle->second.exe = executable(pid);
+    bundle->second.cwd = working_directory(pid);
+    bundle->second.command = command_line(pid);
+  }
   ++bundle->second.count;
 }
 
@@ -42,7 +54,10 @@ std::vector<Event> Refusals::take(const std::function<std::optional<std::string>
                       {"pid", bundle.first.pid},
                       {"uid", bundle.first.uid},
                       {"comm", command(bundle.first)},
-                      {"exe", bundle.exe ? Json(*bundle.exe) : Json(nullptr)},
+                      {"exe", or_null(bundle.exe)},
+                      {"cwd", or_null(bundle.cwd)},
+                      {"command", or_null(bundle.command)},
+                      {"limit", limit_of(bundle.first.reason)},
                       {"destination", destination(bundle.first)}};
     events.push_back({.at_ms = now_ms(),
                       .account = account,

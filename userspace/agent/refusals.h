@@ -26,7 +26,10 @@ class Refusals {
  private:
   struct Bundle {
     np_smtp_refusal first;
-    std::optional<std::string> exe;  // looked up at once: the process may be gone a second later
+    // Looked up at once: the process may be gone a second later.
+    std::optional<std::string> exe;
+    std::optional<std::string> cwd;
+    std::optional<std::string> command;
     uint64_t count;
   };
   std::map<std::pair<uint32_t, uint8_t>, Bundle> bundles_;  // by slot and verdict

@@ -60,7 +60,7 @@ std::optional<std::string> Senders::find(const PolicyRequest& request, const ByN
   for (const std::string& way : ways_) {
     const auto account = way == "sasl"  ? by_login(request.sasl_username, exists)
                          : way == "uid" ? by_process(request)
-                                        : by_domain(request.sender);
+                                        : by_sender(request);
     if (account && exists(*account)) return account;
   }
   return std::nullopt;
@@ -82,6 +82,14 @@ std::optional<std::string> Senders::by_process(const PolicyRequest& request) con
   if (owner->cgroup_id)
     if (auto account = value_of(by_cgroup_, *owner->cgroup_id)) return account;
   return value_of(by_uid_, owner->uid);
+}
+
+// An outsider may write to us in anybody's name: he has no account, and must not use up one's.
+std::optional<std::string> Senders::by_sender(const PolicyRequest& request) const {
+  const std::string& client = request.client_address;
+  const bool local = client.empty() || client.starts_with("127.") || client == "::1";
+  if (!local && request.sasl_username.empty()) return std::nullopt;
+  return by_domain(request.sender);
 }
 
 std::optional<std::string> Senders::by_domain(const std::string& address) const {

@@ -20,7 +20,9 @@ namespace npanel {
 //           domain
 //   uid     who called sendmail, or whose process on this host opened the SMTP connection: the kernel's word, by the
 //           cgroup of the socket and else by its uid
-//   sender  the envelope sender's domain, by domains_map: the client's own word, so it comes last
+//   sender  the envelope sender's domain, by domains_map, of mail from this host or with a login: the client's own
+//   word, so
+//           it comes last
 class Senders {
  public:
   using ByName = std::function<bool(const std::string& account)>;  // is there such an account?
@@ -40,6 +42,7 @@ class Senders {
   void read(AccountMap& map, const std::string& path);
   [[nodiscard]] std::optional<std::string> by_login(const std::string& login, const ByName& exists) const;
   [[nodiscard]] std::optional<std::string> by_process(const PolicyRequest& request) const;
+  [[nodiscard]] std::optional<std::string> by_sender(const PolicyRequest& request) const;
   [[nodiscard]] std::optional<std::string> by_domain(const std::string& address) const;
 
   std::vector<std::string> ways_;

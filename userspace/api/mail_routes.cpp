@@ -35,6 +35,7 @@ Result<Response> show_mail(const Call& call) {
 }
 
 Result<Response> raise(const Call& call) {
+  NP_TRY(call.service.account(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
   NP_TRY(only_keys(body, "", {"messages_per_hour", "seconds"}));
   for (const char* field : {"messages_per_hour", "seconds"})

@@ -30,5 +30,9 @@ Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked);
 
 // The executable, "/usr/bin/perl"; nullopt when the process is gone.
 [[nodiscard]] std::optional<std::string> executable(pid_t pid);
+// Where it works: PHP-FPM goes into the directory of the script that it runs.
+[[nodiscard]] std::optional<std::string> working_directory(pid_t pid);
+// Its arguments, with spaces between them, at most 200 bytes: "perl /home/bob/tmp/x.pl".
+[[nodiscard]] std::optional<std::string> command_line(pid_t pid);
 
 }  // namespace npanel

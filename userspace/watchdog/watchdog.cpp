@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* kService = "npanel-agent.service";
 constexpr const char* kSocket = "npanel-agent.socket";
+constexpr const char* kPolicySocket = "npanel-policy.socket";
 constexpr size_t kLogLines = 100;
 constexpr auto kTick = std::chrono::milliseconds(250);
 
@@ -113,7 +114,7 @@ void Watchdog::obey(Orders::Unit order) {
       break;
     case Orders::Unit::stop:
       // The socket first: a client would start the agent again.
-      to_stop_ = {kSocket, kService};
+      to_stop_ = {kSocket, kPolicySocket, kService};
       stop_units();
       return;
   }

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What do the hooks add to one connect()? Datagram sockets would show tens of nanoseconds, but our hooks let these pass
+// at once: so a program of the same hooks is measured by what the kernel itself counts (run_time_ns, run_cnt), and
+// connect() to a port where nobody listens shows the whole beside it. In a sandbox of its own: a network, cgroups and
+// pins.
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/pins.h"
+#include "kernel/smtp_guard.h"
+#include "support/child.h"
+#include "support/connect.h"
+#include "support/sandbox.h"
+
+namespace {
+
+using namespace npanel;
+using Clock = std::chrono::steady_clock;
+
+constexpr uint16_t kSmtp = 25;
+constexpr uint16_t kOther = 80;
+constexpr int kConnects = 20000;
+constexpr int kRounds = 7;  // the median counts
+constexpr double kGoalSmtp = 200;
+constexpr double kGoalOther = 30;
+
+// Nanoseconds for one socket(), connect() that is refused by the peer, and close(), by a process of `cgroup`.
+double connect_ns(const Cgroup& cgroup, uint16_t port) {
+  const auto took = run_in({&cgroup}, [port] {
+    socklen_t length = 0;
+    const sockaddr_storage to = address_of({"127.0.0.1", port}, length);
+    const auto began = Clock::now();
+    for (int i = 0; i < kConnects; ++i) {
+      const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), length);
+    }
+    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - began).count();
+    return std::vector{static_cast<int>(ns / kConnects)};
+  });
+  return took.empty() ? 0 : took.front();
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+// As the kernel counts it: run time of our programs for one connect() with its close().
+double programs_ns(const SmtpGuard& guard, const Cgroup& cgroup, uint16_t port) {
+  const int statistics = bpf_enable_stats(BPF_STATS_RUN_TIME);
+  const auto total = [&] {
+    uint64_t ns = 0;
+    for (const int fd : guard.program_fds()) {
+      bpf_prog_info info{};
+      __u32 length = sizeof(info);
+      if (bpf_obj_get_info_by_fd(fd, &info, &length) == 0) ns += info.run_time_ns;
+    }
+    return ns;
+  };
+  const uint64_t before = total();
+  connect_ns(cgroup, port);
+  const double ns = static_cast<double>(total() - before) / kConnects;
+  ::close(statistics);
+  return ns;
+}
+
+struct Row {
+  std::string what;
+  double smtp = 0, other = 0;  // ns a connect()
+};
+
+void show(const Row& row, const Row& bare) {
+  std::printf("%-38s %9.0f %9.0f %+9.0f %+9.0f\n", row.what.c_str(), row.smtp, row.other, row.smtp - bare.smtp,
+              row.other - bare.other);
+  std::fflush(stdout);
+}
+
+bool run(const std::string& command) {
+  return std::system(command.c_str()) == 0;
+}
+
+// A limit for each account as a firewall knows it: by the cgroup of the process.
+std::optional<std::string> nft_rules(const std::string& parent, size_t accounts) {
+  const std::string file = "/tmp/npanel-bench-connect.nft";
+  std::FILE* out = std::fopen(file.c_str(), "w");
+  if (!out) return std::nullopt;
+  std::fprintf(out, "table inet npanel {\n chain out {\n type filter hook output priority 0;\n");
+  for (size_t i = 0; i < accounts; ++i)
+    std::fprintf(out, "  tcp dport {25, 465, 587} meta skuid %zu ct state new limit rate over 100000/second drop\n",
+                 100000 + i);
+  std::fprintf(out,
+               "  tcp dport {25, 465, 587} socket cgroupv2 level 2 \"%s/bob\" ct state new limit rate over "
+               "1000000/second drop\n",
+               parent.c_str());
+  std::fprintf(out, " }\n}\n");
+  std::fclose(out);
+  const bool loaded = run("nft -f " + file + " 2>/dev/null");
+  ::unlink(file.c_str());
+  return loaded ? std::optional(file) : std::nullopt;
+}
+
+}  // namespace
+
+int main() {
+  Sandbox sandbox;
+  const Cgroup bob = sandbox.tree().find_or_make("bob").value();
+  const auto measure = [&](const std::string& what) {
+    std::vector<double> smtp, other;
+    for (int round = 0; round < kRounds; ++round) {
+      smtp.push_back(connect_ns(bob, kSmtp));
+      other.push_back(connect_ns(bob, kOther));
+    }
+    return Row{what, median(smtp), median(other)};
+  };
+  std::printf("one connect() that the peer refuses, with socket() and close(), %d rounds of %d, median, ns\n\n",
+              kRounds, kConnects);
+  std::printf("%-38s %9s %9s %9s %9s\n", "", "port 25", "port 80", "added", "added");
+  connect_ns(bob, kOther);  // warm
+  const Row bare = measure("no program");
+  show(bare, bare);
+
+  double most_smtp = 0, most_other = 0, least_smtp = 1e9;
+  for (const size_t accounts : {1UL, 100UL, 5000UL}) {
+    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox.tree().fd(),
+                                    .account_level = sandbox.tree().account_level(),
+                                    .pin_dir = sandbox.pin_dir(),
+                                    .gates = gates_on()});
+    if (!guard) {
+      std::fprintf(stderr, "%s\n", guard.error().text.c_str());
+      return 1;
+    }
+    const MailLimits mail{.messages_per_15min = 1'000'000, .messages_per_hour = 1'000'000, .connections = {}};
+    const RateLimit rate{.per_minute = NP_BUCKET_PER_MINUTE_MAX, .burst = NP_BUCKET_BURST_MAX};
+    for (uint32_t slot = 1; slot < accounts; ++slot) {
+      const Account other{.name = "a" + std::to_string(slot), .slot = slot, .uid = 100000 + slot, .rate_limit = rate};
+      if (!guard->set(other, mail, 1'000'000'000ULL + slot, NP_OVERRIDE_NONE)) return 1;
+    }
+    Account account{.name = "bob", .slot = 0, .uid = 20001, .rate_limit = rate};
+    const auto with = [&](const std::string& what, const MailLimits& limits) {
+      if (!guard->reset(0) || !guard->set(account, limits, bob.id().value(), NP_OVERRIDE_NONE)) std::exit(1);
+      std::vector<double> smtp, other, kernel_smtp, kernel_other;
+      for (int round = 0; round < kRounds; ++round) {
+        guard->reset(0);
+        smtp.push_back(connect_ns(bob, kSmtp));
+        other.push_back(connect_ns(bob, kOther));
+        guard->reset(0);
+        kernel_smtp.push_back(programs_ns(*guard, bob, kSmtp));
+        kernel_other.push_back(programs_ns(*guard, bob, kOther));
+      }
+      show({what, median(smtp), median(other)}, bare);
+      std::printf("%-38s %9.0f %9.0f\n", "  of it, run time of our programs", median(kernel_smtp),
+                  median(kernel_other));
+      return std::pair(median(kernel_smtp), median(kernel_other));
+    };
+    const auto [smtp_ns, other_ns] = with(std::to_string(accounts) + " accounts, rate and mail budget", mail);
+    most_smtp = std::max(most_smtp, smtp_ns);
+    least_smtp = std::min(least_smtp, smtp_ns);
+    most_other = std::max(most_other, other_ns);
+    if (accounts == 5000) {
+      MailLimits capped = mail;
+      capped.connections = 100'000;
+      with("the same, open connections limited", capped);
+    }
+    guard = std::unexpected(Error{});
+    if (!unpin_all(sandbox.pin_dir())) return 1;
+  }
+  const std::string parent = sandbox.cgroup_path();
+  for (const size_t accounts : {1UL, 100UL, 5000UL}) {
+    if (!nft_rules(parent, accounts)) {
+      std::printf("%-38s cannot be loaded on this kernel\n",
+                  ("nftables, " + std::to_string(accounts) + " accounts").c_str());
+      continue;
+    }
+    show(measure("nftables, " + std::to_string(accounts) + " accounts"), bare);
+    run("nft delete table inet npanel");
+  }
+  std::printf("\ngoal connect-smtp %.0f ns <200 %s\n", most_smtp, most_smtp < kGoalSmtp ? "met" : "missed");
+  std::printf("goal connect-other %.0f ns <30 %s\n", most_other, most_other < kGoalOther ? "met" : "missed");
+  const double flat = most_smtp / least_smtp;
+  std::printf("goal connect-flat %.2f x <1.25 %s\n", flat, flat < 1.25 ? "met" : "missed");
+  return 0;
+}
