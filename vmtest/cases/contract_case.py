@@ -244,7 +244,9 @@ class ContractCase(support.AgentCase):
         self.expect(201, "POST", ACCOUNTS, {"name": "bob", "uid": None, "limits": support.NO_LIMITS})
         for method, action, body in (("GET", "", None), ("PATCH", "", {"limits": {"pids_max": 100}}), ("POST", "/suspend", None),
                                      ("POST", "/resume", None), ("POST", "/rate-limit", {"burst": 5}), ("GET", "/processes", None),
-                                     ("GET", "/stats", None)):
+                                     ("GET", "/stats", None), ("GET", "/mail", None),
+                                     ("PATCH", "", {"mail": {"messages_per_hour": 100}}),
+                                     ("POST", "/mail/raise", {"messages_per_hour": 200, "seconds": 60}), ("DELETE", "/mail/raise", None)):
             self.expect(200, method, f"{BOB}{action}", body)
         self.expect(204, "POST", f"{BOB}/processes", {"pid": self.run_outside(support.rest).pid})
         self.end_job(self.expect(202, "POST", f"{BOB}/drain", {"grace_seconds": 0}))
@@ -339,7 +341,8 @@ class ContractCase(support.AgentCase):
         try:
             self.expect(202, "DELETE", STUCK)
             for method, action, body in (("PATCH", "", {}), ("POST", "/suspend", None), ("POST", "/resume", None),
-                                         ("POST", "/rate-limit", {}), ("POST", "/processes", {"pid": 1}), ("POST", "/drain", None)):
+                                         ("POST", "/rate-limit", {}), ("POST", "/processes", {"pid": 1}), ("POST", "/drain", None),
+                                         ("POST", "/mail/raise", {"messages_per_hour": 1000, "seconds": 60}), ("DELETE", "/mail/raise", None)):
                 self.expect(409, method, f"{STUCK}{action}", body)
             self.expect(200, "GET", STUCK)
         finally:

@@ -63,7 +63,7 @@ FIELDS = [
     *(Field(f"pressure.{resource}.{kind}_us", f"{resource}.pressure", stalled(kind), counts=True)
       for resource in ("cpu", "memory", "io") for kind in ("some", "full")),
 ]
-NOT_FROM_FILES = {"name", "cgroup_id", "unavailable", "smtp"}
+NOT_FROM_FILES = {"name", "cgroup_id", "unavailable", "smtp", "mail"}
 MOVING = {"memory.current_bytes", "pids.current"}  # go up and down while something runs
 
 

@@ -11,7 +11,8 @@ import smtp_case
 import support
 
 AGENT, SOCKET, WATCHDOG = "npanel-agent.service", "npanel-agent.socket", "npanel-watchdog.service"
-UNITS = (SOCKET, AGENT, WATCHDOG)
+POLICY = "npanel-policy.socket"
+UNITS = (SOCKET, AGENT, WATCHDOG, POLICY)
 PACKAGE = "npanel-agent"
 FEATURES = (*support.LIMITING, "agent_watchdog")
 CONFIG = pathlib.Path("/etc/npanel/agent.toml")

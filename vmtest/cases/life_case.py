@@ -7,6 +7,7 @@ import signal
 import time
 
 import figures
+import smtp_case
 import support
 
 STILL_SECONDS = 1  # how long nothing may move
@@ -103,7 +104,8 @@ class LifeCase(support.AgentCase):
         for field in figures.FIELDS:
             if field.counts:
                 self.assertEqual(field.of(stats), 0, field.path)
-        self.assertEqual(stats["smtp"], {"allowed": 0, "denied": 0, "would_have_denied": 0})
+        self.assertEqual(stats["smtp"], smtp_case.counts())
+        self.assertEqual(set(stats["mail"].values()), {0})
 
     def used_account(self):
         """Counters of cpu, memory and pids that are not zero."""

@@ -30,6 +30,10 @@ NO_LIMITS = dict.fromkeys((
     "cpu_percent", "memory_max_bytes", "memory_high_bytes", "swap_max_bytes",
     "io_read_bytes_per_s", "io_write_bytes_per_s", "pids_max"))
 
+NO_MAIL_LIMITS = dict.fromkeys((
+    *(f"{quantity}_per_{window}" for quantity in ("messages", "recipients", "bytes") for window in ("15min", "hour", "day")),
+    "connections"))
+
 FORK = multiprocessing.get_context("fork")
 
 
@@ -101,6 +105,7 @@ class Agent:
         self.cgroup = mount_point("cgroup2") / cgroup
         self.pins = mount_point("bpf") / PINS
         self.socket = str(self.directory / "agent.sock")
+        self.policy = str(self.directory / "policy.sock")
         self.log_path = self.directory / "agent.log"
         self.config_path = self.directory / "agent.toml"
         self.config_path.write_text(self._paths() + config)
@@ -109,7 +114,8 @@ class Agent:
 
     def _paths(self):
         return (f'[paths]\ncgroup_mount = "{mount_point("cgroup2")}"\ncgroup = "{self.top_cgroup}"\n'
-                f'database = "{self.directory}/npanel.db"\nsocket = "{self.socket}"\nbpf_pins = "{self.pins}"\n')
+                f'database = "{self.directory}/npanel.db"\nsocket = "{self.socket}"\n'
+                f'policy_socket = "{self.policy}"\nbpf_pins = "{self.pins}"\n')
 
     def start(self, trace=None, seconds=START_SECONDS):
         """Starts it and waits until it answers; `trace` puts strace and its options in front."""
@@ -167,9 +173,9 @@ class Agent:
             raise AssertionError(f"{method} {path}: {answer.status} {answer.body.decode()}")
         return answer.json() if answer.body else None
 
-    def create(self, name, rate_limit=None, uid=None, **limits):
+    def create(self, name, rate_limit=None, uid=None, mail=None, **limits):
         """Limits that are not named are none, so that a case meets only the one it is about."""
-        body = {"name": name, "uid": uid, "limits": NO_LIMITS | limits}
+        body = {"name": name, "uid": uid, "limits": NO_LIMITS | limits, "mail": NO_MAIL_LIMITS | (mail or {})}
         if rate_limit is not None:
             body["rate_limit"] = rate_limit
         self.ask("POST", "/api/v1/accounts", body)

@@ -80,6 +80,7 @@ image_build() {
     { cat "$work/mmdebstrap.log" >&2; die 125 "mmdebstrap failed"; }
   add_kernel 6.1 "$tree"
   add_kernel 6.12 "$tree"
+  add_postfix "$tree"
   configure_guest "$tree"
   say "image ready after $((SECONDS - began)) s: $image"
 }
@@ -93,7 +94,7 @@ download_kernels() {
 }
 
 fetch_kernels() {
-  (cd "$work/debs" && apt-get download -qq -o APT::Sandbox::User=root "$kernel_6_1" "$kernel_6_12")
+  (cd "$work/debs" && apt-get download -qq -o APT::Sandbox::User=root "$kernel_6_1" "$kernel_6_12" postfix)
 }
 
 add_kernel() {
@@ -105,6 +106,13 @@ add_kernel() {
   mv "$unpacked/lib/modules/$release" "$2/usr/lib/modules/"
   chroot "$2" depmod "$release"
   rm -rf "$unpacked"
+}
+
+# Debian lets no two MTAs be installed at once: the second one is files that a case lays over the root (cases/postfix.py).
+add_postfix() {
+  dpkg -x "$work"/debs/postfix_*_amd64.deb "$1/opt/postfix"
+  chroot "$1" groupadd --system postdrop
+  chroot "$1" useradd --system --no-create-home --home-dir /var/spool/postfix --shell /usr/sbin/nologin postfix
 }
 
 configure_guest() {
@@ -127,7 +135,7 @@ configure_guest() {
 # trigger udev handles what appears after boot and leaves alone what was there (it would load modules for seconds).
 readonly kMaskedUnits=(
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
-  systemd-tmpfiles-clean.timer e2scrub_reap.service prometheus.service
+  systemd-tmpfiles-clean.timer e2scrub_reap.service prometheus.service exim4.service exim4-base.timer exim4-base.service
   getty.target serial-getty@ttyS0.service systemd-logind.service systemd-user-sessions.service
   systemd-udev-trigger.service modprobe@.service systemd-modules-load.service kmod-static-nodes.service
   systemd-binfmt.service systemd-sysusers.service systemd-remount-fs.service systemd-random-seed.service

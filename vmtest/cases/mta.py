@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the cases about Exim and Postfix share: an account with a mail limit, and the ways by which it sends."""
+import os
+import pathlib
+import re
+import smtplib
+import subprocess
+
+import support
+
+BOB_UID = 4001
+PASSWORD = "secret"
+PER_15MIN, PER_HOUR = 100, 500
+ANY_RATE = {"per_minute": 60000, "burst": 10000}
+MESSAGE = "Subject: test\r\nX-PHP-Originating-Script: 4001:mail.php\r\n\r\nhello\r\n"
+RECIPIENTS = ("one@elsewhere.example", "two@elsewhere.example", "three@elsewhere.example")
+SECONDS = 60  # 600 messages, and an MTA's forks
+DEFERRED = 452
+
+
+def send_as(pipe, times, recipients=RECIPIENTS[:1], login=None, bytes_each=0):
+    """Over one connection; says how many were accepted, and the code and the sentence of the last refusal."""
+    accepted, refusal = 0, None
+    with smtplib.SMTP("127.0.0.1", 25, timeout=support.HTTP_SECONDS * support.TIME_SCALE) as client:
+        client.ehlo()
+        if login:
+            client.login(login, PASSWORD)
+        for _ in range(times):
+            try:
+                client.sendmail("bob@bob.example", recipients, MESSAGE + "x" * bytes_each)
+                accepted += 1
+            except smtplib.SMTPResponseException as error:
+                refusal = (error.smtp_code, one_line(error.smtp_error.decode()))
+    pipe.send((accepted, refusal))
+
+
+def one_line(text):
+    """Without the enhanced status code that each line of it begins with."""
+    return " ".join(re.sub(r"(?m)^\d\.\d+\.\d+ ?", "", text).split())
+
+
+def sendmail(pipe, times):
+    """As PHP's mail() calls it; says how many went, and what the last that did not was told."""
+    os.chdir("/var/tmp")
+    accepted, told = 0, ""
+    for _ in range(times):
+        ran = subprocess.run(["/usr/sbin/sendmail", "-t", "-i"], input=f"To: {RECIPIENTS[0]}\n{MESSAGE}".replace("\r\n", "\n"),
+                             capture_output=True, text=True)
+        accepted += ran.returncode == 0
+        told = ran.stderr or told
+    pipe.send((accepted, told))
+
+
+class MtaCase(support.AgentCase):
+    """Bob's processes run outside of his cgroup, with his uid, as those of a web server do until somebody puts them where they belong."""
+
+    config = '[smtp]\nallow = ["127.0.0.0/8", "::1"]\n'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.agent.directory.chmod(0o711)
+        subprocess.run(["useradd", "--uid", str(BOB_UID), "--no-create-home", "bob"], check=True)
+        cls.addClassCleanup(subprocess.run, ["userdel", "bob"], check=True, capture_output=True)
+
+    def bob(self, **mail):
+        return self.account("bob", rate_limit=ANY_RATE, uid=BOB_UID, mail=mail)
+
+    def by_smtp(self, times, **how):
+        return self.run_outside(send_as, times, *how.values(), uid=BOB_UID).hear(SECONDS)
+
+    def by_login(self, times):
+        """Somebody else's process with bob's password: from another host, it would be the same."""
+        return self.run_outside(send_as, times, RECIPIENTS[:1], "bob").hear(SECONDS)
+
+    def by_sendmail(self, times):
+        return self.run_outside(sendmail, times, uid=BOB_UID).hear(SECONDS)
+
+    def sent(self, limit="messages_per_hour"):
+        return self.agent.ask("GET", "/api/v1/accounts/bob/mail")["sent"][limit]
+
+    def assert_deferred(self, refusal, limit):
+        self.assertEqual(refusal[0], DEFERRED, refusal)
+        self.assertIn(f"account bob has a limit of {limit}, which is used up; it is free again in", refusal[1])
+
+    def assert_501st_of_600_is_deferred(self, send):
+        self.bob(messages_per_hour=PER_HOUR)
+        accepted, refusal = send(600)
+        self.assertEqual(accepted, PER_HOUR)
+        self.assert_deferred(refusal, "500 messages an hour")
+        metrics = self.agent.request("GET", "/metrics").body.decode()
+        for line in ('npanel_mail_rate_limit_rejected_total{account="bob",way="mta"} 100',
+                     'npanel_mail_rate_limit_current{account="bob",limit="messages_per_hour"} 500',
+                     'npanel_mail_rate_limit_configured{account="bob",limit="messages_per_hour"} 500',
+                     'npanel_mail_messages_total{account="bob",answer="accepted"} 500'):
+            self.assertIn(f"\n{line}\n", metrics)
+
+    def assert_101st_of_110_is_deferred(self):
+        self.bob(messages_per_15min=PER_15MIN)
+        accepted, refusal = self.by_smtp(110)
+        self.assertEqual(accepted, PER_15MIN)
+        self.assert_deferred(refusal, "100 messages in 15 minutes")
+
+    def assert_recipients_and_bytes_are_counted(self):
+        self.bob(recipients_per_hour=10)
+        accepted, refusal = self.by_smtp(5, recipients=RECIPIENTS)
+        self.assertEqual((accepted, self.sent("recipients_per_hour")), (3, 9))
+        self.assert_deferred(refusal, "10 recipients an hour")
+        self.agent.ask("PATCH", "/api/v1/accounts/bob", {"mail": {"recipients_per_hour": None, "bytes_per_hour": 100_000}})
+        accepted, refusal = self.by_smtp(5, recipients=RECIPIENTS[:1], login=None, bytes_each=40_000)
+        self.assertEqual(accepted, 2)
+        self.assert_deferred(refusal, "100000 bytes an hour")
+
+    def assert_sendmail_draws_on_the_same_budget(self):
+        self.bob(messages_per_hour=5)
+        self.assertEqual(self.by_smtp(2)[0], 2)
+        accepted, told = self.by_sendmail(5)
+        self.assertEqual(accepted, 3)
+        self.assertEqual(self.by_smtp(1)[0], 0)
+        self.assertIn("account bob has a limit of 5 messages an hour", told or self.mta_log())
+
+    def assert_mail_flows_while_the_agent_is_dead(self):
+        self.bob(messages_per_hour=1)
+        self.assertEqual(self.by_smtp(3)[0], 1)
+        self.addCleanup(self.start_again)
+        self.agent.end()
+        # One connection each: Exim 4.96 loses its log, and with it the connection, at the second message after a connect() to the
+        # socket was refused. Under systemd it is not: there the socket is open whether the agent runs or not.
+        self.assertEqual([self.by_smtp(1)[0] for _ in range(3)], [1] * 3)
+        self.agent.start()
+        self.assertEqual(self.by_smtp(1)[0], 0)
+
+    def start_again(self):
+        if not self.agent.runs():
+            self.agent.start()
+
+    def refusal_of_uid(self):
+        """The newest that came by sendmail."""
+        for event in self.agent.ask("GET", "/api/v1/accounts/bob/mail")["refusals"]:
+            if event["detail"]["uid"] == BOB_UID:
+                return event["detail"]
+        return None
+
+
+def write(path, text):
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pathlib.Path(path).write_text(text)
