@@ -28,7 +28,7 @@ NP_ASSERT(sizeof(struct np_bucket) == 16);
  * that steps back earns nothing and takes nothing. per_minute up to NP_BUCKET_PER_MINUTE_MAX, burst up to
  * NP_BUCKET_BURST_MAX.
  */
-static inline int np_bucket_take(struct np_bucket *bucket, __u32 per_minute, __u32 burst, __u64 now_ns)
+NP_INLINE int np_bucket_take(struct np_bucket *bucket, __u32 per_minute, __u32 burst, __u64 now_ns)
 {
 	const __u64 full = burst * NP_MINUTE_NS;
 
@@ -52,7 +52,7 @@ static inline int np_bucket_take(struct np_bucket *bucket, __u32 per_minute, __u
 }
 
 /* What was taken was not used. */
-static inline void np_bucket_give_back(struct np_bucket *bucket)
+NP_INLINE void np_bucket_give_back(struct np_bucket *bucket)
 {
 	bucket->credit += NP_MINUTE_NS;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of a policy socket (argv: path, connections, questions in all, login): asks on each connection as soon as it
-// is answered, and prints the answers a second and the latency. Speaks to us and to whoever else speaks the protocol.
+// A client of a policy socket (argv: path, connections, questions in all, login, state): asks on each connection as
+// soon as it is answered, and prints the answers a second and the latency. Speaks to us and to whoever else speaks the
+// protocol.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -47,9 +48,10 @@ UniqueFd connect_to(const std::string& where) {
   return socket;
 }
 
-void ask(Asker& asker, const std::string& login, long number) {
+void ask(Asker& asker, const std::string& login, const std::string& state, long number) {
   const std::string question =
-      "request=smtpd_access_policy\nprotocol_state=END-OF-MESSAGE\nprotocol_name=ESMTP\nclient_address=192.0.2.9\n"
+      "request=smtpd_access_policy\nprotocol_state=" + state +
+      "\nprotocol_name=ESMTP\nclient_address=192.0.2.9\n"
       "client_name=unknown\nclient_port=40000\nserver_address=192.0.2.1\nserver_port=587\nhelo_name=laptop\n"
       "sender=info@example.com\nrecipient=x@example.net\nrecipient_count=1\nqueue_id=Q" +
       std::to_string(number) + "\ninstance=i" + std::to_string(number) +
@@ -62,11 +64,12 @@ void ask(Asker& asker, const std::string& login, long number) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   const std::string where = argv[1];
   const auto connections = static_cast<size_t>(std::atoi(argv[2]));
   const long total = std::atol(argv[3]);
   const std::string login = argv[4];
+  const std::string state = argv[5];
   std::vector<Asker> askers(connections);
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   for (size_t i = 0; i < connections; ++i) {
@@ -79,7 +82,7 @@ int main(int argc, char** argv) {
   const long base = static_cast<long>(::getpid()) * 10'000'000;
   long sent = 0;
   const auto began = Clock::now();
-  for (Asker& asker : askers) ask(asker, login, base + sent++);
+  for (Asker& asker : askers) ask(asker, login, state, base + sent++);
   while (static_cast<long>(latencies.size()) < total) {
     epoll_event events[64];
     const int ready = ::epoll_wait(epoll.get(), events, 64, 10'000);
@@ -93,7 +96,7 @@ int main(int argc, char** argv) {
       if (!asker.heard.ends_with("\n\n")) continue;
       asker.heard.clear();
       latencies.push_back(std::chrono::duration<double, std::micro>(Clock::now() - asker.asked).count());
-      if (sent < total) ask(asker, login, base + sent++);
+      if (sent < total) ask(asker, login, state, base + sent++);
     }
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();

@@ -229,7 +229,9 @@ class MailCase(support.AgentCase):
         bob = self.bob(messages_per_hour=0)
         self.policy.ask(sasl_username="bob", sender="bob@bob.example", client_address="192.0.2.9", script="1001:mail.php", cwd="/home/bob",
                         queue_id="1q")
-        self.run_in(bob, smtp_case.attempt).hear()
+        worker = self.run_in(bob, smtp_case.attempt_on_demand)  # stays, so that the agent may look at it
+        worker.pipe.send(3)
+        self.assertEqual(worker.hear(), [smtp_case.REFUSED] * 3)
         refusals = support.wait_until(self.both_refusals, EVENT_SECONDS, "both refusals are told")
         deferred, direct = refusals["mail_deferred"], refusals["smtp_denied"]
         self.assertEqual({key: deferred[key] for key in ("limit", "sender", "client", "script", "cwd", "message")},

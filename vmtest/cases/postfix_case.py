@@ -76,6 +76,7 @@ class PostfixCase(mta.MtaCase):
         super().setUpClass()
         cls.root = Root()
         cls.addClassCleanup(cls.root.remove)
+        cls.addClassCleanup(cls.agent.end)  # its policy socket is in there
         cls.spool = cls.root.path / "var/spool/postfix"
         cls.set_up_postfix()
         cls.move_policy_socket()

@@ -46,6 +46,36 @@ TEST(CommandLine, FeaturesAreListedShownAndSwitched) {
             R"(PATCH /api/v1/features/email_rate_limiting {"rollout":0})");
 }
 
+TEST(CommandLine, MailIsLookedAtRaisedAndLowered) {
+  EXPECT_EQ(asked({"mail", "top"}), "GET /api/v1/mail?limit=20");
+  EXPECT_EQ(asked({"mail", "top", "--limit", "5"}), "GET /api/v1/mail?limit=5");
+  EXPECT_EQ(asked({"mail", "why", "bob"}), "GET /api/v1/accounts/bob/mail");
+  const std::string raise = "POST /api/v1/accounts/bob/mail/raise ";
+  EXPECT_EQ(asked({"mail", "raise", "bob", "--to", "2000/h", "--for", "2h"}),
+            raise + R"({"messages_per_hour":2000,"seconds":7200})");
+  EXPECT_EQ(asked({"mail", "raise", "bob", "--to", "7", "--for", "90m"}),
+            raise + R"({"messages_per_hour":7,"seconds":5400})");
+  EXPECT_EQ(asked({"mail", "raise", "bob", "--to", "7", "--for", "7d"}),
+            raise + R"({"messages_per_hour":7,"seconds":604800})");
+  EXPECT_EQ(asked({"mail", "lower", "bob"}), "DELETE /api/v1/accounts/bob/mail/raise");
+  EXPECT_EQ(
+      asked({"account", "set", "bob", "--mail-per-hour", "500", "--mail-bytes-per-day", "1G", "--smtp-connections",
+             "max"}),
+      R"(PATCH /api/v1/accounts/bob {"mail":{"bytes_per_day":1073741824,"connections":null,"messages_per_hour":500}})");
+}
+
+TEST(CommandLine, WrongRaisesAreRefusedWithWhatWouldBeRight) {
+  for (const char* to : {"", "0", "2000/d", "-1", "x", "100000001"})
+    EXPECT_NE(complaint({"mail", "raise", "bob", "--to", to, "--for", "2h"})
+                  .find("--to must be a number of messages an hour"),
+              std::string::npos)
+        << to;
+  for (const char* span : {"", "59", "8d", "2w", "h", "-2h", "99999999999999999999h"})
+    EXPECT_NE(complaint({"mail", "raise", "bob", "--to", "7", "--for", span}).find("--for must be from 1m to 7d"),
+              std::string::npos)
+        << span;
+}
+
 TEST(CommandLine, OverrideOfOneAccountIsOnOffOrNull) {
   const std::string post = "POST /api/v1/features/cgroups_isolation/overrides ";
   EXPECT_EQ(asked({"feature", "override", "cgroups_isolation", "bob", "on"}),
