@@ -27,7 +27,7 @@ enum np_mail_window {
 #define NP_MAIL_HOUR_CELLS     4U
 #define NP_MAIL_DAY_CELLS      96U
 /* Windows reach back over a reboot: times are counted from two days before the boot. */
-#define NP_MAIL_BEFORE_BOOT_NS (2 * 1440 * NP_MINUTE_NS)
+#define NP_MAIL_BEFORE_BOOT_NS (2880 * NP_MINUTE_NS)
 
 /* Also a limit; then the highest number is "no limit". */
 struct np_mail_amount {

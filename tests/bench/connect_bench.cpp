@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernel/pins.h"
@@ -42,7 +43,7 @@ double connect_ns(const Cgroup& cgroup, uint16_t port) {
     const auto began = Clock::now();
     for (int i = 0; i < kConnects; ++i) {
       const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), length);
+      std::ignore = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), length);
     }
     const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - began).count();
     return std::vector{static_cast<int>(ns / kConnects)};
@@ -91,7 +92,8 @@ double empty_program_ns(const Sandbox& sandbox, const Cgroup& cgroup) {
 
 struct Row {
   std::string what;
-  double smtp = 0, other = 0;  // ns a connect()
+  double smtp = 0;  // ns a connect()
+  double other = 0;
 };
 
 void show(const Row& row, const Row& bare) {
@@ -130,7 +132,8 @@ int main() {
   Sandbox sandbox;
   const Cgroup bob = sandbox.tree().find_or_make("bob").value();
   const auto measure = [&](const std::string& what) {
-    std::vector<double> smtp, other;
+    std::vector<double> smtp;
+    std::vector<double> other;
     for (int round = 0; round < kRounds; ++round) {
       smtp.push_back(connect_ns(bob, kSmtp));
       other.push_back(connect_ns(bob, kOther));
@@ -147,7 +150,9 @@ int main() {
   const double counting_ns = 2 * empty_program_ns(sandbox, bob);
   std::printf("%-38s %9.0f %9.0f\n", "the kernel's counting of two programs", counting_ns, counting_ns);
 
-  double most_smtp = 0, most_other = 0, least_smtp = 1e9;
+  double most_smtp = 0;
+  double most_other = 0;
+  double least_smtp = 1e9;
   for (const size_t accounts : {1UL, 100UL, 5000UL}) {
     auto guard = SmtpGuard::attach({.cgroup_fd = sandbox.tree().fd(),
                                     .account_level = sandbox.tree().account_level(),
@@ -165,13 +170,20 @@ int main() {
     }
     Account account{.name = "bob", .slot = 0, .uid = 20001, .rate_limit = rate};
     const auto with = [&](const std::string& what, const MailLimits& limits) {
-      if (!guard->reset(0) || !guard->set(account, limits, bob.id().value(), NP_OVERRIDE_NONE)) std::exit(1);
-      std::vector<double> smtp, other, kernel_smtp, kernel_other;
+      const auto fresh = [&] {
+        if (!guard->reset(0)) std::exit(1);
+      };
+      fresh();
+      if (!guard->set(account, limits, bob.id().value(), NP_OVERRIDE_NONE)) std::exit(1);
+      std::vector<double> smtp;
+      std::vector<double> other;
+      std::vector<double> kernel_smtp;
+      std::vector<double> kernel_other;
       for (int round = 0; round < kRounds; ++round) {
-        guard->reset(0);
+        fresh();
         smtp.push_back(connect_ns(bob, kSmtp));
         other.push_back(connect_ns(bob, kOther));
-        guard->reset(0);
+        fresh();
         kernel_smtp.push_back(programs_ns(guard->program_fds(), bob, kSmtp));
         kernel_other.push_back(programs_ns(guard->program_fds(), bob, kOther));
       }
@@ -193,7 +205,7 @@ int main() {
     guard = std::unexpected(Error{});
     if (!unpin_all(sandbox.pin_dir())) return 1;
   }
-  const std::string parent = sandbox.cgroup_path();
+  const std::string& parent = sandbox.cgroup_path();
   for (const size_t accounts : {1UL, 100UL, 5000UL}) {
     if (!nft_rules(parent, accounts)) {
       std::printf("%-38s cannot be loaded on this kernel\n",

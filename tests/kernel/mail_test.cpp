@@ -2,9 +2,12 @@
 // The mail budget, the way to the local MTA and the exemptions on this very kernel.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <thread>
 
 #include "base/clock.h"
@@ -20,6 +23,7 @@ namespace {
 
 constexpr uint16_t kSmtp = 25;
 constexpr uint16_t kSmtps = 465;
+constexpr uint16_t kNobodyListens = 587;
 constexpr uid_t kBobUid = 20001;
 constexpr uid_t kMtaUid = 20009;
 constexpr RateLimit kAny{.per_minute = 60000, .burst = 10000};
@@ -179,6 +183,53 @@ TEST_F(MailKernel, AllThreadsTogetherGetNoMoreThanTheLimit) {
   const int by_mta = accepted(200);
   connecting.join();
   EXPECT_EQ(by_mta + std::ranges::count(direct, 0), 50);
+}
+
+// NPANEL_CONNECTS: how many in all; scripts/nightly says a million.
+TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadOrCounted) {
+  constexpr uint32_t kAccounts = 100;
+  constexpr uint32_t kLimit = 50;
+  constexpr uint32_t kFloods = 2;  // at once, both through all accounts
+  const char* wanted = std::getenv("NPANEL_CONNECTS");
+  const int each = std::max(std::atoi(wanted ? wanted : "40000") / static_cast<int>(kAccounts * kFloods), 1);
+  std::vector<Cgroup> cgroups;
+  for (uint32_t slot = 10; slot < 10 + kAccounts; ++slot) {
+    const std::string name = "flood" + std::to_string(slot);
+    cgroups.push_back(sandbox_.tree().find_or_make(name).value());
+    const Account account{.name = name, .slot = slot, .rate_limit = kAny};
+    const MailLimits mail{.messages_per_15min = {}, .messages_per_hour = kLimit, .bytes_per_hour = {}};
+    ASSERT_TRUE(guard_->set(account, mail, cgroups.back().id().value(), NP_OVERRIDE_NONE));
+  }
+  const auto flood = [&] {
+    std::vector<int> made(2);
+    for (const Cgroup& cgroup : cgroups) {
+      if (!cgroup.add(::getpid())) return std::vector<int>{};
+      for (int i = 0; i < each; ++i) ++made[connect_once({"127.0.0.1", kNobodyListens}) == EPERM ? 1 : 0];
+    }
+    return made;
+  };
+  std::array<Child, kFloods> floods{};
+  for (Child& child : floods) child = start_in({}, flood);
+  uint64_t records = 0;
+  const auto read_records = [&] { EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal&) { ++records; })); };
+  for (const Child& child : floods)
+    for (pollfd answer{.fd = child.answer, .events = POLLIN, .revents = 0}; ::poll(&answer, 1, 10) == 0;)
+      read_records();
+  std::array<std::vector<int>, kFloods> made;
+  std::ranges::transform(floods, made.begin(), finish);
+  read_records();
+  uint64_t allowed = 0;
+  uint64_t denied = 0;
+  const uint64_t tried = static_cast<uint64_t>(each) * kFloods;
+  for (uint32_t slot = 10; slot < 10 + kAccounts; ++slot) {
+    EXPECT_EQ(guard_->count(slot).allowed, std::min<uint64_t>(kLimit, tried)) << slot;
+    allowed += guard_->count(slot).allowed;
+    denied += guard_->count(slot).denied;
+  }
+  ASSERT_EQ(made[0].size() + made[1].size(), 4U);
+  EXPECT_EQ(static_cast<uint64_t>(made[0][0] + made[1][0]), allowed) << "as the processes saw it";
+  EXPECT_EQ(static_cast<uint64_t>(made[0][1] + made[1][1]), denied);
+  EXPECT_EQ(records + guard_->total().lost, denied);
 }
 
 TEST_F(MailKernel, RedirectsToTheLocalMtaWithoutCharging) {

@@ -21,9 +21,13 @@ struct Place {
   std::optional<uid_t> uid = {};
 };
 
-// Forks, moves the child to `place`, runs `work` there and brings its numbers back. An empty answer: it could not be
-// placed.
-inline std::vector<int> run_in(const Place& place, const std::function<std::vector<int>()>& work) {
+struct Child {
+  pid_t pid;
+  int answer;  // a pipe
+};
+
+// Forks, moves the child to `place`, and lets it run `work`.
+inline Child start_in(const Place& place, const std::function<std::vector<int>()>& work) {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) std::abort();
   const pid_t child = ::fork();
@@ -35,12 +39,21 @@ inline std::vector<int> run_in(const Place& place, const std::function<std::vect
     ::_exit(::write(pipe[1], numbers.data(), numbers.size() * sizeof(int)) == wanted ? 0 : 1);
   }
   ::close(pipe[1]);
+  return {.pid = child, .answer = pipe[0]};
+}
+
+// Waits for the child and brings its numbers back. An empty answer: it could not be placed.
+inline std::vector<int> finish(const Child& child) {
   std::vector<int> numbers;
   int number = 0;
-  while (::read(pipe[0], &number, sizeof(number)) == sizeof(number)) numbers.push_back(number);
-  ::close(pipe[0]);
-  ::waitpid(child, nullptr, 0);
+  while (::read(child.answer, &number, sizeof(number)) == sizeof(number)) numbers.push_back(number);
+  ::close(child.answer);
+  ::waitpid(child.pid, nullptr, 0);
   return numbers;
+}
+
+inline std::vector<int> run_in(const Place& place, const std::function<std::vector<int>()>& work) {
+  return finish(start_in(place, work));
 }
 
 }  // namespace npanel

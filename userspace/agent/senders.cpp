@@ -58,9 +58,10 @@ void Senders::forget(const std::string& account) {
 
 std::optional<std::string> Senders::find(const PolicyRequest& request, const ByName& exists) const {
   for (const std::string& way : ways_) {
-    const auto account = way == "sasl"  ? by_login(request.sasl_username, exists)
-                         : way == "uid" ? by_process(request)
-                                        : by_sender(request);
+    std::optional<std::string> account;
+    if (way == "sasl") account = by_login(request.sasl_username, exists);
+    if (way == "uid") account = by_process(request);
+    if (way == "sender") account = by_sender(request);
     if (account && exists(*account)) return account;
   }
   return std::nullopt;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mail/policy_server.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ struct PolicyServer::State {
   PolicyFigures figures = {};
   std::string complaint = {};
 
-  Result<void> watch(int fd, uint32_t events, int operation) {
+  Result<void> watch(int fd, uint32_t events, int operation) const {
     epoll_event event{.events = events, .data = {.fd = fd}};
     if (::epoll_ctl(epoll.get(), operation, fd, &event) != 0) return errno_failure("watch a policy socket", errno);
     return {};
@@ -131,7 +132,12 @@ Result<PolicyServer> PolicyServer::listen(std::vector<UniqueFd> sockets, std::se
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return errno_failure("epoll_create1", errno);
   auto state = std::make_unique<State>(std::move(epoll), std::move(sockets), std::move(may_ask), std::move(decide));
-  for (const UniqueFd& socket : state->listening) NP_TRY(state->watch(socket.get(), EPOLLIN, EPOLL_CTL_ADD));
+  for (const UniqueFd& socket : state->listening) {
+    // systemd hands over sockets that block.
+    if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0)
+      return errno_failure("make a policy socket non-blocking", errno);
+    NP_TRY(state->watch(socket.get(), EPOLLIN, EPOLL_CTL_ADD));
+  }
   return PolicyServer(std::move(state));
 }
 

@@ -107,9 +107,7 @@ std::string limit_text(uint32_t verdict, const np_mail_limit& limit) {
   const uint32_t window = std::min<uint32_t>(verdict / 4, NP_MAIL_DAY);
   const np_mail_amount& most = limit.windows[window];
   const uint32_t quantity = verdict % 4;
-  const uint64_t number = quantity == NP_MAIL_BYTES        ? most.bytes
-                          : quantity == NP_MAIL_RECIPIENTS ? most.recipients
-                                                           : most.messages;
+  const uint64_t number = number_of(most, quantity == 0 ? 0 : quantity - 1);
   return std::to_string(number) + " " + kQuantities[quantity] + " " + kSpans[window];
 }
 

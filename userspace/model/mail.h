@@ -61,7 +61,7 @@ struct MailRaise {
 
   bool operator==(const MailRaise&) const = default;
 };
-inline constexpr uint64_t kRaiseSecondsMost = 7 * 86400;
+inline constexpr uint64_t kRaiseSecondsMost = 604'800;  // a week
 // Field "messages_per_hour": not above the limit, or there is none to raise.
 [[nodiscard]] Result<void> check(const MailRaise& raise, const MailLimits& limits);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The installed service: does it limit, and does anybody notice when it dies, is restarted or is detached?"""
+import contextlib
 import errno
 import grp
 import os
@@ -7,16 +8,19 @@ import random
 import re
 import signal
 import stat
+import subprocess
 import time
 
 import installed
 import load
+import mail_case
 import support
 from installed import AGENT, SOCKET, WATCHDOG, ctl, ctl_json, placement, systemctl
 
 KILLS = installed.count("NPANEL_KILLS", 4)
 LOAD_SECONDS = installed.count("NPANEL_LOAD_SECONDS", 15)
 SEED = installed.count("NPANEL_SEED", 20261122)
+POLICY = "/run/npanel/policy.sock"
 READY_SECONDS = 2
 COME_BACK_SECONDS = 20
 PAUSE_SECONDS = 1.5  # the most between two kills
@@ -152,18 +156,31 @@ class StoppedCase(installed.ServiceCase):
     def test_stop_by_an_administrator_is_respected(self):
         _, worker = self.limited()
         self.put_back_afterwards()
-        systemctl("stop", SOCKET, AGENT)
+        systemctl("stop", SOCKET, installed.POLICY, AGENT)
         until = time.monotonic() + RESPECT_SECONDS
         while time.monotonic() < until:
             self.assertIsNone(self.agent.pid)
             time.sleep(0.2)
-        self.assertEqual(installed.activities(), ["inactive", "inactive", "active"])
+        self.assertEqual(installed.activities(), ["inactive", "inactive", "active", "inactive"])
         self.assertEqual(self.agent.watchdog()["phase"], "stopped")
         self.assert_refused(worker)
-        systemctl("start", AGENT)  # which wants its socket
+        systemctl("start", AGENT)  # which wants its sockets
         self.agent.wait_until_watched()
         self.assert_active()
         self.assert_refused(worker)
+
+    def test_mta_is_answered_across_a_restart_and_nothing_is_charged_twice(self):
+        self.account("bob", mail={"messages_per_hour": 6})
+        with contextlib.closing(mail_case.Policy(POLICY)) as policy:
+            self.assertEqual([policy.ask(sasl_username="bob") for _ in range(3)], ["DUNNO"] * 3)
+        restart = subprocess.Popen(["systemctl", "restart", AGENT])
+        answers = []
+        while restart.poll() is None or len(answers) < 10:
+            with contextlib.closing(mail_case.Policy(POLICY)) as policy, contextlib.suppress(OSError):
+                answers.append(policy.ask(sasl_username="bob"))
+        self.assertEqual(answers.count("DUNNO"), 3)
+        self.assertTrue(answers[-1].startswith("452 4.7.1 "), answers[-1])
+        self.agent.wait_until_watched()
 
     def test_detach_says_only_what_it_would_do_without_yes(self):
         bob, worker = self.limited(pids_max=LIMIT)

@@ -9,7 +9,7 @@ constexpr const char* kRaise = "/api/v1/accounts/bob/mail/raise";
 
 class MailRoutes : public Visit {
  protected:
-  MailStatus bob() {
+  static MailStatus bob() {
     MailStatus status{.account = "bob", .mode = GateMode::enforce, .free_in_s = 600};
     status.figures.sent[NP_MAIL_HOUR] = {.messages = 500, .recipients = 700, .bytes = 9000};
     status.figures.count.deferred = 7;

@@ -27,7 +27,7 @@ class PolicyServerTest : public testing::Test {
   void SetUp() override { serve({::geteuid()}); }
 
   void serve(std::set<uid_t> may_ask) {
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));  // blocking, as systemd's
     const sockaddr_un address = address_of(path_);
     ::unlink(path_.c_str());
     ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);

@@ -11,7 +11,7 @@
 namespace npanel {
 namespace {
 
-constexpr uint64_t kBoot = NP_MAIL_BEFORE_BOOT_NS + 5 * 3600 * NP_SECOND_NS;  // five hours up
+constexpr uint64_t kBoot = NP_MAIL_BEFORE_BOOT_NS + 18000 * NP_SECOND_NS;  // five hours up
 constexpr uint64_t kNextBoot = NP_MAIL_BEFORE_BOOT_NS + 20 * NP_SECOND_NS;
 constexpr int64_t kWall = 1'700'000'000'000;
 constexpr int64_t kMinuteMs = 60'000;
