@@ -21,20 +21,23 @@ std::unexpected<Error> refused_value(const std::string& field, const std::string
   return refused(field, wanted + "; got " + shown(value));
 }
 
+std::string member_of(std::string object, const std::string& key) {
+  return object.append(".").append(key);
+}
+
 // An object of numbers or null, each of which a row of `fields` knows.
 template <class Numbers, class Field, size_t N>
 Result<Numbers> decode_numbers(const Json& object, const std::string& name, const Field (&fields)[N], Numbers base) {
   if (!object.is_object()) return refused_value(name, "must be an object", object);
   for (const auto& [key, value] : object.items()) {
-    const auto whole_name = [&] { return std::string(name).append(".").append(key); };
     const auto field = std::ranges::find(fields, key, [](const Field& known) { return std::string_view(known.name); });
     if (field == std::end(fields)) {
       std::string list;
       for (const Field& known : fields) list += (list.empty() ? "" : ", ") + std::string(known.name);
-      return refused(whole_name(), "is not known here; known: " + list);
+      return refused(member_of(name, key), "is not known here; known: " + list);
     }
     const bool whole = value.is_number_unsigned();
-    if (!whole && !value.is_null()) return refused_value(whole_name(), range_wanted(*field), value);
+    if (!whole && !value.is_null()) return refused_value(member_of(name, key), range_wanted(*field), value);
     base.*(field->member) = whole ? std::optional(value.template get<uint64_t>()) : std::nullopt;
   }
   NP_TRY(check(base));

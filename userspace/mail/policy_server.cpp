@@ -97,7 +97,7 @@ struct PolicyServer::State {
     return false;
   }
 
-  bool write(Connection& connection) {
+  bool write(Connection& connection) const {
     while (!connection.out.empty()) {
       const ssize_t sent = ::send(connection.socket.get(), connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
       if (sent < 0 && errno == EINTR) continue;
