@@ -14,7 +14,7 @@ die() {
 
 build=$(realpath -m "${NPANEL_BUILD:-$here/../build/release}")
 results=$(realpath -m "${NPANEL_VM_OUT:-$here/../build/vmtest}")
-timeout=${NPANEL_VM_TIMEOUT:-1200}
+timeout=${NPANEL_VM_TIMEOUT:-2400}
 boot_timeout=${NPANEL_VM_BOOT_TIMEOUT:-120}
 read -ra debs <<<"${NPANEL_DEBS-}"
 work=

@@ -22,11 +22,22 @@ constexpr const char* kModeMeaning =
     "465; with observe, they are only counted and reported; with off, neither.";
 
 // The range is the model's own; the rest is how people write it.
-constexpr NumberOption limit_option(const char* flag, std::string_view field, const char* pointer, const char* meaning,
-                                    Unit unit) {
-  for (const LimitField& known : kLimitFields)
+template <class Fields>
+constexpr NumberOption field_option(const Fields& fields, const char* flag, std::string_view field, const char* pointer,
+                                    const char* meaning, Unit unit) {
+  for (const auto& known : fields)
     if (field == known.name) return {flag, pointer, meaning, unit, known.least, known.most, true};
   throw "no such limit";  // at compile time
+}
+
+constexpr NumberOption limit_option(const char* flag, std::string_view field, const char* pointer, const char* meaning,
+                                    Unit unit) {
+  return field_option(kLimitFields, flag, field, pointer, meaning, unit);
+}
+
+constexpr NumberOption mail_option(const char* flag, std::string_view field, const char* pointer, const char* meaning,
+                                   Unit unit) {
+  return field_option(kMailFields, flag, field, pointer, meaning, unit);
 }
 
 constexpr std::array kLimitOptions = {
@@ -47,13 +58,6 @@ constexpr std::array kLimitOptions = {
     limit_option("--pids", "pids_max", "/limits/pids_max",
                  "The processes and threads that the account may have at once.", Unit::kCount),
 };
-
-constexpr NumberOption mail_option(const char* flag, std::string_view field, const char* pointer, const char* meaning,
-                                   Unit unit) {
-  for (const MailField& known : kMailFields)
-    if (field == known.name) return {flag, pointer, meaning, unit, known.least, known.most, true};
-  throw "no such limit";  // at compile time
-}
 
 constexpr std::array kMailOptions = {
     mail_option("--mail-per-15min", "messages_per_15min", "/mail/messages_per_15min",
