@@ -83,6 +83,9 @@ class EximCase(mta.MtaCase):
     def test_recipients_and_bytes_are_counted(self):
         self.assert_recipients_and_bytes_are_counted()
 
+    def test_redirected_mail_lands_here_and_is_charged(self):
+        self.assert_redirected_mail_is_charged()
+
     def test_sendmail_draws_on_the_same_budget(self):
         self.assert_sendmail_draws_on_the_same_budget()
 

@@ -12,6 +12,7 @@ import support
 FEATURES = (*support.LIMITING, "progress_tracking")
 COUNT = int(os.environ.get("NPANEL_ACCOUNTS", "300"))
 GRACE_SECONDS = 2
+RATE_SECONDS = 0.2
 JOB_SECONDS = 30
 LIMIT = 32
 
@@ -122,10 +123,18 @@ class ApplyCase(JobsCase):
     def assert_put_right(self):
         self.assertEqual([account.read("pids.max") for account in self.accounts], [str(10 + index) for index in range(COUNT)])
 
+    def make_the_agent_wait(self):
+        """An ETA needs a rate, and that a tenth of a second: on a fast machine all would be done by then."""
+        os.kill(self.agent.pid, signal.SIGSTOP)
+        time.sleep(RATE_SECONDS)
+        os.kill(self.agent.pid, signal.SIGCONT)
+
     def test_apply_puts_right_what_differs_and_tells_how_far_it_is(self):
         self.spoil(self.accounts[0], self.accounts[COUNT // 2], self.accounts[-1])
         began = time.monotonic()
-        seen = self.follow(self.begin("/api/v1/apply"))
+        job = self.begin("/api/v1/apply")
+        self.make_the_agent_wait()
+        seen = self.follow(job)
         support.info(f"{COUNT} accounts applied in {time.monotonic() - began:.1f} s, seen at {[moment['percent'] for moment in seen]} %")
         self.assert_put_right()
         self.assertEqual((seen[-1]["done"], seen[-1]["total"]), (COUNT, COUNT))

@@ -178,6 +178,19 @@ class MailCase(support.AgentCase):
         self.policy = self.policy_connection()
         self.assertEqual(self.accepted(3), 0)
 
+    def test_clock_that_is_set_gives_nothing_and_blocks_nothing(self):
+        self.bob(messages_per_hour=3)
+        self.assertEqual(self.accepted(5), 3)
+        for days in (2, -30):
+            with set_clock(days):
+                self.assertEqual(self.accepted(2), 0)
+                self.agent.end()
+                self.agent.start()
+                self.policy = self.policy_connection()
+                self.assertEqual(self.accepted(2), 0)
+        self.agent.ask("PATCH", "/api/v1/accounts/bob", {"mail": {"messages_per_hour": 5}})
+        self.assertEqual(self.accepted(5), 2)
+
     def test_what_was_sent_outlives_a_reboot(self):
         """Everything of the kernel's is gone, as after a reboot; the database has what was sent."""
         self.bob(messages_per_hour=10)
@@ -281,6 +294,18 @@ class MailCase(support.AgentCase):
         bob = self.bob(connections=3)
         self.assertEqual(self.run_in(bob, hold_open, 5).hear(), 3)
         support.wait_until(lambda: bob.stats()["smtp"]["open"] == 0, EVENT_SECONDS, "closed sockets are counted")
+
+
+@contextlib.contextmanager
+def set_clock(days):
+    """The wall clock is so many days ahead."""
+    def shift(seconds):
+        time.clock_settime(time.CLOCK_REALTIME, time.clock_gettime(time.CLOCK_REALTIME) + seconds)
+    shift(days * 86400)
+    try:
+        yield
+    finally:
+        shift(-days * 86400)
 
 
 def ask_as_stranger(pipe, path):

@@ -16,12 +16,13 @@ MESSAGE = "Subject: test\r\nX-PHP-Originating-Script: 4001:mail.php\r\n\r\nhello
 RECIPIENTS = ("one@elsewhere.example", "two@elsewhere.example", "three@elsewhere.example")
 SECONDS = 60  # 600 messages, and an MTA's forks
 DEFERRED = 452
+ELSEWHERE = "192.0.2.7"  # RFC 5737; there is no way there
 
 
-def send_as(pipe, times, recipients=RECIPIENTS[:1], login=None, bytes_each=0):
+def send_as(pipe, times, recipients=RECIPIENTS[:1], login=None, bytes_each=0, host="127.0.0.1"):
     """Over one connection; says how many were accepted, and the code and the sentence of the last refusal."""
     accepted, refusal = 0, None
-    with smtplib.SMTP("127.0.0.1", 25, timeout=support.HTTP_SECONDS * support.TIME_SCALE) as client:
+    with smtplib.SMTP(host, 25, timeout=support.HTTP_SECONDS * support.TIME_SCALE) as client:
         client.ehlo()
         if login:
             client.login(login, PASSWORD)
@@ -118,6 +119,15 @@ class MtaCase(support.AgentCase):
         self.assertEqual(accepted, 3)
         self.assertEqual(self.by_smtp(1)[0], 0)
         self.assertIn("account bob has a limit of 5 messages an hour", told or self.mta_log())
+
+    def assert_redirected_mail_is_charged(self):
+        """Bob believes to speak to a server elsewhere."""
+        bob = self.account("bob", rate_limit=ANY_RATE | {"mode": "redirect"}, uid=BOB_UID, mail={"messages_per_hour": 2})
+        accepted, refusal = self.run_outside(send_as, 3, RECIPIENTS[:1], None, 0, ELSEWHERE, uid=BOB_UID).hear(SECONDS)
+        self.assertEqual((accepted, self.sent()), (2, 2))
+        self.assert_deferred(refusal, "2 messages an hour")
+        self.assertEqual(bob.stats()["smtp"]["redirected"], 1)
+        self.assertGreaterEqual(self.mta_log().count("bob@bob.example"), accepted)
 
     def assert_mail_flows_while_the_agent_is_dead(self):
         self.bob(messages_per_hour=1)

@@ -109,6 +109,9 @@ class PostfixCase(mta.MtaCase):
         config = cls.agent.config_path
         config.write_text(config.read_text().replace(here, cls.agent.policy))
 
+    def mta_log(self):
+        return (self.root.path / "var/log/postfix.log").read_text()
+
     def by_sendmail(self, times):
         return self.run_outside(sendmail_in, self.root, times).hear(mta.SECONDS)
 
@@ -120,6 +123,9 @@ class PostfixCase(mta.MtaCase):
 
     def test_recipients_and_bytes_are_counted(self):
         self.assert_recipients_and_bytes_are_counted()
+
+    def test_redirected_mail_lands_here_and_is_charged(self):
+        self.assert_redirected_mail_is_charged()
 
     def test_sendmail_draws_on_the_same_budget(self):
         self.assert_sendmail_draws_on_the_same_budget()
