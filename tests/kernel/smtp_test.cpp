@@ -269,7 +269,7 @@ TEST_F(Smtp, RecordsWhoWasRefusedAndWhere) {
 TEST_F(Smtp, CountsRecordsThatFoundTheRingFull) {
   bob_.rate_limit = {.per_minute = 0, .burst = 0};
   put(bob_, bob_cgroup_);
-  constexpr int kFlood = 6000;  // the ring holds about 4,000
+  constexpr int kFlood = 6000;  // the ring holds about 3,600
   run_in({&bob_cgroup_}, [] {
     for (int i = 0; i < kFlood; ++i) connect_once({"127.0.0.1", kSmtp});
     return std::vector<int>{};
