@@ -406,7 +406,8 @@ static __always_inline void answer(struct np_mail_question *question)
 {
 	struct np_smtp_limit *limit = bpf_map_lookup_elem(&np_smtp_limit, &question->slot);
 	struct np_mail_count *count = bpf_map_lookup_elem(&np_mail_count, &question->slot);
-	__u64 now_ns = bpf_ktime_get_boot_ns();
+	struct np_mail_charged charged = {.at_ns = bpf_ktime_get_boot_ns(), .slot = question->slot};
+	struct np_mail_charged *before;
 	__u32 charge, mode;
 
 	question->answer = NP_MAIL_FREE;
@@ -416,14 +417,15 @@ static __always_inline void answer(struct np_mail_question *question)
 	mode = mode_of(limit, NP_GATE_ENFORCE);
 	if (mode == NP_GATE_OFF)
 		return;
-	if (question->id && bpf_map_lookup_elem(&np_mail_seen, &question->id)) {
+	before = question->id ? bpf_map_lookup_elem(&np_mail_charged, &question->id) : NULL;
+	if (before && before->slot == question->slot) {
 		question->answer = NP_MAIL_REPEATED;
 		if (question->charge)
 			__sync_fetch_and_add(&count->repeated, 1);
 		return;
 	}
 	charge = !question->charge ? NP_MAIL_ASK : mode == NP_GATE_OBSERVE ? NP_MAIL_CHARGE_ANYWAY : NP_MAIL_CHARGE;
-	question->verdict = charge_mail(question->slot, &question->amount, charge, now_ns);
+	question->verdict = charge_mail(question->slot, &question->amount, charge, charged.at_ns);
 	question->answer = !question->verdict	     ? NP_MAIL_ACCEPT
 			   : mode == NP_GATE_OBSERVE ? NP_MAIL_WOULD_DEFER
 						     : NP_MAIL_DEFER;
@@ -439,7 +441,7 @@ static __always_inline void answer(struct np_mail_question *question)
 	__sync_fetch_and_add(&count->accepted.recipients, question->amount.recipients);
 	__sync_fetch_and_add(&count->accepted.bytes, question->amount.bytes);
 	if (question->id)
-		bpf_map_update_elem(&np_mail_seen, &question->id, &now_ns, BPF_ANY);
+		bpf_map_update_elem(&np_mail_charged, &question->id, &charged, BPF_ANY);
 }
 
 /*

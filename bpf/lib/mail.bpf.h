@@ -43,13 +43,13 @@ struct {
 	__type(value, struct np_mail_count);
 } np_mail_count SEC(".maps");
 
-/* Key: np_mail_question.id. Value: when it was charged, CLOCK_BOOTTIME. The newest 16,384 messages: 1.3 MB. */
+/* Key: np_mail_question.id. Value: when it was charged, and to whom. The newest 16,384 messages: 1.4 MB. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
-	__type(value, __u64);
-} np_mail_seen SEC(".maps");
+	__type(value, struct np_mail_charged);
+} np_mail_charged SEC(".maps");
 
 static __always_inline struct np_mail_budget *find_budget(__u32 slot)
 {

@@ -90,10 +90,18 @@ struct np_mail_count {
 };
 NP_ASSERT(sizeof(struct np_mail_count) == 48);
 
+/* Of a message that was charged. Key: np_mail_question.id. */
+struct np_mail_charged {
+	__u64 at_ns; /* CLOCK_BOOTTIME */
+	__u32 slot;
+	__u32 reserved;
+};
+NP_ASSERT(sizeof(struct np_mail_charged) == 16);
+
 /* np_mail_answer is run by the agent with this as its packet, and answers in it. */
 struct np_mail_question {
 	__u8 reserved[16]; /* where a packet has its Ethernet header */
-	__u64 id;	   /* a hash of slot and message; 0: unknown */
+	__u64 id;	   /* a hash of the message's queue id; 0: unknown */
 	struct np_mail_amount amount;
 	__u32 slot;
 	__u32 charge; /* enum np_mail_charge: ask or charge */

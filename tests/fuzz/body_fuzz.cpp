@@ -10,6 +10,7 @@ struct Base {
   Limits limits;
   RateLimit rate_limit;
   MailLimits mail = {};
+  Contact contact = {};
 };
 // What a PATCH begins with.
 const Base kBases[] = {
@@ -17,13 +18,14 @@ const Base kBases[] = {
     {.limits = {.cpu_percent = {}, .memory_max_bytes = {}, .swap_max_bytes = {}, .pids_max = {}}, .rate_limit = {0, 0}},
     {.limits = {.memory_high_bytes = 64ULL << 20, .pids_max = 10},
      .rate_limit = {1, 1440, SmtpMode::observe},
-     .mail = {.messages_per_hour = {}, .connections = {}}},
+     .mail = {.messages_per_hour = {}, .connections = {}},
+     .contact = {.email = "owner@example.com", .language = "de"}},
 };
 
 // As api/routes takes the body of POST and of PATCH /api/v1/accounts.
 Result<Account> take(std::string_view body, const Base& base) {
   const Json json = NP_TRY(parse_object(body));
-  NP_TRY(only_keys(json, "", {"name", "uid", "limits", "rate_limit", "mail"}));
+  NP_TRY(only_keys(json, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
   Account account{.name = "bob"};
   if (json.contains("name") && json["name"].is_string())
     account.name = NP_TRY(parse_account_name(json["name"].get<std::string>()));
@@ -32,6 +34,7 @@ Result<Account> take(std::string_view body, const Base& base) {
   account.limits = NP_TRY(decode_limits(json.value("limits", Json::object()), base.limits));
   account.rate_limit = NP_TRY(decode_rate_limit(json.value("rate_limit", Json::object()), base.rate_limit));
   account.mail = NP_TRY(decode_mail(json.value("mail", Json::object()), base.mail));
+  account.contact = NP_TRY(decode_contact(json.value("contact", Json::object()), base.contact));
   return account;
 }
 
@@ -40,7 +43,8 @@ std::string sent(const Account& account) {
               {"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
               {"limits", encode(account.limits)},
               {"rate_limit", encode(account.rate_limit)},
-              {"mail", encode(account.mail)}}
+              {"mail", encode(account.mail)},
+              {"contact", encode(account.contact)}}
       .dump();
 }
 
@@ -55,6 +59,7 @@ void judge(std::string_view body, const Base& base) {
   must(check(account->limits).has_value(), "accepted limits are valid", sent(*account));
   must(check(account->rate_limit).has_value(), "an accepted rate is valid", sent(*account));
   must(check(account->mail).has_value(), "accepted mail limits are valid", sent(*account));
+  must(check(account->contact).has_value(), "an accepted contact is valid", sent(*account));
   must(!account->uid || check_uid(*account->uid).has_value(), "an accepted uid is valid", sent(*account));
   const auto again = take(sent(*account), {});
   must(again && *again == *account, "another round changes nothing", sent(*account));

@@ -40,6 +40,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
   agent->senders_.configure(agent->config_);
+  agent->deliveries_.configure(agent->config_);
   agent->restore_budgets();
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
   if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
@@ -68,6 +69,7 @@ Result<void> Agent::load_accounts() {
     const std::string name = account.name;
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
+  mail_.care = NP_TRY(store_.mail_care());
   return {};
 }
 
@@ -150,7 +152,10 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   log_info("account " + name + ": deleted");
   slots_.erase(entry.account.slot);
   senders_.forget(name);
-  mail_.braked.erase(name);
+  mail_.care.erase(name);
+  mail_.care_unsaved.erase(name);
+  mail_.owed.erase(name);
+  deliveries_.forget(name);
   deleting_.erase(name);
   gates_.forget_account(name);
   accounts_.erase(name);
@@ -203,6 +208,7 @@ void Agent::write_down_refusals() {
   });
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
+  owe_notices(events);
   save_notes({.events = std::move(events), .audit = {}});
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/delivery_book.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
 #include "agent/senders.h"
@@ -17,6 +18,7 @@
 #include "api/codec.h"
 #include "api/service.h"
 #include "daemon/config_load.h"
+#include "mail/notice.h"
 #include "model/progress.h"
 #include "store/backups.h"
 #include "store/care.h"
@@ -29,6 +31,9 @@ namespace npanel {
 // A change that was made just now; before and after may be null.
 [[nodiscard]] AuditEntry audit_entry(const Caller& caller, std::string action, std::optional<std::string> account,
                                      std::string target, const Json& before, const Json& after);
+
+// Never 0, which stands for no message.
+[[nodiscard]] uint64_t message_id(std::string_view queue_id);
 
 // The switches as they are stored; what is not there, or not known here, is off.
 [[nodiscard]] Result<Gates> stored_gates(Store& store);
@@ -66,8 +71,7 @@ class Agent final : public Service {
   [[nodiscard]] std::vector<AccountView> accounts(const std::string& after, size_t most) override;
   [[nodiscard]] Result<AccountView> account(const std::string& name) override;
   Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) override;
-  Result<AccountView> change(const Caller& caller, const std::string& name, const Limits& limits,
-                             const RateLimit& rate_limit, const MailLimits& mail) override;
+  Result<AccountView> change(const Caller& caller, const Account& wanted) override;
   Result<AccountView> suspend(const Caller& caller, const std::string& name) override;
   Result<AccountView> resume(const Caller& caller, const std::string& name) override;
   Result<std::optional<AccountView>> remove(const Caller& caller, const std::string& name) override;
@@ -82,6 +86,7 @@ class Agent final : public Service {
   Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                  uint64_t seconds) override;
   Result<AccountView> end_raise(const Caller& caller, const std::string& name) override;
+  Result<AccountView> release_brake(const Caller& caller, const std::string& name) override;
   [[nodiscard]] Result<std::vector<Failure>> failures(int limit) override;
   [[nodiscard]] AgentStatus status() override;
   [[nodiscard]] std::vector<std::string> complaints() override;
@@ -122,6 +127,7 @@ class Agent final : public Service {
   struct Entry {
     Account account;
     Applied applied;
+    uint64_t since_ns = 0;  // CLOCK_BOOTTIME, when this agent made it: older mail was of whoever had the slot before
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
@@ -147,7 +153,9 @@ class Agent final : public Service {
     };
     std::map<std::pair<std::string, bool>, Bundle> refusals = {};  // since the last second; deferred, or only observed
     std::set<std::string> raised = {};
-    std::map<std::string, std::string, std::less<>> braked = {};                        // and why
+    StoredCare care = {};
+    std::set<std::string> care_unsaved = {};
+    std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: the day's ring then
     int64_t saved_at_ms = 0;
     uint64_t unknown = 0;  // questions about nobody's mail
@@ -181,6 +189,21 @@ class Agent final : public Service {
   [[nodiscard]] MailFigures mail_figures(const Entry& entry);
   [[nodiscard]] MailStatus mail_status_of(const Entry& entry);
   Result<AccountView> set_raise(const Caller& caller, Entry& entry, std::optional<MailRaise> raise);
+
+  [[nodiscard]] MailCare care_of(const std::string& account) const;
+  // What the agent itself has decided holds, whether the disk takes it or not: it is tried again.
+  void put_care(const std::string& account, const MailCare& care);
+  void save_care();
+  [[nodiscard]] std::optional<std::string> owner_of(const LoggedDelivery& delivery);
+  void mind_deliveries();
+  void put_brake(Entry& entry, std::optional<MailBrake> brake);
+  void end_brakes();
+
+  // Once in the cool-down an account's owner gets a letter; a few are written each second.
+  void owe_notice(const std::string& account, NoticeFacts facts);
+  void owe_notices(const std::vector<Event>& refusals);
+  void write_notices();
+  void write_notice(const Account& account, NoticeFacts facts);
 
   Result<void> load_accounts();
   // Takes note of how the database was opened.
@@ -267,6 +290,7 @@ class Agent final : public Service {
   bool backing_up_ = false;  // by a job
   Refusals refusals_;
   Senders senders_;
+  DeliveryBook deliveries_;
   MailBook mail_;
   Entries accounts_;
   std::map<uint32_t, std::string> slots_;  // whose slot it is

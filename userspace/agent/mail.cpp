@@ -21,15 +21,6 @@ uint64_t mail_time() {
   return boot_ns() + NP_MAIL_BEFORE_BOOT_NS;
 }
 
-// Never 0, which stands for no message.
-uint64_t message_id(const std::string& account, const std::string& message) {
-  if (message.empty()) return 0;
-  const std::string digest = sha256_hex(account + " " + message);
-  uint64_t id = 0;
-  std::from_chars(digest.data(), digest.data() + 2 * sizeof(id), id, 16);
-  return id | 1;
-}
-
 std::string in_words(uint64_t seconds) {
   constexpr uint64_t kMinute = 60;
   constexpr uint64_t kHour = 3600;
@@ -57,8 +48,15 @@ Json who(const PolicyRequest& request, uint32_t verdict) {
 
 }  // namespace
 
+uint64_t message_id(std::string_view queue_id) {
+  const std::string digest = sha256_hex(queue_id);
+  uint64_t id = 0;
+  std::from_chars(digest.data(), digest.data() + 2 * sizeof(id), id, 16);
+  return id | 1;
+}
+
 MailLimits Agent::mail_now(const Account& account) const {
-  return mail_in_force(account.mail, account.raise, mail_.braked.contains(account.name), now_ms());
+  return mail_in_force(account.mail, account.raise, care_of(account.name).brake.has_value(), now_ms());
 }
 
 // RFC 5321: 452 insufficient storage, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4.
@@ -96,8 +94,9 @@ std::string Agent::answer_mail(const PolicyRequest& request) {
   const bool charge = request.state == kEndOfMessage;
   mind_uncharged(charge);
   const np_mail_amount amount = amount_of(request);
-  const auto answer = reconciler_.smtp()->ask(entry.account.slot, amount, message_id(*name, request.message),
-                                              charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
+  const auto answer =
+      reconciler_.smtp()->ask(entry.account.slot, amount, request.message.empty() ? 0 : message_id(request.message),
+                              charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
   if (!answer) {
     ++mail_.failed;
     log_error("account " + *name + ": " + answer.error().text + "; the mail passes");
@@ -124,16 +123,21 @@ void Agent::write_down_mail() {
     log_warning("account " + account + ": " + notes.events.back().kind + " " + notes.events.back().detail);
   }
   mail_.refusals.clear();
-  if (!notes.empty()) save_notes(std::move(notes));
+  if (notes.empty()) return;
+  owe_notices(notes.events);
+  save_notes(std::move(notes));
 }
 
 void Agent::mind_mail() {
   for (const std::string& complaint : senders_.refresh()) log_error(complaint + "; carrying on");
   write_down_mail();
   end_raises();
+  mind_deliveries();
+  write_notices();
   if (const int64_t now = steady_ms(); now - mail_.saved_at_ms >= kSaveEveryMs) {
     mail_.saved_at_ms = now;
     save_budgets();
+    save_care();
   }
 }
 

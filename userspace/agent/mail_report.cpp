@@ -26,21 +26,21 @@ MailFigures Agent::mail_figures(const Entry& entry) {
   const uint32_t slot = entry.account.slot;
   const uint64_t now = boot_ns() + NP_MAIL_BEFORE_BOOT_NS;
   const np_mail_budget budget = smtp->budget(slot).value_or(np_mail_budget{});
-  return {
-      .count = smtp->mail_count(slot),
-      .limit = kernel_limit(mail_now(entry.account)),
-      .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)}};
+  return {.count = smtp->mail_count(slot),
+          .limit = kernel_limit(mail_now(entry.account)),
+          .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)},
+          .deliveries = deliveries_.last_hour(entry.account.name),
+          .braked = care_of(entry.account.name).brake.has_value()};
 }
 
 MailStatus Agent::mail_status_of(const Entry& entry) {
   const SmtpGuard* smtp = reconciler_.smtp();
   const Account& account = entry.account;
-  const auto braked = mail_.braked.find(account.name);
   MailStatus status{.account = account.name,
                     .mode = gates_.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
                     .limits = mail_now(account),
                     .raise = account.raise,
-                    .braked = braked == mail_.braked.end() ? std::nullopt : std::optional(braked->second),
+                    .brake = care_of(account.name).brake,
                     .figures = mail_figures(entry),
                     .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
   const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};

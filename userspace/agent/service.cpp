@@ -35,7 +35,8 @@ Json as_said(const Account& account) {
   return {{"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
           {"limits", encode(account.limits)},
           {"rate_limit", encode(account.rate_limit)},
-          {"mail", encode(account.mail)}};
+          {"mail", encode(account.mail)},
+          {"contact", encode(account.contact)}};
 }
 
 }  // namespace
@@ -96,7 +97,8 @@ Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool fin
                     {.events = {created}, .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}}));
   log_change(created, caller);
   slots_.emplace(wanted.slot, name);
-  Entry& entry = accounts_.emplace(name, Entry{.account = std::move(wanted), .applied = {}}).first->second;
+  Entry& entry =
+      accounts_.emplace(name, Entry{.account = std::move(wanted), .applied = {}, .since_ns = boot_ns()}).first->second;
   if (const auto fresh = reconciler_.start_fresh(entry.account); !fresh)
     log_error("account " + name + ": " + fresh.error().text + "; carrying on");
   reconcile(entry);
@@ -112,13 +114,14 @@ Result<AccountView> Agent::save(const Caller& caller, Entry& entry, Account chan
   return view(entry);
 }
 
-Result<AccountView> Agent::change(const Caller& caller, const std::string& name, const Limits& limits,
-                                  const RateLimit& rate_limit, const MailLimits& mail) {
+Result<AccountView> Agent::change(const Caller& caller, const Account& wanted) {
+  const std::string& name = wanted.name;
   Entry* entry = NP_TRY(find_lasting(name));
   Account changed = entry->account;
-  changed.limits = limits;
-  changed.rate_limit = rate_limit;
-  changed.mail = mail;
+  changed.limits = wanted.limits;
+  changed.rate_limit = wanted.rate_limit;
+  changed.mail = wanted.mail;
+  changed.contact = wanted.contact;
   if (changed == entry->account) return view(*entry);
   Notes notes;
   const auto note = [&](const char* kind, const char* action, const Json& before, const Json& after) {
@@ -126,9 +129,10 @@ Result<AccountView> Agent::change(const Caller& caller, const std::string& name,
     notes.events.push_back(event(name, kind, {{"before", before}, {"after", after}}));
     notes.audit.push_back(audit_entry(caller, action, name, "", before, after));
   };
-  note("limits_changed", "account.change", encode(entry->account.limits), encode(limits));
-  note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(rate_limit));
-  note("mail_limits_changed", "account.mail", encode(entry->account.mail), encode(mail));
+  note("limits_changed", "account.change", encode(entry->account.limits), encode(changed.limits));
+  note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(changed.rate_limit));
+  note("mail_limits_changed", "account.mail", encode(entry->account.mail), encode(changed.mail));
+  note("contact_changed", "account.contact", encode(entry->account.contact), encode(changed.contact));
   return save(caller, *entry, std::move(changed), notes);
 }
 

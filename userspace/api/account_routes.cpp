@@ -31,7 +31,7 @@ Result<Response> list_accounts(const Call& call) {
 
 Result<Response> create_account(const Call& call) {
   const Json body = NP_TRY(parse_object(call.request.body));
-  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit", "mail"}));
+  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
   Account wanted;
   const std::string name = NP_TRY(text_in(body, "name"));
   wanted.name = NP_TRY(parse_account_name(name));
@@ -43,6 +43,7 @@ Result<Response> create_account(const Call& call) {
   wanted.rate_limit =
       NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), call.service.default_rate_limit()));
   wanted.mail = NP_TRY(decode_mail(body.value("mail", Json::object()), call.service.default_mail()));
+  wanted.contact = NP_TRY(decode_contact(body.value("contact", Json::object()), {}));
   return account(NP_TRY(call.service.create(call.caller, std::move(wanted), !body.contains("uid"))), 201);
 }
 
@@ -51,20 +52,21 @@ Result<Response> show_account(const Call& call) {
 }
 
 Result<Response> change_account(const Call& call) {
-  const Account now = NP_TRY(call.service.account(call.name)).account;
+  Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
-  NP_TRY(only_keys(body, "", {"limits", "rate_limit", "mail"}));
-  const Limits limits = NP_TRY(decode_limits(body.value("limits", Json::object()), now.limits));
-  const RateLimit rate_limit = NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), now.rate_limit));
-  const MailLimits mail = NP_TRY(decode_mail(body.value("mail", Json::object()), now.mail));
-  return account(NP_TRY(call.service.change(call.caller, call.name, limits, rate_limit, mail)));
+  NP_TRY(only_keys(body, "", {"limits", "rate_limit", "mail", "contact"}));
+  wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), wanted.limits));
+  wanted.rate_limit = NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), wanted.rate_limit));
+  wanted.mail = NP_TRY(decode_mail(body.value("mail", Json::object()), wanted.mail));
+  wanted.contact = NP_TRY(decode_contact(body.value("contact", Json::object()), wanted.contact));
+  return account(NP_TRY(call.service.change(call.caller, wanted)));
 }
 
 Result<Response> change_rate_limit(const Call& call) {
-  const Account now = NP_TRY(call.service.account(call.name)).account;
+  Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
-  const RateLimit rate_limit = NP_TRY(decode_rate_limit(body, now.rate_limit));
-  return account(NP_TRY(call.service.change(call.caller, call.name, now.limits, rate_limit, now.mail)));
+  wanted.rate_limit = NP_TRY(decode_rate_limit(body, wanted.rate_limit));
+  return account(NP_TRY(call.service.change(call.caller, wanted)));
 }
 
 Result<Response> delete_account(const Call& call) {

@@ -130,6 +130,23 @@ Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
   return base;
 }
 
+Result<Contact> decode_contact(const Json& object, Contact base) {
+  if (!object.is_object()) return refused_value("contact", "must be an object", object);
+  NP_TRY(only_keys(object, "contact.", {"email", "language"}));
+  const auto take = [&](const char* key, std::optional<std::string>& to) -> Result<void> {
+    if (!object.contains(key)) return {};
+    const Json& value = object[key];
+    if (!value.is_string() && !value.is_null())
+      return refused_value(member_of("contact", key), "must be a string or null", value);
+    to = value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+    return {};
+  };
+  NP_TRY(take("email", base.email));
+  NP_TRY(take("language", base.language));
+  NP_TRY(check(base));
+  return base;
+}
+
 Json encode(const Limits& limits) {
   Json json = Json::object();
   for (const LimitField& field : kLimitFields) json[field.name] = or_null(limits.*field.member);
@@ -147,6 +164,16 @@ Json encode(const std::optional<MailRaise>& raise) {
   return {{"messages_per_hour", raise->messages_per_hour}, {"until", utc_time(raise->until_ms)}};
 }
 
+Json encode(const std::optional<MailBrake>& brake) {
+  if (!brake) return nullptr;
+  return {{"cause", to_string(brake->cause)}, {"percent", brake->percent}, {"until", utc_time(brake->until_ms)}};
+}
+
+Json encode(const Contact& contact) {
+  return {{"email", contact.email ? Json(*contact.email) : Json(nullptr)},
+          {"language", contact.language ? Json(*contact.language) : Json(nullptr)}};
+}
+
 Json encode(const RateLimit& rate_limit) {
   return {{"per_minute", rate_limit.per_minute}, {"burst", rate_limit.burst}, {"mode", to_string(rate_limit.mode)}};
 }
@@ -158,7 +185,8 @@ Json encode(const Account& account) {
           {"limits", encode(account.limits)},
           {"rate_limit", encode(account.rate_limit)},
           {"mail", encode(account.mail)},
-          {"raise", encode(account.raise)}};
+          {"raise", encode(account.raise)},
+          {"contact", encode(account.contact)}};
 }
 
 Json encode(const AccountView& view) {

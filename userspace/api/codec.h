@@ -32,11 +32,14 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Result<Limits> decode_limits(const Json& object, Limits base);
 [[nodiscard]] Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base);
 [[nodiscard]] Result<MailLimits> decode_mail(const Json& object, MailLimits base);
+[[nodiscard]] Result<Contact> decode_contact(const Json& object, Contact base);
 
 [[nodiscard]] Json encode(const Limits& limits);
 [[nodiscard]] Json encode(const RateLimit& rate_limit);
 [[nodiscard]] Json encode(const MailLimits& limits);
 [[nodiscard]] Json encode(const std::optional<MailRaise>& raise);
+[[nodiscard]] Json encode(const std::optional<MailBrake>& brake);
+[[nodiscard]] Json encode(const Contact& contact);
 // What the administrator said, without what is so at the moment.
 [[nodiscard]] Json encode(const Account& account);
 [[nodiscard]] Json encode(const AccountView& view);

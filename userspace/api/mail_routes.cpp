@@ -49,6 +49,10 @@ Result<Response> end_raise(const Call& call) {
   return account(NP_TRY(call.service.end_raise(call.caller, call.name)));
 }
 
+Result<Response> release_brake(const Call& call) {
+  return account(NP_TRY(call.service.release_brake(call.caller, call.name)));
+}
+
 constexpr std::array kRoutes = std::to_array<Route>({
     {.method = "GET", .path = "/api/v1/mail", .handler = show_top, .feature = NP_EMAIL_RATE_LIMITING},
     {.method = "GET", .path = "/api/v1/accounts/*/mail", .handler = show_mail, .feature = NP_EMAIL_RATE_LIMITING},
@@ -62,6 +66,12 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .path = "/api/v1/accounts/*/mail/raise",
      .handler = end_raise,
      .action = "account.mail_raise",
+     .feature = NP_EMAIL_RATE_LIMITING,
+     .version = version},
+    {.method = "DELETE",
+     .path = "/api/v1/accounts/*/mail/brake",
+     .handler = release_brake,
+     .action = "account.mail_brake",
      .feature = NP_EMAIL_RATE_LIMITING,
      .version = version},
 });

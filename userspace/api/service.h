@@ -47,8 +47,9 @@ class Service {
   // `wanted.slot` is the service's to choose. `find_uid`: take the uid of the system user of that name, if there is
   // one.
   virtual Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) = 0;
-  virtual Result<AccountView> change(const Caller& caller, const std::string& name, const Limits& limits,
-                                     const RateLimit& rate_limit, const MailLimits& mail) = 0;
+  // The account `wanted.name` gets the limits, the mail limits and the contact of `wanted`; the rest of it is as it
+  // was.
+  virtual Result<AccountView> change(const Caller& caller, const Account& wanted) = 0;
   virtual Result<AccountView> suspend(const Caller& caller, const std::string& name) = 0;
   virtual Result<AccountView> resume(const Caller& caller, const std::string& name) = 0;
   // nullopt when it is gone; a view in state deleting while its processes are still dying.
@@ -69,6 +70,8 @@ class Service {
   virtual Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                          uint64_t seconds) = 0;
   virtual Result<AccountView> end_raise(const Caller& caller, const std::string& name) = 0;
+  // What was delivered badly until now is forgotten, too.
+  virtual Result<AccountView> release_brake(const Caller& caller, const std::string& name) = 0;
 
   // Deaths and hangs of the agent, newest first.
   [[nodiscard]] virtual Result<std::vector<Failure>> failures(int limit) = 0;

@@ -37,6 +37,17 @@ std::string random_text() {
   return text;
 }
 
+std::string base64(std::string_view bytes) {
+  // GnuTLS takes it by a pointer that is not const, and only reads.
+  const gnutls_datum_t in{.data = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data())),
+                          .size = static_cast<unsigned>(bytes.size())};
+  gnutls_datum_t out{};
+  if (gnutls_base64_encode2(&in, &out) != 0) std::abort();
+  std::string text(reinterpret_cast<const char*>(out.data), out.size);
+  gnutls_free(out.data);
+  return text;
+}
+
 bool same_secret(std::string_view one, std::string_view other) {
   return one.size() == other.size() && gnutls_memcmp(one.data(), other.data(), one.size()) == 0;
 }

@@ -13,6 +13,10 @@ std::string Config::watchdog_memory() const {
   return std::filesystem::path(database).replace_filename("watchdog.json").string();
 }
 
+std::string Config::notice_directory() const {
+  return std::filesystem::path(database).replace_filename("notices").string();
+}
+
 std::string Config::scratch_directory() const {
   return std::filesystem::path(socket).parent_path().string();
 }

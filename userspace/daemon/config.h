@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/account.h"
+#include "model/reputation.h"
 
 namespace npanel {
 
@@ -34,14 +35,19 @@ struct Config {
   uint64_t smtp_redirect_port = 25;                   // of the local MTA on 127.0.0.1 and ::1; 0: none, 0 … 65535
   std::vector<std::string> mta_users = {"Debian-exim", "postfix", "mail"};  // who, besides root, may ask for mail
   std::vector<std::string> account_by = {"sasl", "uid", "sender"};          // whose mail is it? The first that knows
-  std::string users_map;                // login: account, a line each; empty: logins are account names
-  std::string domains_map;              // domain: account, a line each; empty: no domain is known
-  std::vector<std::string> io_devices;  // device nodes; empty: every device with hardware behind it
-  uint64_t reconcile_per_second = 20;   // accounts compared with the kernel a second, 1 … 10000
-  double budget_agent_percent = 1.0;    // of one core, the agent itself: 0.01 … 100
-  double budget_kernel_percent = 1.0;   // of one core, its BPF programs: 0.01 … 100
-  uint64_t budget_memory_mb = 64;       // MiB, 1 … 4096
-  uint64_t budget_seconds = 300;        // over the budget so long, and a feature goes off: 1 … 86400
+  std::string users_map;    // login: account, a line each; empty: logins are account names
+  std::string domains_map;  // domain: account, a line each; empty: no domain is known
+  std::vector<std::string> mail_logs = {"/var/log/exim4/mainlog", "/var/log/mail.log"};  // of the MTA, at most 8
+  BrakeRule brake;                         // when too much of an account's mail is not wanted
+  uint64_t notice_hours = 24;              // an owner is told at most once in so many, 0 (never) … 720
+  std::string notice_from = "postmaster";  // a user of this host, or an address
+  std::string notice_language = "en";      // for accounts that have none
+  std::vector<std::string> io_devices;     // device nodes; empty: every device with hardware behind it
+  uint64_t reconcile_per_second = 20;      // accounts compared with the kernel a second, 1 … 10000
+  double budget_agent_percent = 1.0;       // of one core, the agent itself: 0.01 … 100
+  double budget_kernel_percent = 1.0;      // of one core, its BPF programs: 0.01 … 100
+  uint64_t budget_memory_mb = 64;          // MiB, 1 … 4096
+  uint64_t budget_seconds = 300;           // over the budget so long, and a feature goes off: 1 … 86400
   Limits default_limits;
   RateLimit default_rate_limit;
   MailLimits default_mail;
@@ -49,6 +55,8 @@ struct Config {
   // Beside the database: what the watchdog leaves for the agent, and what it remembers itself.
   [[nodiscard]] std::string failure_directory() const;
   [[nodiscard]] std::string watchdog_memory() const;
+  // Letters to owners, until the local MTA has them.
+  [[nodiscard]] std::string notice_directory() const;
   // On a tmpfs: beside the socket.
   [[nodiscard]] std::string scratch_directory() const;
 };

@@ -107,6 +107,7 @@ auto texts(const std::string& what, size_t most, bool (*fits)(const std::string&
 constexpr size_t kDevicesMost = 256;
 constexpr size_t kUsersMost = 16;
 constexpr size_t kWaysMost = 3;
+constexpr size_t kLogsMost = 8;
 
 bool is_device(const std::string& text) {
   return text.starts_with("/dev/");
@@ -122,8 +123,24 @@ bool is_user(const std::string& text) {
 bool is_net(const std::string& text) {
   return parse_net(text).has_value();
 }
+bool is_path(const std::string& text) {
+  return text.starts_with('/');
+}
 bool is_way(const std::string& text) {
   return text == "sasl" || text == "uid" || text == "sender";
+}
+
+Result<std::string> mailbox(const toml::node& node) {
+  const std::string value = node.value_exact<std::string>().value_or("");
+  if (!is_user(value) && !is_email(value))
+    return failure(R"(must be a user of this host or an address, "postmaster" or "support@example.com")");
+  return value;
+}
+
+Result<std::string> language(const toml::node& node) {
+  const std::string value = node.value_exact<std::string>().value_or("");
+  if (!is_language(value)) return failure(R"(must be a language such as "de" or "pt-BR")");
+  return value;
 }
 
 // How a value looks in TOML.
@@ -218,6 +235,14 @@ std::vector<ConfigKey> all_keys() {
           texts(R"("sasl", "uid" and "sender", in the order in which they are tried)", kWaysMost, is_way)),
       key("mail.users_map", at(&Config::users_map), file_or_none),
       key("mail.domains_map", at(&Config::domains_map), file_or_none),
+      key("mail.logs", at(&Config::mail_logs), texts("at most 8 absolute paths of log files", kLogsMost, is_path)),
+      key("mail.brake_unknown_percent", at(&Config::brake, &BrakeRule::unknown_percent), number(0, 100)),
+      key("mail.brake_deferred_percent", at(&Config::brake, &BrakeRule::deferred_percent), number(0, 100)),
+      key("mail.brake_recipients", at(&Config::brake, &BrakeRule::least), number(1, 1'000'000)),
+      key("mail.brake_minutes", at(&Config::brake, &BrakeRule::minutes), number(1, 10080)),
+      key("mail.notice_hours", at(&Config::notice_hours), number(0, 720)),
+      key("mail.notice_from", at(&Config::notice_from), mailbox),
+      key("mail.notice_language", at(&Config::notice_language), language),
       key("io.devices", at(&Config::io_devices), texts(R"(device nodes, ["/dev/nvme0n1"])", kDevicesMost, is_device)),
       key("reconcile.accounts_per_second", at(&Config::reconcile_per_second), number(1, NP_SLOTS)),
       key("budget.agent_percent", at(&Config::budget_agent_percent), percent),

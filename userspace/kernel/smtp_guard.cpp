@@ -161,6 +161,7 @@ Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleto
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_limit));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_count));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_charged));
   remove_pin_directory(old_layout);
   return {};
 }
@@ -370,6 +371,10 @@ Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amo
   const int error = bpf_prog_test_run_opts(bpf_program__fd(attached_->skeleton->progs.np_mail_answer), &run);
   if (error != 0 || run.data_size_out != sizeof(answer)) return errno_failure("ask the kernel for mail", -error);
   return answer;
+}
+
+std::optional<np_mail_charged> SmtpGuard::charged(uint64_t id) const {
+  return lookup<np_mail_charged>(attached_->skeleton->maps.np_mail_charged, id);
 }
 
 std::optional<np_mail_budget> SmtpGuard::budget(uint32_t slot) const {

@@ -67,9 +67,11 @@ class SmtpGuard {
   [[nodiscard]] std::vector<uint32_t> used_slots() const;
 
   // Charges what fits, atomically with the connect hooks; `id` is a hash of the message, 0 without one, and is charged
-  // once. Answer and verdict are in what comes back.
+  // once an account. Answer and verdict are in what comes back.
   [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
                                              np_mail_charge charge) const;
+  // To whom that message was charged; nullopt: to nobody, or too many came after it.
+  [[nodiscard]] std::optional<np_mail_charged> charged(uint64_t id) const;
   // What the account has sent; nullopt: nothing yet. put_budget() is for after a reboot: what is there already stays.
   [[nodiscard]] std::optional<np_mail_budget> budget(uint32_t slot) const;
   Result<void> put_budget(uint32_t slot, const np_mail_budget& budget);

@@ -195,6 +195,18 @@ void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, cons
          add(static_cast<double>(stats.mail->count.deferred), "way", "mta");
          add(static_cast<double>(stats.smtp ? stats.smtp->denied : 0), "way", "direct");
        });
+  each(Gauge, "npanel_mail_deliveries", "Recipients of the last hour, by what the MTA has logged of them",
+       [](const auto& stats, auto add) {
+         const Deliveries& hour = stats.mail->deliveries;
+         if (hour.total() == 0) return;
+         add(static_cast<double>(hour.accepted), "outcome", "accepted");
+         add(static_cast<double>(hour.unknown), "outcome", "unknown_recipient");
+         add(static_cast<double>(hour.deferred), "outcome", "deferred");
+       });
+  MetricFamily& braked = out.family(Gauge, "npanel_mail_braked", "1 where too much of the account's mail is unwanted");
+  for (const AccountStats& stats : accounts)
+    if (stats.mail)
+      braked.metric.push_back(series(Gauge, stats.mail->braked ? 1 : 0, {{"account", stats.account->name}}));
   const auto figure = [&](const char* name, const char* help, auto value) {
     each(Gauge, name, help, [&](const auto& stats, auto add) {
       for (const MailField& field : kMailFields)

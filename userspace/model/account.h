@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/contact.h"
 #include "model/mail.h"
 
 namespace npanel {
@@ -77,6 +78,7 @@ struct Account {
   RateLimit rate_limit = {};
   MailLimits mail = {};
   std::optional<MailRaise> raise = {};
+  Contact contact = {};
 
   bool operator==(const Account&) const = default;
 };

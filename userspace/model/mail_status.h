@@ -11,14 +11,25 @@
 #include "model/event.h"
 #include "model/feature.h"
 #include "model/mail.h"
+#include "model/reputation.h"
 #include "npanel/smtp.h"
 
 namespace npanel {
+
+// What the agent itself has decided, and has to remember.
+struct MailCare {
+  std::optional<MailBrake> brake = {};
+  int64_t noticed_ms = 0;  // when its owner was told last, Unix time; 0: never
+
+  bool operator==(const MailCare&) const = default;
+};
 
 struct MailFigures {
   np_mail_count count{};
   np_mail_limit limit{};                               // in force now
   std::array<np_mail_amount, NP_MAIL_WINDOWS> sent{};  // that still counts
+  Deliveries deliveries = {};                          // in the last hour, as far as the MTA has logged them
+  bool braked = false;
 
   [[nodiscard]] bool any() const { return sent[NP_MAIL_DAY].messages > 0; }
 };
@@ -28,7 +39,7 @@ struct MailStatus {
   GateMode mode = GateMode::off;
   MailLimits limits = {};  // in force now
   std::optional<MailRaise> raise = {};
-  std::optional<std::string> braked = {};  // why
+  std::optional<MailBrake> brake = {};
   MailFigures figures = {};
   np_smtp_count direct{};
   std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: it may send none at all

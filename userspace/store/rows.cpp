@@ -15,6 +15,18 @@ void bind_optional(SQLite::Statement& row, int index, std::optional<uint64_t> va
     row.bind(index);
 }
 
+void bind_optional(SQLite::Statement& row, int index, const std::optional<std::string>& text) {
+  if (text)
+    row.bind(index, *text);
+  else
+    row.bind(index);
+}
+
+std::optional<std::string> optional_text(const SQLite::Column& column) {
+  if (column.isNull()) return std::nullopt;
+  return column.getString();
+}
+
 std::optional<uint64_t> optional_column(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
   return static_cast<uint64_t>(column.getInt64());
@@ -50,6 +62,8 @@ Result<Account> read(SQLite::Statement& row) {
   const auto raised = optional_column(row.getColumn(at++));
   const auto until = optional_column(row.getColumn(at++));
   if (raised && until) account.raise = {.messages_per_hour = *raised, .until_ms = static_cast<int64_t>(*until)};
+  account.contact.email = optional_text(row.getColumn(at++));
+  account.contact.language = optional_text(row.getColumn(at++));
   return account;
 }
 
@@ -60,7 +74,8 @@ Result<void> check_row(const Account& account) {
   if (account.uid) NP_TRY(check_uid(*account.uid));
   NP_TRY(check(account.limits));
   NP_TRY(check(account.rate_limit));
-  return check(account.mail);
+  NP_TRY(check(account.mail));
+  return check(account.contact);
 }
 
 Result<Account> read_checked(SQLite::Statement& row) {
@@ -75,26 +90,34 @@ std::string columns_before_mail() {
   return list + ", smtp_per_minute, smtp_burst, smtp_mode";
 }
 
-// A backup, or a damaged file, may be of a version whose accounts had no mail limits.
+std::string mail_columns() {
+  std::string list;
+  for (const MailField& field : kMailFields) list += std::string(", mail_") + field.name;
+  return list + ", raise_messages_per_hour, raise_until_ms";
+}
+
+// A backup, or a damaged file, may be of a version whose accounts had no mail limits, or no contact.
 std::string columns_of(SQLite::Database& database) {
-  if (database.tryExec("SELECT mail_connections FROM account LIMIT 0") == 0) return account_columns();
+  const auto has = [&](const char* column) {
+    return database.tryExec(std::string("SELECT ") + column + " FROM account LIMIT 0") == 0;
+  };
+  if (has("contact_email")) return account_columns();
+  if (has("mail_connections")) return columns_before_mail() + mail_columns() + ", NULL, NULL";
   std::string list = columns_before_mail();
-  for (size_t i = 0; i < std::size(kMailFields) + 2; ++i) list += ", NULL";
+  for (size_t i = 0; i < std::size(kMailFields) + 4; ++i) list += ", NULL";
   return list;
 }
 
 }  // namespace
 
 std::string account_columns() {
-  std::string list = columns_before_mail();
-  for (const MailField& field : kMailFields) list += std::string(", mail_") + field.name;
-  return list + ", raise_messages_per_hour, raise_until_ms";
+  return columns_before_mail() + mail_columns() + ", contact_email, contact_language";
 }
 
 std::string account_placeholders() {
   std::string list = "?, ?, ?, ?";
   for (size_t i = 0; i < std::size(kLimitFields) + std::size(kMailFields); ++i) list += ", ?";
-  return list + ", ?, ?, ?, ?, ?";
+  return list + ", ?, ?, ?, ?, ?, ?, ?";
 }
 
 void bind_account(SQLite::Statement& row, const Account& account) {
@@ -111,6 +134,8 @@ void bind_account(SQLite::Statement& row, const Account& account) {
   bind_optional(row, at++, account.raise ? std::optional(account.raise->messages_per_hour) : std::nullopt);
   bind_optional(row, at++,
                 account.raise ? std::optional(static_cast<uint64_t>(account.raise->until_ms)) : std::nullopt);
+  bind_optional(row, at++, account.contact.email);
+  bind_optional(row, at++, account.contact.language);
 }
 
 AccountRows read_accounts(SQLite::Database& database) {

@@ -90,6 +90,7 @@ Result<void> Store::erase(const std::string& name, const Notes& notes) {
     row.exec();
     erase_overrides_of(database(), name);
     erase_budget_of(database(), name);
+    erase_care_of(database(), name);
   });
 }
 
@@ -101,6 +102,14 @@ Result<void> Store::put(const std::vector<StoredBudget>& budgets, uint64_t now_n
   return changing("save what was sent", {}, [&] {
     for (const StoredBudget& stored : budgets) write_budget(database(), stored, now_ns);
   });
+}
+
+Result<StoredCare> Store::mail_care() {
+  return reading("read which accounts are braked", [&] { return read_care(database()); });
+}
+
+Result<void> Store::put(const std::string& account, const MailCare& care, const Notes& notes) {
+  return changing("save what was decided about mail", notes, [&] { write_care(database(), account, care); });
 }
 
 Result<void> Store::append(const Notes& notes) {

@@ -21,6 +21,7 @@
 #include "model/token.h"
 #include "store/features.h"
 #include "store/mail_budgets.h"
+#include "store/mail_care.h"
 
 namespace npanel {
 
@@ -57,6 +58,9 @@ class Store {
   // What accounts have sent, as old as it is now; `now_ns` is in the time of np_mail_budget.
   [[nodiscard]] Result<std::vector<StoredBudget>> budgets(int64_t now_ms, uint64_t now_ns);
   Result<void> put(const std::vector<StoredBudget>& budgets, uint64_t now_ns);
+
+  [[nodiscard]] Result<StoredCare> mail_care();
+  Result<void> put(const std::string& account, const MailCare& care, const Notes& notes);
 
   // Notes of no other change. Keeps the newest 100,000 events.
   Result<void> append(const Notes& notes);

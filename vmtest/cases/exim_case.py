@@ -35,9 +35,20 @@ not_smtp:
 .include /usr/share/npanel/exim/check_not_smtp
   accept
 begin routers
+answers:
+  driver = manualroute
+  domains = answers.example
+  transport = answering
+  route_list = * 127.0.0.1 byname
+  self = send
 nowhere:
   driver = redirect
   data = :blackhole:
+begin transports
+answering:
+  driver = smtp
+  port = 2525
+  allow_localhost
 begin authenticators
 plain:
   driver = plaintext
@@ -73,6 +84,15 @@ class EximCase(mta.MtaCase):
     def mta_log(self):
         """Exim mails to the caller why it has refused."""
         return LOG.read_text()
+
+    def deliver(self):
+        subprocess.run(["exim4", "-qf"], check=True, capture_output=True)
+
+    def test_unknown_recipients_brake_the_account(self):
+        self.assert_deliveries_brake()
+
+    def test_owner_gets_a_letter(self):
+        self.assert_owner_gets_a_letter(lambda command: subprocess.run(command, capture_output=True, text=True))
 
     def test_501st_of_600_of_a_login_is_deferred_with_452(self):
         self.assert_501st_of_600_is_deferred(self.by_login)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
 import time
 
 import smtp_case
@@ -216,12 +215,11 @@ class MailCase(support.AgentCase):
 
     def test_raise_holds_until_its_end_and_is_audited(self):
         self.bob(messages_per_hour=10, messages_per_15min=2)
-        ctl = ["npanelctl", "--socket", self.agent.socket]
         self.assertEqual(self.accepted(4), 2)
-        subprocess.run([*ctl, "mail", "raise", "bob", "--to", "20/h", "--for", "2h"], check=True, capture_output=True)
+        self.agent.ctl("mail", "raise", "bob", "--to", "20/h", "--for", "2h")
         self.assertEqual(self.accepted(4), 2)  # four of four: every limit grew by the factor
         self.assertEqual(self.mail()["raise"]["messages_per_hour"], 20)
-        subprocess.run([*ctl, "mail", "lower", "bob"], check=True, capture_output=True)
+        self.agent.ctl("mail", "lower", "bob")
         self.assertIsNone(self.mail()["raise"])
         self.agent.enable("audit_logs_v2")
         entries = self.agent.ask("GET", "/api/v1/audit?action=account.mail_raise")["entries"]
@@ -252,9 +250,9 @@ class MailCase(support.AgentCase):
                           "cwd": "/home/bob", "message": "1q"})
         self.assertEqual((direct["limit"], direct["cwd"], direct["destination"]), ("messages_per_hour", os.getcwd(), "127.0.0.1:25"))
         self.assertIn("python3", direct["command"])
-        why = subprocess.run(["npanelctl", "--socket", self.agent.socket, "mail", "why", "bob"], check=True, capture_output=True, text=True)
+        why = self.agent.ctl("mail", "why", "bob")
         for text in ("0 of 0", "mail_deferred", "mail.php", "smtp_denied"):
-            self.assertIn(text, why.stdout)
+            self.assertIn(text, why)
 
     def both_refusals(self):
         """The newest of each kind; other tests' bobs have older ones."""
@@ -267,7 +265,7 @@ class MailCase(support.AgentCase):
         self.account("eve", mail={"messages_per_hour": 100})
         self.accepted(3)
         self.accepted(5, sasl_username="eve")
-        top = subprocess.run(["npanelctl", "--socket", self.agent.socket, "mail", "top"], check=True, capture_output=True, text=True).stdout
+        top = self.agent.ctl("mail", "top")
         self.assertEqual([line.split()[0] for line in top.splitlines()[1:3]], ["eve", "bob"])
 
     def test_stranger_may_not_ask(self):

@@ -4,7 +4,9 @@ import os
 import pathlib
 import re
 import smtplib
+import socketserver
 import subprocess
+import threading
 
 import support
 
@@ -17,6 +19,48 @@ RECIPIENTS = ("one@elsewhere.example", "two@elsewhere.example", "three@elsewhere
 SECONDS = 60  # 600 messages, and an MTA's forks
 DEFERRED = 452
 ELSEWHERE = "192.0.2.7"  # RFC 5737; there is no way there
+ANSWERS = "answers.example"  # a domain whose mail server is Answering
+ANSWERING_PORT = 2525
+SEND_NOTICES = "/usr/lib/npanel/send-notices"
+
+
+class Answering(socketserver.StreamRequestHandler):
+    """Another host's mail server: it knows no unknown…, defers later…, blocks blocked…, and takes all others."""
+
+    def handle(self):
+        self.say("220 mx.answers.example ESMTP")
+        for line in self.rfile:
+            command = line.decode().strip()
+            if command.upper() == "DATA":
+                self.say("354 go on")
+                for part in self.rfile:
+                    if part.strip() == b".":
+                        break
+                self.say("250 2.0.0 taken")
+            elif command.upper() == "QUIT":
+                self.say("221 2.0.0 bye")
+                return
+            else:
+                self.say(self.answer(command))
+
+    def answer(self, command):
+        for recipient, answer in (("unknown", "550 5.1.1 no such user"), ("later", "451 4.7.1 come back later"), ("blocked", "550 5.7.1 blocked")):
+            if command.upper().startswith("RCPT") and f"<{recipient}" in command:
+                return answer
+        return "250 2.1.5 ok"
+
+    def say(self, line):
+        self.wfile.write(line.encode() + b"\r\n")
+
+
+def answer_mail(case):
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", ANSWERING_PORT), Answering, bind_and_activate=False)
+    server.allow_reuse_address = server.daemon_threads = True
+    server.server_bind()
+    server.server_activate()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    case.addCleanup(server.server_close)
+    case.addCleanup(server.shutdown)
 
 
 def send_as(pipe, times, recipients=RECIPIENTS[:1], login=None, bytes_each=0, host="127.0.0.1"):
@@ -55,14 +99,20 @@ def sendmail(pipe, times):
 class MtaCase(support.AgentCase):
     """Bob's processes run outside of his cgroup, with his uid, as those of a web server do until somebody puts them where they belong."""
 
-    config = '[smtp]\nallow = ["127.0.0.0/8", "::1"]\n'
+    mta_log_path = "/var/log/exim4/mainlog"
+    config = '[smtp]\nallow = ["127.0.0.0/8", "::1"]\n[mail]\nlogs = ["{log}"]\n'
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.agent.directory.chmod(0o711)
+        cls.set_config("{log}", cls.mta_log_path)
         subprocess.run(["useradd", "--uid", str(BOB_UID), "--no-create-home", "bob"], check=True)
         cls.addClassCleanup(subprocess.run, ["userdel", "bob"], check=True, capture_output=True)
+
+    @classmethod
+    def set_config(cls, old, new):
+        cls.agent.config_path.write_text(cls.agent.config_path.read_text().replace(old, str(new)))
 
     def bob(self, **mail):
         return self.account("bob", rate_limit=ANY_RATE, uid=BOB_UID, mail=mail)
@@ -128,6 +178,41 @@ class MtaCase(support.AgentCase):
         self.assert_deferred(refusal, "2 messages an hour")
         self.assertEqual(bob.stats()["smtp"]["redirected"], 1)
         self.assertGreaterEqual(self.mta_log().count("bob@bob.example"), accepted)
+
+    def deliver(self):
+        """What waits in the queue; an MTA that has none delivers at once."""
+
+    def bobs_mail(self):
+        return self.agent.ask("GET", "/api/v1/accounts/bob/mail")
+
+    def assert_deliveries_brake(self):
+        """30 recipients that were taken, 15 that do not exist; 3 were put off and 3 blocked, which says little."""
+        answer_mail(self)
+        self.bob(messages_per_hour=400)
+        for who, many in (("good", 30), ("later", 3), ("blocked", 3), ("unknown", 15)):
+            self.assertEqual(self.by_smtp(1, recipients=[f"{who}{number}@{ANSWERS}" for number in range(many)])[0], 1)
+        self.deliver()
+        brake = support.wait_until(lambda: self.bobs_mail()["brake"], SECONDS, "bob is braked")
+        support.wait_until(lambda: sum(self.bobs_mail()["deliveries"].values()) == 48, SECONDS, "all of the log is read")
+        self.assertEqual(brake["cause"], "unknown_recipients")
+        self.assertEqual(self.bobs_mail()["deliveries"], {"accepted": 30, "unknown_recipients": 15, "deferred": 3})
+        self.assertEqual(self.bobs_mail()["limits"]["messages_per_hour"], 100)
+        accepted, refusal = self.by_smtp(100)
+        self.assertEqual(accepted, 96)
+        self.assert_deferred(refusal, "100 messages an hour")
+
+    def assert_owner_gets_a_letter(self, run):
+        """By `run`, which starts a program where the MTA is; the letter is for bob's own mailbox."""
+        notices = self.agent.directory / "notices"
+        for letter in notices.glob("*"):  # of the tests before
+            letter.unlink()
+        self.bob(messages_per_hour=0)
+        self.by_smtp(1)
+        support.wait_until((notices / "bob.eml").exists, SECONDS, "a letter is written")
+        ran = run([SEND_NOTICES, str(notices)])
+        self.assertEqual((ran.returncode, list(notices.iterdir())), (0, []), ran.stderr)
+        self.deliver()
+        support.wait_until(lambda: "<bob@vmtest>" in self.mta_log(), SECONDS, "the letter is in the MTA's log")
 
     def assert_mail_flows_while_the_agent_is_dead(self):
         self.bob(messages_per_hour=1)

@@ -21,6 +21,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 default_transport = discard:
+transport_maps = inline:{ answers.example=smtp:[127.0.0.1]:2525 }
 alias_maps =
 maillog_file = /var/log/postfix.log
 smtpd_hard_error_limit = 1000
@@ -80,6 +81,7 @@ class PostfixCase(mta.MtaCase):
         cls.spool = cls.root.path / "var/spool/postfix"
         cls.set_up_postfix()
         cls.move_policy_socket()
+        cls.set_config(cls.mta_log_path, cls.root.path / "var/log/postfix.log")
         cls.agent.start()
         started = cls.root.run("postfix", "start")
         if started.returncode != 0:
@@ -106,14 +108,29 @@ class PostfixCase(mta.MtaCase):
         """Where Postfix's lines look for it: below the queue directory."""
         here = cls.agent.policy
         cls.agent.policy = str(cls.spool / "npanel/policy.sock")
-        config = cls.agent.config_path
-        config.write_text(config.read_text().replace(here, cls.agent.policy))
+        cls.set_config(here, cls.agent.policy)
 
     def mta_log(self):
         return (self.root.path / "var/log/postfix.log").read_text()
 
     def by_sendmail(self, times):
         return self.run_outside(sendmail_in, self.root, times).hear(mta.SECONDS)
+
+    def test_unknown_recipients_brake_the_account(self):
+        self.assert_deliveries_brake()
+
+    def test_owner_gets_a_letter(self):
+        self.assert_owner_gets_a_letter(self.in_root)
+
+    def in_root(self, command):
+        """The agent's directory is not in there."""
+        (self.root.path / "run/npanel-vmtest-notices").mkdir()
+        mount("--bind", command[1], self.root.path / "run/npanel-vmtest-notices")
+        try:
+            return self.root.run(command[0], "/run/npanel-vmtest-notices")
+        finally:
+            subprocess.run(["umount", self.root.path / "run/npanel-vmtest-notices"], check=True)
+            (self.root.path / "run/npanel-vmtest-notices").rmdir()
 
     def test_501st_of_600_of_a_process_is_deferred_with_452(self):
         self.assert_501st_of_600_is_deferred(self.by_smtp)

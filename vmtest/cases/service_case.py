@@ -4,6 +4,7 @@ import contextlib
 import errno
 import grp
 import os
+import pathlib
 import random
 import re
 import signal
@@ -181,6 +182,17 @@ class StoppedCase(installed.ServiceCase):
         self.assertEqual(answers.count("DUNNO"), 3)
         self.assertTrue(answers[-1].startswith("452 4.7.1 "), answers[-1])
         self.agent.wait_until_watched()
+
+    def test_owner_gets_a_letter_by_the_local_mta(self):
+        self.account("bob", mail={"messages_per_hour": 0}, contact={"email": "root@localhost"})
+        log = pathlib.Path("/var/log/exim4/mainlog")
+        before = len(log.read_text()) if log.exists() else 0
+        policy = mail_case.Policy(POLICY)
+        self.addCleanup(policy.close)
+        self.assertIn("452 4.7.1", policy.ask(sasl_username="bob"))
+        support.wait_until(lambda: log.exists() and " => " in log.read_text()[before:], COME_BACK_SECONDS, "the MTA has delivered the letter")
+        self.assertIn("<root@localhost>", log.read_text()[before:])
+        support.wait_until(lambda: not list(pathlib.Path("/var/lib/npanel/notices").iterdir()), COME_BACK_SECONDS, "no letter waits")
 
     def test_detach_says_only_what_it_would_do_without_yes(self):
         bob, worker = self.limited(pids_max=LIMIT)

@@ -173,13 +173,17 @@ class Agent:
             raise AssertionError(f"{method} {path}: {answer.status} {answer.body.decode()}")
         return answer.json() if answer.body else None
 
-    def create(self, name, rate_limit=None, uid=None, mail=None, **limits):
+    def create(self, name, rate_limit=None, uid=None, mail=None, contact=None, **limits):
         """Limits that are not named are none, so that a case meets only the one it is about."""
-        body = {"name": name, "uid": uid, "limits": NO_LIMITS | limits, "mail": NO_MAIL_LIMITS | (mail or {})}
+        body = {"name": name, "uid": uid, "limits": NO_LIMITS | limits, "mail": NO_MAIL_LIMITS | (mail or {}),
+                "contact": contact or {}}
         if rate_limit is not None:
             body["rate_limit"] = rate_limit
         self.ask("POST", "/api/v1/accounts", body)
         return Account(self, name)
+
+    def ctl(self, *arguments):
+        return subprocess.run(["npanelctl", "--socket", self.socket, *arguments], check=True, capture_output=True, text=True).stdout
 
     def status(self):
         return self.ask("GET", "/api/v1/status")

@@ -63,13 +63,10 @@ struct FakeService final : Service {
     view.account = std::move(wanted);
     return view;
   }
-  Result<AccountView> change(const Caller& who, const std::string& name, const Limits& limits,
-                             const RateLimit& rate_limit, const MailLimits& mail) override {
-    AccountView* view = NP_TRY(find(name));
+  Result<AccountView> change(const Caller& who, const Account& wanted) override {
+    AccountView* view = NP_TRY(find(wanted.name));
     NP_TRY(note(who));
-    view->account.limits = limits;
-    view->account.rate_limit = rate_limit;
-    view->account.mail = mail;
+    view->account = wanted;
     return *view;
   }
   std::vector<MailStatus> mails;
@@ -93,6 +90,11 @@ struct FakeService final : Service {
     AccountView* view = NP_TRY(find(name));
     NP_TRY(note(who));
     view->account.raise.reset();
+    return *view;
+  }
+  Result<AccountView> release_brake(const Caller& who, const std::string& name) override {
+    AccountView* view = NP_TRY(find(name));
+    NP_TRY(note(who));
     return *view;
   }
   Result<AccountView> set_state(const Caller& who, const std::string& name, AccountState state) {

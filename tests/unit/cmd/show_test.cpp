@@ -30,7 +30,8 @@ json mail(const char* changes = "{}") {
   json made = json::parse(
       R"({"name": "bob", "mode": "enforce", "limits": {"messages_per_hour": 500, "bytes_per_hour": 50000000},
     "sent": {"messages_per_15min": 20, "messages_per_hour": 480, "messages_per_day": 900, "bytes_per_hour": 1048576},
-    "free_in_seconds": 0, "raise": null, "braked": null, "deferred": 3, "would_have_deferred": 0,
+    "free_in_seconds": 0, "raise": null, "brake": null,
+    "deliveries": {"accepted": 30, "unknown_recipients": 4, "deferred": 1}, "deferred": 3, "would_have_deferred": 0,
     "direct": {"allowed": 1, "denied": 2, "redirected": 0}})");
   made.update(json::parse(changes));
   return made;
@@ -38,18 +39,20 @@ json mail(const char* changes = "{}") {
 
 TEST(Show, WhoSendsMostIsATable) {
   EXPECT_EQ(mail_top_view({{"accounts", json::array({mail()})}}),
-            "NAME  15 MIN  HOUR  DAY  BYTES/H  LIMIT/H  DEFERRED  DIRECT  REFUSED  FREE\n"
-            "bob       20   480  900  1.0 MiB      500         3       1        2  now\n");
+            "NAME  15 MIN  HOUR  DAY  BYTES/H  LIMIT/H  DEFERRED  DIRECT  REFUSED  FREE  STATE\n"
+            "bob       20   480  900  1.0 MiB      500         3       1        2  now   -\n");
 }
 
 TEST(Show, WhyAnAccountWaitsNamesLimitsRaiseAndRefusals) {
   const std::string text = mail_why_view(mail(R"({"free_in_seconds": 600,
+    "brake": {"cause": "unknown_recipients", "percent": 30, "until": "2026-11-25T11:00:00.000Z"},
     "raise": {"messages_per_hour": 2000, "until": "2026-11-25T12:00:00.000Z"},
     "refusals": [{"time": "2026-11-25T10:00:00.000Z", "kind": "mail_deferred", "detail": {"script": "a\u001bb.php"}}]})"));
   for (const char* part :
        {"messages_per_hour:  480 of 500", "messages_per_day:   900 of max", "bytes_per_hour:     1.0 MiB of",
-        "free:               in 10 min", "to 2000 messages an hour until 2026-11-25T12:00:00.000Z",
-        R"(mail_deferred script="a\u001bb.php")"})
+        "free:               in 10 min", "delivered:          30 in the last hour, 4 to unknown recipients, 1 deferred",
+        "braked:             to a quarter until 2026-11-25T11:00:00.000Z: 30 % unknown_recipients",
+        "to 2000 messages an hour until 2026-11-25T12:00:00.000Z", R"(mail_deferred script="a\u001bb.php")"})
     EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
   EXPECT_TRUE(has(mail_why_view(mail(R"({"free_in_seconds": null})")), "it may send none"));
 }

@@ -22,6 +22,7 @@ void add_create(CLI::App& parent, Line& line) {
   add_limit_options(*app, line.body);
   add_smtp_options(*app, line.body);
   add_mail_options(*app, line.body);
+  add_contact_options(*app, line.body);
   app->callback([&line] {
     line.body["name"] = line.name;
     ask(line, account_view, {"POST", "/api/v1/accounts", dumped(line.body)});
@@ -32,6 +33,7 @@ void add_set(CLI::App& parent, Line& line) {
   CLI::App* app = add_named(parent, line, "set", "Changes the limits that are given and keeps the others.");
   add_limit_options(*app, line.body);
   add_mail_options(*app, line.body);
+  add_contact_options(*app, line.body);
   app->callback([app, &line] {
     require_name(line.name);
     require_options(*app, line);

@@ -71,6 +71,8 @@ void add_mail(Line& line) {
   add_plain(*app, line, "why", "Says what the account has sent, what it may, and who was refused last.", "GET", "/mail",
             mail_why_view);
   add_raise(*app, line);
+  add_plain(*app, line, "release", "Takes the brake off an account before its time.", "DELETE", "/mail/brake",
+            account_view);
   add_plain(*app, line, "lower", "Ends a raise before its time.", "DELETE", "/mail/raise", account_view);
 }
 

@@ -189,6 +189,22 @@ void add_mail_options(CLI::App& app, json& body) {
   for (const NumberOption& option : kMailOptions) add_number_option(app, option, body);
 }
 
+void add_contact_options(CLI::App& app, json& body) {
+  const auto add = [&](const std::string& flag, const char* pointer, bool (*fits)(std::string_view),
+                       const std::string& example, const std::string& meaning) {
+    const auto store = [=, &body](const std::string& text) {
+      if (text != "none" && !fits(text))
+        throw CLI::ValidationError(flag + " must be " + example + ", or none; got \"" + text + "\"");
+      body[json::json_pointer(pointer)] = text == "none" ? json(nullptr) : json(text);
+    };
+    app.add_option_function<std::string>(flag, store, meaning)->type_name("TEXT");
+  };
+  add("--contact-email", "/contact/email", is_email, "an address such as owner@example.com",
+      "Where the owner is told that mail is held back; none for the mailbox of the account's user.");
+  add("--contact-language", "/contact/language", is_language, "a language such as de or pt-BR",
+      "The owner's language; none for the server's.");
+}
+
 void add_rate_limit_options(CLI::App& app, json& body) {
   add_number_option(
       app, {"--per-minute", "/per_minute", kPerMinuteMeaning, Unit::kCount, 0, NP_BUCKET_PER_MINUTE_MAX, false}, body);

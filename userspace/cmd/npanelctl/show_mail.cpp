@@ -31,10 +31,16 @@ std::string free_text(const json& status) {
   return seconds == 0 ? "now" : "in " + human_duration(seconds.get<double>());
 }
 
+const char* state_text(const json& status) {
+  if (!field(status, "brake").is_null()) return "braked";
+  return field(status, "raise").is_null() ? "-" : "raised";
+}
+
 }  // namespace
 
 std::string mail_top_view(const json& answer) {
-  Table table({"NAME", ">15 MIN", ">HOUR", ">DAY", ">BYTES/H", ">LIMIT/H", ">DEFERRED", ">DIRECT", ">REFUSED", "FREE"});
+  Table table({"NAME", ">15 MIN", ">HOUR", ">DAY", ">BYTES/H", ">LIMIT/H", ">DEFERRED", ">DIRECT", ">REFUSED", "FREE",
+               "STATE"});
   for (const json& status : field(answer, "accounts")) {
     const json& sent = field(status, "sent");
     const json& direct = field(status, "direct");
@@ -42,7 +48,7 @@ std::string mail_top_view(const json& answer) {
                plain(field(sent, "messages_per_hour")), plain(field(sent, "messages_per_day")),
                size(field(sent, "bytes_per_hour")),
                plain(field(field(status, "limits"), "messages_per_hour"), kNoLimit), plain(field(status, "deferred")),
-               plain(field(direct, "allowed")), plain(field(direct, "denied")), free_text(status)});
+               plain(field(direct, "allowed")), plain(field(direct, "denied")), free_text(status), state_text(status)});
   }
   return table.text();
 }
@@ -58,7 +64,13 @@ std::string mail_why_view(const json& answer) {
   if (const json& raise = field(answer, "raise"); !raise.is_null())
     pairs.emplace_back("raised", "to " + plain(field(raise, "messages_per_hour")) + " messages an hour until " +
                                      plain(field(raise, "until")));
-  if (const json& braked = field(answer, "braked"); !braked.is_null()) pairs.emplace_back("braked", plain(braked));
+  if (const json& brake = field(answer, "brake"); !brake.is_null())
+    pairs.emplace_back("braked", "to a quarter until " + plain(field(brake, "until")) + ": " +
+                                     plain(field(brake, "percent")) + " % " + plain(field(brake, "cause")));
+  const json& deliveries = field(answer, "deliveries");
+  pairs.emplace_back("delivered", plain(field(deliveries, "accepted")) + " in the last hour, " +
+                                      plain(field(deliveries, "unknown_recipients")) + " to unknown recipients, " +
+                                      plain(field(deliveries, "deferred")) + " deferred by their servers");
   pairs.emplace_back("deferred", plain(field(answer, "deferred")));
   for (const json& refusal : field(answer, "refusals"))
     pairs.emplace_back("refused", plain(field(refusal, "time")) + " " + plain(field(refusal, "kind")) + " " +

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// delivery_book.h: how is each account's mail received elsewhere?
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "mail/delivery_log.h"
+#include "mail/log_tail.h"
+
+namespace npanel {
+
+// From the MTA's logs. Kept in memory: an agent that starts anew begins with an empty hour.
+class DeliveryBook {
+ public:
+  // Whose message is it? nullopt: nobody's, or this delivery does not count.
+  using OwnerOf = std::function<std::optional<std::string>(const LoggedDelivery&)>;
+
+  void configure(const Config& config);
+  // Reads on. What cannot be read is told once.
+  [[nodiscard]] std::vector<std::string> read(const OwnerOf& owner_of);
+  // Accounts that something has become known of since they were taken last.
+  [[nodiscard]] std::vector<std::string> take_changed(size_t most);
+
+  [[nodiscard]] Deliveries last_hour(const std::string& account) const;
+  void forget(const std::string& account) { hours_.erase(account); }
+
+ private:
+  struct Log {
+    LogTail tail;
+    std::string complaint = {};
+  };
+  std::vector<Log> logs_;
+  std::map<std::string, DeliveryHour, std::less<>> hours_;
+  std::set<std::string> changed_;
+};
+
+}  // namespace npanel

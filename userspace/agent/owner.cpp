@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// owner.cpp: an account's owner is told why his mail is held back, once in the cool-down. The letter is a file that the
+// unit npanel-notice hands to the local MTA: this unit may neither start a setuid program nor open a TCP connection.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+#include "agent/agent.h"
+#include "api/codec.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "daemon/log.h"
+
+namespace npanel {
+namespace {
+
+constexpr int64_t kMsAnHour = 3'600'000;
+constexpr int64_t kTryAgainMs = 300'000;
+constexpr int kAtOnce = 5;  // letters a second: each is on the disk before it is remembered as written
+constexpr std::array kTemplateDirectories = {"/etc/npanel/notices/", "/usr/share/npanel/notices/"};  // the first wins
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+// The account's, without its region, the server's, English.
+std::vector<std::string> languages(const Contact& contact, const std::string& of_the_server) {
+  std::vector<std::string> found;
+  if (contact.language) found = {*contact.language, contact.language->substr(0, contact.language->find('-'))};
+  found.insert(found.end(), {of_the_server, "en"});
+  return found;
+}
+
+Result<NoticeTemplate> find_template(const std::vector<std::string>& languages) {
+  for (const std::string& language : languages)
+    for (const char* directory : kTemplateDirectories) {
+      const std::string path = directory + language + ".txt";
+      const auto text = read_file_at(AT_FDCWD, path);
+      if (!text && text.error().code == ENOENT) continue;
+      auto parsed = text ? NoticeTemplate::parse(*text) : std::unexpected(text.error());
+      if (parsed) return parsed;
+      log_error(path + ": " + parsed.error().text + "; another one is taken");
+    }
+  return failure("there is no template in /etc/npanel/notices and /usr/share/npanel/notices");
+}
+
+std::string text_of(const Json& detail, const char* key) {
+  return detail.contains(key) && detail[key].is_string() ? detail[key].get<std::string>() : "";
+}
+
+uint64_t number_of(const std::string& reason, const MailLimits& mail, const RateLimit& rate_limit) {
+  for (const MailField& field : kMailFields)
+    if (reason == field.name) return (mail.*field.member).value_or(0);
+  return rate_limit.per_minute;
+}
+
+}  // namespace
+
+void Agent::owe_notices(const std::vector<Event>& refusals) {
+  for (const Event& event : refusals) {
+    if (event.kind != "mail_deferred" && event.kind != "smtp_denied") continue;
+    const auto found = accounts_.find(*event.account);
+    const Json detail = Json::parse(event.detail, nullptr, false);
+    if (found == accounts_.end() || !detail.is_object()) continue;
+    const Account& account = found->second.account;
+    const std::string reason = text_of(detail, "limit");
+    owe_notice(account.name, {.reason = reason,
+                              .number = number_of(reason, mail_now(account), account.rate_limit),
+                              .sender = text_of(detail, "sender"),
+                              .script = text_of(detail, "script"),
+                              .directory = text_of(detail, "cwd"),
+                              .program = text_of(detail, "exe")});
+  }
+}
+
+void Agent::owe_notice(const std::string& account, NoticeFacts facts) {
+  const int64_t cool_down_ms = static_cast<int64_t>(config_.notice_hours) * kMsAnHour;
+  const int64_t noticed_ms = care_of(account).noticed_ms;
+  const int64_t since_ms = now_ms() - noticed_ms;
+  const bool is_told = noticed_ms != 0 && since_ms >= 0 && since_ms < cool_down_ms;
+  if (cool_down_ms != 0 && !is_told) mail_.owed.try_emplace(account, std::move(facts));
+}
+
+void Agent::write_notices() {
+  for (int written = 0; written < kAtOnce && !mail_.owed.empty(); ++written) {
+    auto owed = mail_.owed.extract(mail_.owed.begin());
+    const auto found = accounts_.find(owed.key());
+    if (found != accounts_.end()) write_notice(found->second.account, std::move(owed.mapped()));
+  }
+}
+
+void Agent::write_notice(const Account& account, NoticeFacts facts) {
+  const std::string& name = account.name;
+  if (!account.contact.email && !account.uid) return;  // he has no mailbox
+  facts.account = name;
+  facts.host = host_name();
+  facts.from = config_.notice_from;
+  facts.to = account.contact.email.value_or(name);
+  const std::string directory = config_.notice_directory();
+  const auto written = [&]() -> Result<void> {
+    const NoticeTemplate letter = NP_TRY(find_template(languages(account.contact, config_.notice_language)));
+    if (::mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST) return errno_failure("mkdir " + directory, errno);
+    return replace_file(directory + "/" + name + ".eml", letter.message(facts));
+  }();
+  MailCare care = care_of(name);
+  care.noticed_ms = now_ms();
+  if (!written) {
+    log_error("account " + name + ": its owner is not told: " + written.error().text + "; tried again in 5 minutes");
+    care.noticed_ms -= std::max<int64_t>(static_cast<int64_t>(config_.notice_hours) * kMsAnHour - kTryAgainMs, 0);
+    mail_.care[name] = care;
+    return;
+  }
+  put_care(name, care);
+  save_notes({.events = {{.at_ms = now_ms(),
+                          .account = name,
+                          .kind = "owner_told",
+                          .detail = Json{{"to", facts.to}, {"reason", facts.reason}}.dump()}},
+              .audit = {}});
+}
+
+}  // namespace npanel

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mail/delivery_log.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace npanel {
+namespace {
+
+constexpr auto kNpos = std::string_view::npos;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_id_character(char c) {
+  return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// What a mail server answered: "550 5.1.1 …", "452-4.2.2 …" (RFC 5321, 4.2; RFC 2034).
+struct Reply {
+  int code = 0;
+  int subject = -1;  // the second number of the enhanced status code; -1: there is none
+  int detail = -1;
+};
+
+int number_at(std::string_view text, size_t& at) {
+  constexpr int kMost = 999;
+  if (at >= text.size() || !is_digit(text[at])) return -1;
+  int value = 0;
+  for (; at < text.size() && is_digit(text[at]) && value <= kMost; ++at) value = value * 10 + (text[at] - '0');
+  return value <= kMost ? value : -1;
+}
+
+// "5.1.1"; false when the text does not begin so.
+bool read_status(std::string_view text, Reply& reply) {
+  size_t at = 0;
+  const int type = number_at(text, at);
+  if (type != 2 && type != 4 && type != 5) return false;
+  if (at >= text.size() || text[at++] != '.') return false;
+  const int subject = number_at(text, at);
+  if (subject < 0 || at >= text.size() || text[at++] != '.') return false;
+  const int detail = number_at(text, at);
+  if (detail < 0) return false;
+  reply.subject = subject;
+  reply.detail = detail;
+  return true;
+}
+
+std::optional<Reply> read_reply(std::string_view text) {
+  size_t at = 0;
+  Reply reply{.code = number_at(text, at)};
+  if (at != 3 || reply.code < 200) return std::nullopt;
+  if (at < text.size()) read_status(text.substr(at + 1), reply);
+  return reply;
+}
+
+// No such recipient; without an enhanced code 550 says no more than that it was refused, but it was the recipient.
+bool is_unknown(const Reply& reply, bool to_recipient) {
+  if (reply.code < 500) return false;
+  if (reply.subject >= 0) return reply.subject == 1 || (reply.subject == 4 && reply.detail == 4);
+  return to_recipient && (reply.code == 550 || reply.code == 551 || reply.code == 553);
+}
+
+std::string_view next_word(std::string_view& rest) {
+  const size_t begin = rest.find_first_not_of(' ');
+  if (begin == kNpos) return rest = {};
+  rest.remove_prefix(begin);
+  const std::string_view word = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+// "1rABCD-0003Fk-2x", since Exim 4.97 "1rABCD-00000003Fkz-2xyZ".
+bool is_exim_id(std::string_view word) {
+  const bool old_form = word.size() == 16 && word[6] == '-' && word[13] == '-';
+  const bool new_form = word.size() == 23 && word[6] == '-' && word[18] == '-';
+  if (!old_form && !new_form) return false;
+  return std::ranges::all_of(word, [](char c) { return c == '-' || is_id_character(c); });
+}
+
+// Exim tells whom it had asked, and what the answer was.
+std::optional<Delivery> exim_failure(std::string_view text, bool deferred) {
+  constexpr std::string_view kRemote = "SMTP error from remote mail server after ";
+  const size_t remote = text.find(kRemote);
+  if (remote == kNpos) {
+    // Not one server was asked, for there is none: but it may also have asked, and given up after days.
+    const bool unrouteable = !deferred && text.find("retry timeout exceeded") == kNpos && text.find(" T=") == kNpos;
+    return unrouteable ? std::optional(Delivery::unknown) : std::nullopt;
+  }
+  std::string_view after = text.substr(remote + kRemote.size());
+  const bool to_recipient = after.starts_with("RCPT TO") || after.starts_with("pipelined RCPT TO");
+  const size_t colon = after.find(": ");
+  if (colon == kNpos) return std::nullopt;
+  const auto reply = read_reply(after.substr(colon + 2));
+  if (!reply) return std::nullopt;
+  if (deferred) return reply->code < 500 ? std::optional(Delivery::deferred) : std::nullopt;
+  return is_unknown(*reply, to_recipient) ? std::optional(Delivery::unknown) : std::nullopt;
+}
+
+// "2026-11-25 19:00:00 1rABCD-0003Fk-2x ** …"; log_selector may put a zone and [pid] between time and id.
+std::optional<LoggedDelivery> exim(std::string_view line) {
+  constexpr int kWordsBeforeId = 4;
+  constexpr size_t kLongestWord = 23;
+  std::string_view rest = line;
+  std::string_view id;
+  for (int words = 0; words <= kWordsBeforeId && id.empty(); ++words) {
+    const std::string_view word = next_word(rest);
+    if (word.empty() || word.size() > kLongestWord) return std::nullopt;
+    if (words >= 2 && is_exim_id(word)) id = word;
+  }
+  if (id.empty()) return std::nullopt;
+  const std::string_view flag = next_word(rest);
+  if (flag == "=>" || flag == "->" || flag == ">>") return LoggedDelivery{.queue_id = id, .what = Delivery::accepted};
+  if (flag != "**" && flag != "==") return std::nullopt;
+  const auto what = exim_failure(rest, flag == "==");
+  if (!what) return std::nullopt;
+  return LoggedDelivery{.queue_id = id, .what = *what};
+}
+
+// What follows `key` up to the next comma or blank.
+std::string_view value_of(std::string_view text, std::string_view key) {
+  const size_t at = text.find(key);
+  if (at == kNpos) return {};
+  text.remove_prefix(at + key.size());
+  return text.substr(0, text.find_first_of(", "));
+}
+
+std::optional<Delivery> postfix_outcome(std::string_view text) {
+  const std::string_view status = value_of(text, ", status=");
+  if (status == "sent") return Delivery::accepted;
+  Reply reply;
+  if (!read_status(value_of(text, ", dsn="), reply)) return std::nullopt;
+  if (status == "deferred") {
+    // "(host mx… said: 450 …", "(host mx… refused to talk to me: 421 …": an answer, and not a fault on the way.
+    const bool answered = text.find(" said: 4") != kNpos || text.find(" refused to talk to me: 4") != kNpos;
+    return answered ? std::optional(Delivery::deferred) : std::nullopt;
+  }
+  if (status != "bounced") return std::nullopt;
+  reply.code = 550;
+  constexpr std::string_view kSaid = " said: ";
+  if (const size_t said = text.find(kSaid); said != kNpos)
+    if (const auto answer = read_reply(text.substr(said + kSaid.size()))) reply.code = answer->code;
+  if (reply.subject == 0) reply.subject = -1;  // what Postfix makes of an answer without an enhanced code
+  const bool unknown = is_unknown(reply, text.find("(in reply to RCPT TO command)") != kNpos);
+  return unknown ? std::optional(Delivery::unknown) : std::nullopt;
+}
+
+// "Nov 25 19:00:00 host postfix/smtp[123]: 4BCdEF: to=<…>, relay=…, dsn=5.1.1, status=bounced (host … said: 550 …)"
+std::optional<LoggedDelivery> postfix(std::string_view line) {
+  constexpr std::string_view kEnd = "]: ";
+  const size_t program = line.find(kEnd);
+  if (program == kNpos || line.substr(0, program).find("postfix") == kNpos) return std::nullopt;
+  const std::string_view rest = line.substr(program + kEnd.size());
+  const size_t colon = rest.find(": to=<");
+  if (colon == kNpos || colon == 0 || !std::ranges::all_of(rest.substr(0, colon), is_id_character)) return std::nullopt;
+  const auto what = postfix_outcome(rest.substr(colon));
+  if (!what) return std::nullopt;
+  return LoggedDelivery{.queue_id = rest.substr(0, colon), .what = *what};
+}
+
+}  // namespace
+
+std::optional<LoggedDelivery> parse_delivery(std::string_view line) {
+  if (const auto found = exim(line)) return found;
+  return postfix(line);
+}
+
+}  // namespace npanel

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is an account whose mail is unwanted slowed down, by itself and for a while, and is its owner told? The log is written here; that
+the real MTAs' logs look so is for the cases exim and postfix."""
+import contextlib
+import email
+import email.policy
+import itertools
+import signal
+import sqlite3
+import time
+
+import mail_case
+import support
+
+BOB_UID = 4001
+RULE = "brake_unknown_percent = 20\nbrake_deferred_percent = 60\nbrake_recipients = 20\nbrake_minutes = 30\n"
+REMOTE = "R=dnslookup T=remote_smtp H=mx.elsewhere.example [192.0.2.7]: SMTP error from remote mail server after RCPT TO:<x@elsewhere.example>:"
+ACCEPTED = "=> x@elsewhere.example R=dnslookup T=remote_smtp H=mx.elsewhere.example [192.0.2.7] C=\"250 OK\""
+UNKNOWN = f"** x@elsewhere.example {REMOTE} 550 5.1.1 no such user"
+DEFERRED = f"== x@elsewhere.example R=dnslookup T=remote_smtp defer (-44) {REMOTE} 451 4.7.1 come back later"
+SECONDS = 5
+
+
+class ReputationCase(support.AgentCase):
+    config = f'[mail]\nlogs = ["{{log}}"]\n{RULE}'
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.log = cls.agent.directory / "mainlog"
+        cls.log.write_text("")
+        cls.notices = cls.agent.directory / "notices"
+        cls.agent.config_path.write_text(cls.agent.config_path.read_text().replace("{log}", str(cls.log)))
+        cls.ids = itertools.count()
+
+    def setUp(self):
+        super().setUp()
+        self.seen = max((event["id"] for event in self.agent.ask("GET", "/api/v1/events")["events"]), default=0)
+        for letter in self.notices.glob("*"):
+            letter.unlink()
+
+    def bob(self, **settings):
+        return self.account("bob", uid=BOB_UID, rate_limit=mail_case.ANY_RATE, **settings)
+
+    def send(self, outcome, times, login="bob"):
+        """So many messages that the MTA has asked about; what became of them is in its log."""
+        policy = mail_case.Policy(self.agent.policy)
+        lines = []
+        for _ in range(times):
+            queue_id = f"1rABCD-{next(self.ids):06}-2x"
+            self.assertEqual(policy.ask(sasl_username=login, sender="bob@bob.example", script="1001:mail.php", queue_id=queue_id), "DUNNO")
+            lines.append(f"2026-11-25 19:00:00 {queue_id} {outcome}\n")
+        policy.close()
+        with open(self.log, "a") as log:
+            log.writelines(lines)
+
+    def mail(self):
+        return self.agent.ask("GET", "/api/v1/accounts/bob/mail")
+
+    def wait_until_braked(self):
+        return support.wait_until(lambda: self.mail()["brake"], SECONDS, "bob is braked")
+
+    def wait_for_deliveries(self, **wanted):
+        zero = {"accepted": 0, "unknown_recipients": 0, "deferred": 0}
+        support.wait_until(lambda: self.mail()["deliveries"] == zero | wanted, SECONDS, f"the log is read: {wanted}")
+
+    def accepted(self, tries):
+        policy = mail_case.Policy(self.agent.policy)
+        answers = [policy.ask(sasl_username="bob") for _ in range(tries)]
+        policy.close()
+        return answers.count("DUNNO"), answers[-1]
+
+    def events(self, kind):
+        """Of this test, the newest first."""
+        events = self.agent.ask("GET", "/api/v1/events?account=bob")["events"]
+        return [event["detail"] for event in events if event["kind"] == kind and event["id"] > self.seen]
+
+    def test_unknown_recipients_brake_to_a_quarter(self):
+        self.bob(mail={"messages_per_hour": 400, "messages_per_15min": 400})
+        self.send(ACCEPTED, 16)
+        self.send(UNKNOWN, 3)
+        self.wait_for_deliveries(accepted=16, unknown_recipients=3)
+        self.assertIsNone(self.mail()["brake"])  # 19 recipients mean nothing
+        self.send(UNKNOWN, 1)
+        brake = self.wait_until_braked()
+        self.assertEqual((brake["cause"], brake["percent"]), ("unknown_recipients", 20))
+        self.assertEqual(self.mail()["limits"]["messages_per_hour"], 100)
+        accepted, answer = self.accepted(100)
+        self.assertEqual(accepted, 80)  # 20 were sent before
+        self.assertIn("account bob has a limit of 100 messages in 15 minutes", answer)
+        metrics = self.agent.request("GET", "/metrics").body.decode()
+        for line in ('npanel_mail_braked{account="bob"} 1', 'npanel_mail_deliveries{account="bob",outcome="unknown_recipient"} 4',
+                     'npanel_mail_rate_limit_configured{account="bob",limit="messages_per_hour"} 100'):
+            self.assertIn(f"\n{line}\n", metrics)
+        self.assertEqual(self.events("mail_braked")[0]["reason"], "20 % of the recipients of an hour do not exist")
+
+    def test_deferrals_brake_and_greylisting_does_not(self):
+        self.bob()
+        self.send(ACCEPTED, 20)
+        self.send(DEFERRED, 20)
+        self.wait_for_deliveries(accepted=20, deferred=20)
+        self.assertIsNone(self.mail()["brake"])
+        self.send(DEFERRED, 10)
+        self.assertEqual(self.wait_until_braked()["cause"], "deferrals")
+
+    def test_only_the_account_that_sent_is_braked(self):
+        self.bob()
+        self.account("eve")
+        self.send(ACCEPTED, 30, login="eve")
+        self.send(UNKNOWN, 30)
+        with open(self.log, "a") as log:
+            log.write(f"2026-11-25 19:00:00 1rZZZZ-000000-2x {UNKNOWN}\n" * 100)  # nobody's
+        self.wait_until_braked()
+        eve = self.agent.ask("GET", "/api/v1/accounts/eve/mail")
+        self.assertEqual((eve["brake"], eve["deliveries"]["accepted"]), (None, 30))
+
+    def test_rotated_log_is_read_on(self):
+        self.bob()
+        self.send(UNKNOWN, 10)
+        self.log.rename(self.log.with_suffix(".1"))
+        self.send(UNKNOWN, 10)
+        self.wait_until_braked()
+        self.assertEqual(self.mail()["deliveries"]["unknown_recipients"], 20)
+
+    def test_brake_outlives_a_killed_agent_and_ends_by_itself(self):
+        self.bob(mail={"messages_per_hour": 400})
+        self.send(UNKNOWN, 20)
+        before = self.wait_until_braked()
+        self.agent.end(signal.SIGKILL)
+        self.agent.start()
+        self.assertEqual(self.mail()["brake"], before)
+        self.assertEqual(self.mail()["limits"]["messages_per_hour"], 100)
+        self.agent.end()
+        with contextlib.closing(sqlite3.connect(self.agent.directory / "npanel.db")) as database, database:
+            database.execute("UPDATE mail_care SET brake_until_ms = ?", (int(time.time() * 1000) + 2000,))
+        self.agent.start()
+        support.wait_until(lambda: self.mail()["brake"] is None, SECONDS, "the brake has ended")
+        self.assertEqual(self.mail()["limits"]["messages_per_hour"], 400)
+        self.assertEqual(len(self.events("mail_brake_released")), 1)
+
+    def test_hour_that_is_still_bad_brakes_again(self):
+        self.bob()
+        self.send(UNKNOWN, 20)
+        first = self.wait_until_braked()
+        with mail_case.set_clock(1):
+            again = support.wait_until(lambda: len(self.events("mail_braked")) > 1 and self.mail()["brake"], SECONDS, "bob is braked again")
+            self.assertGreater(again["until"], first["until"])
+        # Back in time, the brake ends no later than it would have begun now.
+        support.wait_until(lambda: self.mail()["brake"]["until"] < again["until"], SECONDS, "the brake is not a day long")
+
+    def test_administrator_releases_it(self):
+        self.bob(mail={"messages_per_hour": 400})
+        self.send(UNKNOWN, 20)
+        self.wait_until_braked()
+        self.assertIn("braked", self.agent.ctl("mail", "top"))
+        self.assertIn("100 % unknown_recipients", self.agent.ctl("mail", "why", "bob"))
+        self.agent.ctl("mail", "release", "bob")
+        self.assertEqual((self.mail()["brake"], self.mail()["limits"]["messages_per_hour"]), (None, 400))
+        self.send(ACCEPTED, 1)
+        self.wait_for_deliveries(accepted=1)  # the bad ones are forgotten
+        self.assertIsNone(self.mail()["brake"])
+        self.agent.enable("audit_logs_v2")
+        entries = self.agent.ask("GET", "/api/v1/audit?action=account.mail_brake")["entries"]
+        self.assertEqual([entry["after"] is None for entry in entries[:2]], [True, False])
+
+    def letter(self):
+        path = self.notices / "bob.eml"
+        support.wait_until(path.exists, SECONDS, "a letter is written")
+        return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+
+    def test_owner_is_told_once_in_the_cool_down(self):
+        self.bob(mail={"messages_per_hour": 1}, contact={"email": "owner@example.com", "language": "de"})
+        policy = mail_case.Policy(self.agent.policy)
+        self.addCleanup(policy.close)
+        for number in range(2):
+            policy.ask(sasl_username="bob", sender="bob@bob.example", script="1001:mail.php", cwd="/home/bob", queue_id=f"1rNOTE-{number:06}-2x")
+        letter = self.letter()
+        self.assertEqual((letter["To"], letter["From"], letter["Auto-Submitted"]), ("owner@example.com", "postmaster", "auto-generated"))
+        self.assertEqual(letter["Subject"], "E-Mails von bob auf vmtest werden zurückgehalten")
+        for text in ("mehr als 1 Nachrichten in einer Stunde", "bob@bob.example", "1001:mail.php", "/home/bob"):
+            self.assertIn(text, letter.get_content())
+        self.assertNotIn("Programm:", letter.get_content())
+        self.assertEqual(self.events("owner_told"), [{"to": "owner@example.com", "reason": "messages_per_hour"}])
+        (self.notices / "bob.eml").unlink()  # the MTA has it
+        self.agent.end(signal.SIGKILL)
+        self.agent.start()
+        self.accepted(3)
+        support.wait_until(lambda: len(self.events("mail_deferred")) > 1, SECONDS, "bob is deferred again")
+        time.sleep(2)
+        self.assertFalse((self.notices / "bob.eml").exists())
+
+    def test_account_without_a_contact_is_told_in_its_mailbox(self):
+        bob = self.bob()
+        self.send(UNKNOWN, 20)
+        letter = self.letter()
+        self.assertEqual((letter["To"], letter["Subject"]), ("bob", "Mail of bob on vmtest is held back"))
+        self.assertIn("100 % of the recipients of an hour do not exist", letter.get_content())
+        self.assertEqual(bob.show()["contact"], {"email": None, "language": None})
+
+    def test_contact_is_refused_at_the_door(self):
+        self.bob()
+        for contact, field in (({"email": "x\nBcc: y@z"}, "contact.email"), ({"email": "-oQ/tmp@x.de"}, "contact.email"),
+                               ({"language": "../../etc/passwd"}, "contact.language"), ({"phone": "1"}, "contact.phone")):
+            answer = self.agent.request("PATCH", "/api/v1/accounts/bob", {"contact": contact})
+            self.assertEqual((answer.status, answer.json()["field"]), (400, field))
