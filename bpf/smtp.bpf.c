@@ -175,19 +175,39 @@ static __always_inline void set_destination(struct np_smtp_refusal *record, stru
 	__builtin_memcpy(record->address, address, sizeof(address));
 }
 
-static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot, enum np_smtp_verdict verdict,
-					   __u32 reason, bool v6)
+/* May this refusal have a record? Another CPU may ask at the same time: then there are a few more. */
+static __always_inline bool has_record(struct np_smtp_count *count, __u64 now_ns)
 {
-	struct np_smtp_refusal *record = bpf_ringbuf_reserve(&np_smtp_ring, sizeof(*record), 0);
-	struct np_smtp_total *sum;
+	__u64 now_s = now_ns / NP_SECOND_NS;
 
+	if (count->recorded_s != now_s) {
+		count->recorded_s = now_s;
+		count->recorded = 0;
+	}
+	return count->recorded++ < NP_SMTP_RECORDS_A_SECOND;
+}
+
+static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count,
+					   enum np_smtp_verdict verdict, __u32 reason, bool v6)
+{
+	__u64 now_ns = bpf_ktime_get_boot_ns();
+	struct np_smtp_refusal *record;
+	struct np_smtp_total *sum;
+	__u64 missed;
+
+	if (!has_record(count, now_ns)) {
+		__sync_fetch_and_add(&count->unrecorded, 1);
+		return;
+	}
+	missed = __sync_lock_test_and_set(&count->unrecorded, 0);
+	record = bpf_ringbuf_reserve(&np_smtp_ring, sizeof(*record), 0);
 	if (!record) {
 		sum = total();
 		if (sum)
-			__sync_fetch_and_add(&sum->lost, 1);
+			__sync_fetch_and_add(&sum->lost, 1 + missed);
 		return;
 	}
-	record->at_ns = bpf_ktime_get_boot_ns();
+	record->at_ns = now_ns;
 	record->slot = slot;
 	record->pid = bpf_get_current_pid_tgid() >> 32;
 	record->uid = (__u32)bpf_get_current_uid_gid();
@@ -196,7 +216,7 @@ static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot
 	set_destination(record, ctx, v6);
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
 	record->reason = reason;
-	record->reserved = 0;
+	record->missed = (__u32)missed;
 	bpf_ringbuf_submit(record, 0);
 }
 
@@ -348,11 +368,11 @@ static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot
 	}
 	if (!enforced) {
 		__sync_fetch_and_add(&count->would_deny, 1);
-		record_refusal(ctx, slot, NP_SMTP_WOULD_DENY, (__u32)reason, v6);
+		record_refusal(ctx, slot, count, NP_SMTP_WOULD_DENY, (__u32)reason, v6);
 		return PASS;
 	}
 	__sync_fetch_and_add(&count->denied, 1);
-	record_refusal(ctx, slot, NP_SMTP_DENIED, (__u32)reason, v6);
+	record_refusal(ctx, slot, count, NP_SMTP_DENIED, (__u32)reason, v6);
 	return REFUSE;
 }
 

@@ -72,10 +72,13 @@ struct np_smtp_count {
 	__u64 would_deny; /* passed in observe mode, enforce would have refused */
 	__u64 redirected; /* to the local MTA */
 	__u64 would_redirect;
-	__u64 exempt; /* to an allowed network or by an exempt uid: passed, not charged */
-	__u64 open;   /* now, where their number is limited */
+	__u64 exempt;	  /* to an allowed network or by an exempt uid: passed, not charged */
+	__u64 open;	  /* now, where their number is limited */
+	__u64 unrecorded; /* refusals that no record has told of yet */
+	__u64 recorded_s; /* CLOCK_BOOTTIME of the newest record … */
+	__u64 recorded;	  /* … and how many there were in that second */
 };
-NP_ASSERT(sizeof(struct np_smtp_count) == 56);
+NP_ASSERT(sizeof(struct np_smtp_count) == 80);
 
 /* Counted by the kernel as the MTA asks. Index: slot. */
 struct np_mail_count {
@@ -139,7 +142,12 @@ enum np_smtp_reason {
 	NP_SMTP_MAIL = 16,   /* the mail budget is used up */
 };
 
-/* One record in np_smtp_ring a refusal. */
+/*
+ * One record in np_smtp_ring a refusal, but no more than so many a second of one account: a process that is refused in
+ * a loop must not keep the agent busy, nor push out what the ring has of others. The next record counts those that had
+ * none.
+ */
+#define NP_SMTP_RECORDS_A_SECOND 100U
 struct np_smtp_refusal {
 	__u64 at_ns; /* CLOCK_BOOTTIME */
 	__u32 slot;
@@ -151,7 +159,7 @@ struct np_smtp_refusal {
 	__u8 address[16]; /* network byte order; the first 4 when family is 4 */
 	char comm[NP_COMM_LEN];
 	__u32 reason; /* enum np_smtp_reason */
-	__u32 reserved;
+	__u32 missed; /* refusals of the account before this one that had no record */
 };
 NP_ASSERT(sizeof(struct np_smtp_refusal) == 64);
 

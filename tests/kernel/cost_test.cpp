@@ -116,6 +116,15 @@ TEST_F(Cost, ScalesTheWindowUpToPercentOfACore) {
   EXPECT_DOUBLE_EQ(*cost_.percent(kMail), 100.0 * static_cast<double>(spent_ns) / 2e9);
 }
 
+TEST_F(Cost, RunsAboveTheRateDoNotCount) {
+  cost_.tick(ms_);
+  connect();
+  cost_.tick(ms_ + 1000);
+  const double all = cost_.percent(kMail).value();
+  EXPECT_DOUBLE_EQ(cost_.percent(kMail, 2.0 * kConnects).value(), all) << "so many there were";
+  EXPECT_NEAR(cost_.percent(kMail, kConnects / 2.0).value(), all / 4, all / 1000);
+}
+
 TEST_F(Cost, AveragesTheWindowsOfTheLastMinute) {
   cost_.tick(ms_);
   connect();

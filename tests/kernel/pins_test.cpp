@@ -144,7 +144,7 @@ TEST_F(PinsTest, OtherLayoutMovesInDuringAFloodAndNotOneMorePasses) {
 TEST_F(PinsTest, InterruptedMoveIsDoneAgain) {
   const OtherAgent other(sandbox_, bob_cgroup_);
   run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; });
-  fs::create_directories(pin("v3"));
+  fs::create_directories(pin("v4"));
   {
     // An empty map of ours, as a killed agent leaves it before it has copied anything.
     const SkeletonPtr<np_other_smtp_bpf> skeleton(np_other_smtp_bpf::open_and_load());

@@ -42,7 +42,7 @@ void Refusals::add(const np_smtp_refusal& refusal) {
     bundle->second.cwd = working_directory(pid);
     bundle->second.command = command_line(pid);
   }
-  ++bundle->second.count;
+  bundle->second.count += 1 + uint64_t{refusal.missed};
 }
 
 std::vector<Event> Refusals::take(const std::function<std::optional<std::string>(uint32_t slot)>& account_of) {

@@ -39,10 +39,11 @@ void Spending::watch(Feature feature, const KernelCost::Objects& objects) {
 }
 
 Spending::Meter::Meter(Spending& spending, Feature feature)
-    : total_(spending.agent_ns_[feature]), began_ns_(thread_cpu_ns()) {}
+    : total_(spending.spent_[feature]), began_ns_(thread_cpu_ns()) {}
 
 Spending::Meter::~Meter() {
-  total_ += thread_cpu_ns() - began_ns_;
+  total_.ns += thread_cpu_ns() - began_ns_;
+  ++total_.tasks;
 }
 
 std::vector<std::pair<Feature, std::string>> Spending::tick(const Gates& gates) {
@@ -54,12 +55,19 @@ std::vector<std::pair<Feature, std::string>> Spending::tick(const Gates& gates) 
   }
   std::vector<std::pair<Feature, std::string>> too_expensive;
   for (const Feature feature : kMeasured) {
-    agent_[feature].add(agent_ns_[feature], now_ms);
+    agent_[feature].add(spent_[feature].ns, spent_[feature].tasks, now_ms);
     const auto now = cost(feature);
     if (!now || !gates.on(feature)) continue;
-    if (auto why = watch_.judge(feature, *now, now_ms)) too_expensive.emplace_back(feature, std::move(*why));
+    if (auto why = watch_.judge(feature, judged(feature, *now), now_ms))
+      too_expensive.emplace_back(feature, std::move(*why));
   }
   return too_expensive;
+}
+
+FeatureCost Spending::judged(Feature feature, FeatureCost cost) const {
+  cost.kernel_percent = kernel_.percent(feature, kRunsASecondMost);
+  cost.agent_percent = judged_percent(cost.agent_percent, agent_[feature].tasks_a_second(), kTasksASecondMost);
+  return cost;
 }
 
 std::optional<FeatureCost> Spending::cost(Feature feature) const {

@@ -23,7 +23,11 @@ class Spending {
   // What the feature has in the kernel from now on.
   void watch(Feature feature, const KernelCost::Objects& objects);
 
-  // CPU time of this thread between here and the end of the scope is the feature's.
+  struct Spent {
+    uint64_t ns = 0;
+    uint64_t tasks = 0;
+  };
+  // CPU time of this thread between here and the end of the scope is the feature's: one task.
   class Meter {
    public:
     Meter(Spending& spending, Feature feature);
@@ -32,7 +36,7 @@ class Spending {
     Meter& operator=(const Meter&) = delete;
 
    private:
-    uint64_t& total_;
+    Spent& total_;
     uint64_t began_ns_;
   };
 
@@ -46,7 +50,9 @@ class Spending {
  private:
   KernelCost kernel_;
   BudgetWatch watch_;
-  std::array<uint64_t, NP_FEATURES> agent_ns_{};
+  [[nodiscard]] FeatureCost judged(Feature feature, FeatureCost cost) const;
+
+  std::array<Spent, NP_FEATURES> spent_{};
   std::array<CostMeter, NP_FEATURES> agent_;
   std::string complained_;
 };

@@ -4,10 +4,12 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 
+#include <limits>
 #include <numeric>
 
 #include "base/file.h"
 #include "base/parse.h"
+#include "model/budget.h"
 
 namespace npanel {
 namespace {
@@ -19,6 +21,7 @@ constexpr int64_t kPlaces = kEveryMs / kWindowMs;
 constexpr int64_t kStep = 7;  // has no factor in common with kPlaces: every place has its turn
 constexpr int64_t kMinuteMs = 60'000;
 constexpr double kNsPerMs = 1e6;
+constexpr double kNsASecond = 1e9;
 
 // Duplicates, so that no descriptor means another object by the time it is asked.
 Result<std::vector<UniqueFd>> hold(const std::vector<int>& fds) {
@@ -40,14 +43,15 @@ std::optional<uint64_t> memory_of_all(const std::vector<UniqueFd>& programs, con
   return bytes;
 }
 
-std::optional<uint64_t> time_of(const std::vector<UniqueFd>& programs) {
-  uint64_t time_ns = 0;
+std::optional<ProgramRuns> runs_of_all(const std::vector<UniqueFd>& programs) {
+  ProgramRuns sum;
   for (const UniqueFd& program : programs) {
     const auto runs = runs_of(program.get());
     if (!runs) return std::nullopt;
-    time_ns += runs->time_ns;
+    sum.time_ns += runs->time_ns;
+    sum.count += runs->count;
   }
-  return time_ns;
+  return sum;
 }
 
 }  // namespace
@@ -85,11 +89,17 @@ void KernelCost::tick(int64_t now_ms) {
 }
 
 std::optional<double> KernelCost::percent(Feature feature) const {
+  return percent(feature, std::numeric_limits<double>::infinity());
+}
+
+std::optional<double> KernelCost::percent(Feature feature, double most_runs_a_second) const {
   const auto found = watched_.find(feature);
   if (!reason_.empty() || found == watched_.end() || found->second.windows.empty()) return std::nullopt;
   const auto& windows = found->second.windows;
-  const double sum = std::accumulate(windows.begin(), windows.end(), 0.0,
-                                     [](double so_far, const Window& window) { return so_far + window.percent; });
+  const double sum =
+      std::accumulate(windows.begin(), windows.end(), 0.0, [most_runs_a_second](double so_far, const Window& window) {
+        return so_far + judged_percent(window.percent, window.runs_a_second, most_runs_a_second);
+      });
   return sum / static_cast<double>(windows.size());
 }
 
@@ -111,17 +121,19 @@ void KernelCost::open_window(int64_t now_ms) {
   }
   reason_.clear();
   opened_ms_ = now_ms;
-  for (auto& [feature, watched] : watched_) watched.time_before_ns = time_of(watched.programs);
+  for (auto& [feature, watched] : watched_) watched.before = runs_of_all(watched.programs);
 }
 
 void KernelCost::close_window(int64_t now_ms) {
   const double window_ns = static_cast<double>(now_ms - opened_ms_) * kNsPerMs;
   for (auto& [feature, watched] : watched_) {
-    const auto time_ns = time_of(watched.programs);
-    if (time_ns && watched.time_before_ns)
+    const auto now = runs_of_all(watched.programs);
+    if (now && watched.before)
       watched.windows.push_back(
-          {.ended_ms = now_ms, .percent = 100.0 * static_cast<double>(*time_ns - *watched.time_before_ns) / window_ns});
-    watched.time_before_ns.reset();
+          {.ended_ms = now_ms,
+           .percent = 100.0 * static_cast<double>(now->time_ns - watched.before->time_ns) / window_ns,
+           .runs_a_second = kNsASecond * static_cast<double>(now->count - watched.before->count) / window_ns});
+    watched.before.reset();
     std::erase_if(watched.windows, [&](const Window& window) { return now_ms - window.ended_ms >= kMinuteMs; });
   }
   statistics_ = UniqueFd();

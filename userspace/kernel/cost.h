@@ -44,6 +44,8 @@ class KernelCost {
 
   // BPF run time in % of one core over the last minute. nullopt: not watched, no window has ended yet, or reason().
   [[nodiscard]] std::optional<double> percent(Feature feature) const;
+  // The same, with no more than so many runs a second in each window (judged_percent).
+  [[nodiscard]] std::optional<double> percent(Feature feature, double most_runs_a_second) const;
   // As of the last window. nullopt: not watched, or the kernel does not say.
   [[nodiscard]] std::optional<uint64_t> memory_bytes(Feature feature) const;
   // Why run times cannot be known now; empty when they can.
@@ -53,13 +55,14 @@ class KernelCost {
   struct Window {
     int64_t ended_ms;
     double percent;
+    double runs_a_second;
   };
   struct Watched {
     std::vector<UniqueFd> programs;
     std::vector<UniqueFd> maps;
     std::optional<uint64_t> memory_bytes = {};
-    std::optional<uint64_t> time_before_ns = {};  // when the window opened; nullopt: watched since it is open
-    std::deque<Window> windows = {};              // of the last minute
+    std::optional<ProgramRuns> before = {};  // when the window opened; nullopt: watched since it is open
+    std::deque<Window> windows = {};         // of the last minute
   };
   void open_window(int64_t now_ms);
   void close_window(int64_t now_ms);

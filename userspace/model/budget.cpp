@@ -31,7 +31,11 @@ std::string excess(const FeatureCost& cost, const Budget& budget) {
 
 }  // namespace
 
-void CostMeter::add(uint64_t total_ns, int64_t now_ms) {
+double judged_percent(double percent, double a_second, double most_a_second) {
+  return a_second <= most_a_second ? percent : percent * most_a_second / a_second;
+}
+
+void CostMeter::add(uint64_t total_ns, uint64_t tasks, int64_t now_ms) {
   if (!samples_.empty()) {
     const Sample& last = samples_.back();
     if (total_ns < last.total_ns || now_ms < last.at_ms || now_ms - last.at_ms > kMinuteMs)
@@ -39,15 +43,23 @@ void CostMeter::add(uint64_t total_ns, int64_t now_ms) {
     else if (now_ms - last.at_ms < kNearestMs)
       return;
   }
-  samples_.push_back({.at_ms = now_ms, .total_ns = total_ns});
+  samples_.push_back({.at_ms = now_ms, .total_ns = total_ns, .tasks = tasks});
   while (samples_.size() > 1 && now_ms - samples_[1].at_ms >= kMinuteMs) samples_.pop_front();
 }
 
 std::optional<double> CostMeter::percent() const {
   if (samples_.size() < 2) return std::nullopt;
-  const auto& [from_ms, from_ns] = samples_.front();
-  const auto& [until_ms, until_ns] = samples_.back();
-  return 100.0 * static_cast<double>(until_ns - from_ns) / (static_cast<double>(until_ms - from_ms) * kNsPerMs);
+  const Sample& from = samples_.front();
+  const Sample& until = samples_.back();
+  return 100.0 * static_cast<double>(until.total_ns - from.total_ns) /
+         (static_cast<double>(until.at_ms - from.at_ms) * kNsPerMs);
+}
+
+double CostMeter::tasks_a_second() const {
+  if (samples_.size() < 2) return 0;
+  const Sample& from = samples_.front();
+  const Sample& until = samples_.back();
+  return 1000.0 * static_cast<double>(until.tasks - from.tasks) / static_cast<double>(until.at_ms - from.at_ms);
 }
 
 void BudgetWatch::set(const Budget& budget) {

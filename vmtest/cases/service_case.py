@@ -124,6 +124,8 @@ class DeathCase(installed.ServiceCase):
         return time.monotonic() - began
 
     def test_healthy_agent_is_never_restarted_under_load(self):
+        self.put_back_afterwards()
+        self.agent.allow_any_cost()
         self.run_in(self.account("hog", cpu_percent=50), support.spin)
         pid, before, until = self.agent.pid, self.agent.watchdog(), time.monotonic() + LOAD_SECONDS
         slowest = 0
@@ -135,6 +137,8 @@ class DeathCase(installed.ServiceCase):
         support.info(f"{LOAD_SECONDS} s of load: the slowest /healthz took {slowest * 1000:.0f} ms")
         after = self.agent.watchdog()
         self.assertEqual(self.agent.pid, pid)
+        for feature in installed.FEATURES:
+            self.assertTrue(self.agent.feature(feature)["enabled"], feature)
         for key in ("recovered_by_systemd", "recovered_by_watchdog", "restarts_last_hour", "phase"):
             self.assertEqual(after[key], before[key], key)
         self.assert_nobody_noticed()

@@ -46,6 +46,15 @@ TEST(Refusals, BecomeOneEventWithACount) {
   EXPECT_TRUE(refusals.take(only_bob).empty());
 }
 
+TEST(Refusals, CountThoseThatHadNoRecord) {
+  Refusals refusals;
+  refusals.add(refusal(1, "192.0.2.1"));
+  np_smtp_refusal later = refusal(1, "192.0.2.1");
+  later.missed = 998;
+  refusals.add(later);
+  EXPECT_EQ(Json::parse(refusals.take(only_bob).at(0).detail)["count"], 1000);
+}
+
 TEST(Refusals, OfADeletedAccountAreDropped) {
   Refusals refusals;
   refusals.add(refusal(2, "192.0.2.1"));

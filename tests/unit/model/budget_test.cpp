@@ -202,7 +202,7 @@ TEST(Budget, LargerBudgetLetsTheFeatureBe) {
 uint64_t add_seconds(CostMeter& meter, int seconds, uint64_t ns_per_second, uint64_t total_ns, int64_t& ms) {
   for (int second = 0; second < seconds; ++second) {
     ms += 1000;
-    meter.add(total_ns += ns_per_second, ms);
+    meter.add(total_ns += ns_per_second, 0, ms);
   }
   return total_ns;
 }
@@ -210,23 +210,23 @@ uint64_t add_seconds(CostMeter& meter, int seconds, uint64_t ns_per_second, uint
 TEST(CostMeter, KnowsNothingBeforeTheSecondSample) {
   CostMeter meter;
   EXPECT_EQ(meter.percent(), std::nullopt);
-  meter.add(123'456'789, kStart);
+  meter.add(123'456'789, 0, kStart);
   EXPECT_EQ(meter.percent(), std::nullopt);
-  meter.add(123'456'789 + 20'000'000, kStart + 1000);
+  meter.add(123'456'789 + 20'000'000, 0, kStart + 1000);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 2.0);
 }
 
 TEST(CostMeter, SaysMoreThanAHundredOfMoreThanOneCore) {
   CostMeter meter;
-  meter.add(0, kStart);
-  meter.add(3'000'000'000, kStart + 1000);
+  meter.add(0, 0, kStart);
+  meter.add(3'000'000'000, 0, kStart + 1000);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 300.0);
 }
 
 TEST(CostMeter, NoTimeUsedIsZeroAndNotUnknown) {
   CostMeter meter;
-  meter.add(7, kStart);
-  meter.add(7, kStart + 1000);
+  meter.add(7, 0, kStart);
+  meter.add(7, 0, kStart + 1000);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 0.0);
 }
 
@@ -245,38 +245,53 @@ TEST(CostMeter, CounterThatShrinksIsAnotherOne) {
   CostMeter meter;
   int64_t ms = kStart;
   add_seconds(meter, 60, 500'000'000, 0, ms);
-  meter.add(0, ms + 1000);
+  meter.add(0, 0, ms + 1000);
   EXPECT_EQ(meter.percent(), std::nullopt);
-  meter.add(10'000'000, ms + 2000);
+  meter.add(10'000'000, 0, ms + 2000);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 1.0);
 }
 
 TEST(CostMeter, MinuteWithoutSamplesStartsAfresh) {
   CostMeter meter;
-  meter.add(0, kStart);
-  meter.add(1'000'000'000, kStart + 60'000);
+  meter.add(0, 0, kStart);
+  meter.add(1'000'000'000, 0, kStart + 60'000);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 100.0 / 60);
-  meter.add(9'000'000'000, kStart + 120'001);
+  meter.add(9'000'000'000, 0, kStart + 120'001);
   EXPECT_EQ(meter.percent(), std::nullopt);
 }
 
 TEST(CostMeter, ClockThatWentBackStartsAfresh) {
   CostMeter meter;
-  meter.add(0, kStart);
-  meter.add(1'000'000'000, kStart + 1000);
-  meter.add(1'000'000'000, kStart - 1000);
+  meter.add(0, 0, kStart);
+  meter.add(1'000'000'000, 0, kStart + 1000);
+  meter.add(1'000'000'000, 0, kStart - 1000);
   EXPECT_EQ(meter.percent(), std::nullopt);
-  meter.add(1'500'000'000, kStart);
+  meter.add(1'500'000'000, 0, kStart);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 50.0);
 }
 
 TEST(CostMeter, SamplesThatComeTooOftenAreLeftOut) {
   CostMeter meter;
-  meter.add(0, kStart);
-  meter.add(800'000'000, kStart + 899);
+  meter.add(0, 0, kStart);
+  meter.add(800'000'000, 0, kStart + 899);
   EXPECT_EQ(meter.percent(), std::nullopt);
-  meter.add(450'000'000, kStart + 900);
+  meter.add(450'000'000, 0, kStart + 900);
   EXPECT_DOUBLE_EQ(meter.percent().value(), 50.0) << "what was left out is no shrinking counter";
+}
+
+TEST(CostMeter, CountsTheTasksOfASecond) {
+  CostMeter meter;
+  EXPECT_DOUBLE_EQ(meter.tasks_a_second(), 0);
+  meter.add(0, 100, kStart);
+  meter.add(0, 5100, kStart + 2000);
+  EXPECT_DOUBLE_EQ(meter.tasks_a_second(), 2500);
+}
+
+TEST(JudgedPercent, WhatComesAboveTheRateDoesNotCount) {
+  EXPECT_DOUBLE_EQ(judged_percent(0.8, 20'000, 20'000), 0.8);
+  EXPECT_DOUBLE_EQ(judged_percent(8, 200'000, 20'000), 0.8) << "ten times as often is not dearer";
+  EXPECT_DOUBLE_EQ(judged_percent(8, 20'000, 20'000), 8) << "what is dear each time is";
+  EXPECT_DOUBLE_EQ(judged_percent(0, 0, 20'000), 0);
 }
 
 }  // namespace
