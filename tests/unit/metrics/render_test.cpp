@@ -22,13 +22,19 @@ AccountStats full_stats() {
   usage.pids = 3;
   usage.pids_max = 32;
   usage.pids_refused = 9;
-  return {
-      .account = &kBob,
-      .usage = usage,
-      .smtp =
-          np_smtp_count{
-              .allowed = 5, .denied = 7, .would_deny = 0, .redirected = 0, .would_redirect = 0, .exempt = 0, .open = 0},
-      .degraded = 0};
+  return {.account = &kBob,
+          .usage = usage,
+          .smtp = np_smtp_count{.allowed = 5,
+                                .denied = 7,
+                                .would_deny = 0,
+                                .redirected = 0,
+                                .would_redirect = 0,
+                                .exempt = 0,
+                                .open = 0,
+                                .unrecorded = 0,
+                                .recorded_s = 0,
+                                .recorded = 0},
+          .degraded = 0};
 }
 
 bool has_line(const std::string& text, const std::string& line) {
