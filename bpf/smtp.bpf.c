@@ -6,7 +6,9 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "lib/account.bpf.h"
 #include "lib/mail.bpf.h"
+#include "lib/refusal.bpf.h"
 #include "npanel/smtp.h"
 
 #define SOCK_STREAM 1 /* <sys/socket.h> wants a hosted target */
@@ -43,22 +45,6 @@ struct {
 	__type(value, __u32);
 } np_smtp_uid SEC(".maps");
 
-/* Key: slot. Value: what the account may do. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_SLOTS);
-	__type(key, __u32);
-	__type(value, struct np_smtp_limit);
-} np_smtp_limit SEC(".maps");
-
-/* Key: enum np_feature. Value: what the administrator switched on, and for how many. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_FEATURES);
-	__type(key, __u32);
-	__type(value, struct np_gate);
-} np_gate SEC(".maps");
-
 /* Key: slot. Value: what the account has left. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -76,15 +62,6 @@ struct {
 	__type(value, struct np_smtp_count);
 } np_smtp_count SEC(".maps");
 
-/* Key: 0. Value: what belongs to no account. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct np_smtp_total);
-} np_smtp_total SEC(".maps");
-
 /* Destinations that may be connected to without limit. 1,024 networks are more than anybody writes down. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -101,13 +78,6 @@ struct {
 	__type(key, int);
 	__type(value, struct np_smtp_socket);
 } np_smtp_socket SEC(".maps");
-
-/* struct np_smtp_refusal. At 64 bytes and a header of 8 it holds about 3,600 refusals that the agent has not read yet.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, NP_SMTP_RING_BYTES);
-} np_smtp_ring SEC(".maps");
 
 enum verdict {
 	REFUSE = 0, /* connect() returns EPERM */
@@ -134,92 +104,6 @@ static __always_inline __u32 *find_slot(void)
 	return bpf_map_lookup_elem(&np_smtp_uid, &uid);
 }
 
-static __always_inline struct np_smtp_total *total(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&np_smtp_total, &zero);
-}
-
-/* IPv4 is mapped. */
-static __always_inline void get_destination(struct bpf_sock_addr *ctx, bool v6, __u32 address[4])
-{
-	if (v6) {
-		address[0] = ctx->user_ip6[0];
-		address[1] = ctx->user_ip6[1];
-		address[2] = ctx->user_ip6[2];
-		address[3] = ctx->user_ip6[3];
-	} else {
-		address[0] = address[1] = 0;
-		address[2] = bpf_htonl(0xffff); /* RFC 4291, 2.5.5.2 */
-		address[3] = ctx->user_ip4;
-	}
-}
-
-static __always_inline bool is_mapped(const __u32 address[4])
-{
-	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline void set_destination(struct np_smtp_refusal *record, struct bpf_sock_addr *ctx, bool v6)
-{
-	__u32 address[4];
-
-	get_destination(ctx, v6, address);
-	record->family = 6;
-	if (is_mapped(address)) {
-		record->family = 4;
-		address[0] = address[3];
-		address[2] = address[3] = 0;
-	}
-	__builtin_memcpy(record->address, address, sizeof(address));
-}
-
-/* May this refusal have a record? Another CPU may ask at the same time: then there are a few more. */
-static __always_inline bool has_record(struct np_smtp_count *count, __u64 now_ns)
-{
-	__u64 now_s = now_ns / NP_SECOND_NS;
-
-	if (count->recorded_s != now_s) {
-		count->recorded_s = now_s;
-		count->recorded = 0;
-	}
-	return count->recorded++ < NP_SMTP_RECORDS_A_SECOND;
-}
-
-static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count,
-					   enum np_smtp_verdict verdict, __u32 reason, bool v6)
-{
-	__u64 now_ns = bpf_ktime_get_boot_ns();
-	struct np_smtp_refusal *record;
-	struct np_smtp_total *sum;
-	__u64 missed;
-
-	if (!has_record(count, now_ns)) {
-		__sync_fetch_and_add(&count->unrecorded, 1);
-		return;
-	}
-	missed = __sync_lock_test_and_set(&count->unrecorded, 0);
-	record = bpf_ringbuf_reserve(&np_smtp_ring, sizeof(*record), 0);
-	if (!record) {
-		sum = total();
-		if (sum)
-			__sync_fetch_and_add(&sum->lost, 1 + missed);
-		return;
-	}
-	record->at_ns = now_ns;
-	record->slot = slot;
-	record->pid = bpf_get_current_pid_tgid() >> 32;
-	record->uid = (__u32)bpf_get_current_uid_gid();
-	record->port = bpf_ntohs((__u16)ctx->user_port);
-	record->verdict = verdict;
-	set_destination(record, ctx, v6);
-	bpf_get_current_comm(record->comm, sizeof(record->comm));
-	record->reason = reason;
-	record->missed = (__u32)missed;
-	bpf_ringbuf_submit(record, 0);
-}
-
 static __always_inline bool take_token(struct np_smtp_bucket *bucket, const struct np_smtp_limit *limit, __u64 now_ns)
 {
 	int taken;
@@ -237,20 +121,13 @@ static __always_inline void give_token_back(struct np_smtp_bucket *bucket)
 	bpf_spin_unlock(&bucket->lock);
 }
 
-/* The lower of what the account and what the gate say. */
-static __always_inline __u32 mode_of(const struct np_smtp_limit *limit, __u32 mode)
-{
-	__u32 feature = NP_EMAIL_RATE_LIMITING;
-	const struct np_gate *gate = bpf_map_lookup_elem(&np_gate, &feature);
-	__u32 most = gate ? np_gate_mode_of(gate, limit->place, limit->override) : NP_GATE_OFF;
-
-	return mode < most ? mode : most;
-}
-
 static __always_inline bool is_exempt(void)
 {
-	__u32 uid = (__u32)bpf_get_current_uid_gid();
+	__u32 uid;
 
+	if (!np_exempt_count)
+		return false;
+	uid = (__u32)bpf_get_current_uid_gid();
 	for (__u32 i = 0; i < NP_SMTP_EXEMPT && i < np_exempt_count; i++)
 		if (uid == np_exempt[i])
 			return true;
@@ -422,48 +299,6 @@ int np_smtp_close(struct bpf_sock *sk)
 	return 1;
 }
 
-static __always_inline void answer(struct np_mail_question *question)
-{
-	struct np_smtp_limit *limit = bpf_map_lookup_elem(&np_smtp_limit, &question->slot);
-	struct np_mail_count *count = bpf_map_lookup_elem(&np_mail_count, &question->slot);
-	struct np_mail_charged charged = {.at_ns = bpf_ktime_get_boot_ns(), .slot = question->slot};
-	struct np_mail_charged *before;
-	__u32 charge, mode;
-
-	question->answer = NP_MAIL_FREE;
-	question->verdict = 0;
-	if (!limit || !count)
-		return;
-	mode = mode_of(limit, NP_GATE_ENFORCE);
-	if (mode == NP_GATE_OFF)
-		return;
-	before = question->id ? bpf_map_lookup_elem(&np_mail_charged, &question->id) : NULL;
-	if (before && before->slot == question->slot) {
-		question->answer = NP_MAIL_REPEATED;
-		if (question->charge)
-			__sync_fetch_and_add(&count->repeated, 1);
-		return;
-	}
-	charge = !question->charge ? NP_MAIL_ASK : mode == NP_GATE_OBSERVE ? NP_MAIL_CHARGE_ANYWAY : NP_MAIL_CHARGE;
-	question->verdict = charge_mail(question->slot, &question->amount, charge, charged.at_ns);
-	question->answer = !question->verdict	     ? NP_MAIL_ACCEPT
-			   : mode == NP_GATE_OBSERVE ? NP_MAIL_WOULD_DEFER
-						     : NP_MAIL_DEFER;
-	if (question->answer == NP_MAIL_DEFER) {
-		__sync_fetch_and_add(&count->deferred, 1);
-		return;
-	}
-	if (charge == NP_MAIL_ASK)
-		return;
-	if (question->answer == NP_MAIL_WOULD_DEFER)
-		__sync_fetch_and_add(&count->would_defer, 1);
-	__sync_fetch_and_add(&count->accepted.messages, question->amount.messages);
-	__sync_fetch_and_add(&count->accepted.recipients, question->amount.recipients);
-	__sync_fetch_and_add(&count->accepted.bytes, question->amount.bytes);
-	if (question->id)
-		bpf_map_update_elem(&np_mail_charged, &question->id, &charged, BPF_ANY);
-}
-
 /*
  * Never attached to a device: the agent runs it (BPF_PROG_TEST_RUN, bpf(2)), because only a program can charge under
  * the lock that the connect hooks take. BPF_PROG_TYPE_SYSCALL may not take one before Linux 6.8.
@@ -477,7 +312,7 @@ int np_mail_answer(struct xdp_md *ctx)
 	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	question = *packet;
-	answer(&question);
+	answer_mail(&question);
 	*packet = question;
 	return XDP_PASS;
 }

@@ -3,6 +3,7 @@
 #ifndef NPANEL_MAIL_BPF_H
 #define NPANEL_MAIL_BPF_H
 
+#include "lib/account.bpf.h"
 #include "npanel/smtp.h"
 
 /* Key: slot. Value: what the account has sent. Made when it sends for the first time: 1.6 KB each. */
@@ -80,6 +81,48 @@ static __always_inline __u32 charge_mail(__u32 slot, const struct np_mail_amount
 	verdict = np_mail_take(budget->rings, limit, amount, charge, now_ns + NP_MAIL_BEFORE_BOOT_NS);
 	bpf_spin_unlock(&budget->lock);
 	return verdict;
+}
+
+static __always_inline void answer_mail(struct np_mail_question *question)
+{
+	struct np_smtp_limit *limit = bpf_map_lookup_elem(&np_smtp_limit, &question->slot);
+	struct np_mail_count *count = bpf_map_lookup_elem(&np_mail_count, &question->slot);
+	struct np_mail_charged charged = {.at_ns = bpf_ktime_get_boot_ns(), .slot = question->slot};
+	struct np_mail_charged *before;
+	__u32 charge, mode;
+
+	question->answer = NP_MAIL_FREE;
+	question->verdict = 0;
+	if (!limit || !count)
+		return;
+	mode = mode_of(limit, NP_GATE_ENFORCE);
+	if (mode == NP_GATE_OFF)
+		return;
+	before = question->id ? bpf_map_lookup_elem(&np_mail_charged, &question->id) : NULL;
+	if (before && before->slot == question->slot) {
+		question->answer = NP_MAIL_REPEATED;
+		if (question->charge)
+			__sync_fetch_and_add(&count->repeated, 1);
+		return;
+	}
+	charge = !question->charge ? NP_MAIL_ASK : mode == NP_GATE_OBSERVE ? NP_MAIL_CHARGE_ANYWAY : NP_MAIL_CHARGE;
+	question->verdict = charge_mail(question->slot, &question->amount, charge, charged.at_ns);
+	question->answer = !question->verdict	     ? NP_MAIL_ACCEPT
+			   : mode == NP_GATE_OBSERVE ? NP_MAIL_WOULD_DEFER
+						     : NP_MAIL_DEFER;
+	if (question->answer == NP_MAIL_DEFER) {
+		__sync_fetch_and_add(&count->deferred, 1);
+		return;
+	}
+	if (charge == NP_MAIL_ASK)
+		return;
+	if (question->answer == NP_MAIL_WOULD_DEFER)
+		__sync_fetch_and_add(&count->would_defer, 1);
+	__sync_fetch_and_add(&count->accepted.messages, question->amount.messages);
+	__sync_fetch_and_add(&count->accepted.recipients, question->amount.recipients);
+	__sync_fetch_and_add(&count->accepted.bytes, question->amount.bytes);
+	if (question->id)
+		bpf_map_update_elem(&np_mail_charged, &question->id, &charged, BPF_ANY);
 }
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of a policy socket (argv: path, connections, questions in all, login, state): asks on each connection as
-// soon as it is answered, and prints the answers a second and the latency. Speaks to us and to whoever else speaks the
-// protocol.
+// A client of a policy socket (argv: path, connections, questions in all, login, state, questions a second): prints the
+// answers a second and the latency. With 0 a second each connection asks as soon as it is answered; else questions
+// come at that rate, as those of independent senders do, and wait for a free connection: the wait is part of their
+// latency. Speaks to us and to whoever else speaks the protocol.
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -48,7 +49,7 @@ UniqueFd connect_to(const std::string& where) {
   return socket;
 }
 
-void ask(Asker& asker, const std::string& login, const std::string& state, long number) {
+void ask(Asker& asker, const std::string& login, const std::string& state, long number, Clock::time_point asked) {
   const std::string question =
       "request=smtpd_access_policy\nprotocol_state=" + state +
       "\nprotocol_name=ESMTP\nclient_address=192.0.2.9\n"
@@ -56,7 +57,7 @@ void ask(Asker& asker, const std::string& login, const std::string& state, long 
       "sender=info@example.com\nrecipient=x@example.net\nrecipient_count=1\nqueue_id=Q" +
       std::to_string(number) + "\ninstance=i" + std::to_string(number) +
       "\nsize=4321\nsasl_method=plain\nsasl_username=" + login + "\n\n";
-  asker.asked = Clock::now();
+  asker.asked = asked;
   if (::write(asker.socket.get(), question.data(), question.size()) != static_cast<ssize_t>(question.size()))
     std::exit(1);
 }
@@ -64,31 +65,42 @@ void ask(Asker& asker, const std::string& login, const std::string& state, long 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return 2;
+  if (argc != 7) return 2;
   const std::string where = argv[1];
   const auto connections = static_cast<size_t>(std::atoi(argv[2]));
   const long total = std::atol(argv[3]);
   const std::string login = argv[4];
   const std::string state = argv[5];
+  const double a_second = std::atof(argv[6]);
   std::vector<Asker> askers(connections);
+  std::vector<Asker*> idle;
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  for (size_t i = 0; i < connections; ++i) {
-    askers[i].socket = connect_to(where);
-    epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
-    ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, askers[i].socket.get(), &event);
+  for (Asker& asker : askers) {
+    asker.socket = connect_to(where);
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = &asker}};
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, asker.socket.get(), &event);
+    idle.push_back(&asker);
   }
   std::vector<double> latencies;
   latencies.reserve(static_cast<size_t>(total));
   const long base = static_cast<long>(::getpid()) * 10'000'000;
   long sent = 0;
   const auto began = Clock::now();
-  for (Asker& asker : askers) ask(asker, login, state, base + sent++);
+  const auto due = [&] {  // the next question
+    if (a_second == 0) return Clock::now();
+    return began + std::chrono::nanoseconds(static_cast<int64_t>(1e9 * static_cast<double>(sent) / a_second));
+  };
   while (static_cast<long>(latencies.size()) < total) {
+    for (auto when = due(); sent < total && !idle.empty() && when <= Clock::now(); when = due()) {
+      ask(*idle.back(), login, state, base + sent++, when);
+      idle.pop_back();
+    }
     epoll_event events[64];
-    const int ready = ::epoll_wait(epoll.get(), events, 64, 10'000);
-    if (ready <= 0) return 1;
+    const bool waits = sent == total || idle.empty();
+    const int ready = ::epoll_wait(epoll.get(), events, 64, waits ? 10'000 : 0);
+    if (ready < 0 || (ready == 0 && waits)) return 1;
     for (int i = 0; i < ready; ++i) {
-      Asker& asker = askers[events[i].data.u64];
+      Asker& asker = *static_cast<Asker*>(events[i].data.ptr);
       char bytes[4096];
       const ssize_t got = ::read(asker.socket.get(), bytes, sizeof(bytes));
       if (got <= 0) return 1;
@@ -96,7 +108,7 @@ int main(int argc, char** argv) {
       if (!asker.heard.ends_with("\n\n")) continue;
       asker.heard.clear();
       latencies.push_back(std::chrono::duration<double, std::micro>(Clock::now() - asker.asked).count());
-      if (sent < total) ask(asker, login, state, base + sent++);
+      idle.push_back(&asker);
     }
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();

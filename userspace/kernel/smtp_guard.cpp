@@ -13,6 +13,7 @@
 #include <cstring>
 #include <set>
 
+#include "kernel/bpf_map.h"
 #include "kernel/bpf_object.h"
 #include "kernel/layout_change.h"
 #include "kernel/pins.h"
@@ -64,29 +65,6 @@ Result<LinkPtr> adopt_or_attach(bpf_program* program, int cgroup_fd, const std::
   return link;
 }
 
-// One bpf(2) lookup; nullopt when the key is not there.
-template <class Value, class Key>
-std::optional<Value> lookup(const bpf_map* map, const Key& key, __u64 flags = 0) {
-  Value value{};
-  if (bpf_map_lookup_elem_flags(bpf_map__fd(map), &key, &value, flags) != 0) return std::nullopt;
-  return value;
-}
-
-template <class Key, class Value>
-Result<void> store(const bpf_map* map, const Key& key, const Value& value, __u64 flags = 0) {
-  if (bpf_map_update_elem(bpf_map__fd(map), &key, &value, flags) == 0) return {};
-  return errno_failure(std::string("update BPF map ") + bpf_map__name(map), errno);
-}
-
-// 1 when the entry had to be written.
-template <class Key, class Value>
-Result<int> make_say(const bpf_map* map, const Key& key, const Value& value) {
-  const auto now = lookup<Value>(map, key);
-  if (now && std::memcmp(&*now, &value, sizeof(value)) == 0) return 0;
-  NP_TRY(store(map, key, value));
-  return 1;
-}
-
 Result<int> write_gates(const np_smtp_bpf& skeleton, const GateTable& gates) {
   int written = 0;
   for (__u32 feature = 0; feature < gates.size(); ++feature)
@@ -94,40 +72,11 @@ Result<int> write_gates(const np_smtp_bpf& skeleton, const GateTable& gates) {
   return written;
 }
 
-template <class Key>
-Result<void> erase(const bpf_map* map, const Key& key) {
-  if (bpf_map_delete_elem(bpf_map__fd(map), &key) == 0 || errno == ENOENT) return {};
-  return errno_failure(std::string("delete from BPF map ") + bpf_map__name(map), errno);
-}
-
 // Removes the key only where it still belongs to this slot: a uid may have gone to another account.
 template <class Key>
 Result<void> erase_own(const bpf_map* map, const Key& key, uint32_t slot) {
   if (lookup<uint32_t>(map, key) != slot) return {};
   return erase(map, key);
-}
-
-template <class Key>
-std::vector<Key> keys_of(const bpf_map* map) {
-  std::vector<Key> keys;
-  Key key{};
-  const Key* previous = nullptr;
-  while (bpf_map_get_next_key(bpf_map__fd(map), previous, &key) == 0) {
-    keys.push_back(key);
-    previous = &keys.back();
-  }
-  return keys;
-}
-
-template <class Key, class Less>
-Result<int> erase_all_but(const bpf_map* map, const std::set<Key, Less>& known) {
-  int erased = 0;
-  for (const Key& key : keys_of<Key>(map)) {
-    if (known.contains(key)) continue;
-    NP_TRY(erase(map, key));
-    ++erased;
-  }
-  return erased;
 }
 
 // What the maps of another layout hold comes over in two steps, around the swap of the programs, so that not one
