@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a real Postfix, with the lines that the package brings, hold an account to its mail limits?"""
+import base64
 import os
 import pathlib
 import shutil
+import socketserver
 import subprocess
 import tempfile
+import threading
 
 import exim_case
 import mta
@@ -24,6 +27,9 @@ default_transport = discard:
 transport_maps = inline:{ answers.example=smtp:[127.0.0.1]:2525 }
 alias_maps =
 maillog_file = /var/log/postfix.log
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = private/auth
 smtpd_hard_error_limit = 1000
 smtpd_soft_error_limit = 1000
 """
@@ -59,6 +65,30 @@ class Root:
         shutil.rmtree(self.layers)
 
 
+class Dovecot(socketserver.StreamRequestHandler):
+    """As much of Dovecot's authentication protocol as Postfix speaks: whoever knows the password is who he says."""
+
+    def handle(self):
+        self.say("VERSION\t1\t2", "MECH\tPLAIN\tplaintext", f"SPID\t{os.getpid()}", "CUID\t1", "COOKIE\t" + "0" * 32, "DONE")
+        for line in self.rfile:
+            command, number, *parameters = line.decode().rstrip("\n").split("\t")
+            if command == "AUTH":
+                response = next(value[len("resp="):] for value in parameters if value.startswith("resp="))
+                _, user, password = base64.b64decode(response).decode().split("\0")
+                self.say(f"OK\t{number}\tuser={user}" if password == mta.PASSWORD else f"FAIL\t{number}\tuser={user}")
+
+    def say(self, *lines):
+        self.wfile.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def authenticate(path):
+    server = socketserver.ThreadingUnixStreamServer(str(path), Dovecot)
+    server.daemon_threads = True
+    path.chmod(0o666)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
 def mount(*arguments):
     subprocess.run(["mount", *arguments], check=True)
 
@@ -87,6 +117,9 @@ class PostfixCase(mta.MtaCase):
         if started.returncode != 0:
             raise AssertionError(started.stderr)
         cls.addClassCleanup(cls.root.run, "postfix", "stop")
+        auth = authenticate(cls.spool / "private/auth")
+        cls.addClassCleanup(auth.server_close)
+        cls.addClassCleanup(auth.shutdown)
         support.wait_until(exim_case.answers, START_SECONDS, "Postfix answers")
 
     @classmethod
@@ -134,6 +167,13 @@ class PostfixCase(mta.MtaCase):
 
     def test_501st_of_600_of_a_process_is_deferred_with_452(self):
         self.assert_501st_of_600_is_deferred(self.by_smtp)
+
+    def test_login_is_the_account_whoever_connects(self):
+        self.bob(messages_per_hour=2)
+        accepted, refusal = self.by_login(3)
+        self.assertEqual((accepted, self.sent()), (2, 2))
+        self.assert_deferred(refusal, "2 messages an hour")
+        self.assertEqual(self.by_smtp(1)[0], 0)  # the same budget
 
     def test_101st_of_110_in_15_minutes_is_deferred(self):
         self.assert_101st_of_110_is_deferred()
