@@ -2,7 +2,7 @@
 #include "mail/delivery_log.h"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 
 namespace npanel {
 namespace {
@@ -33,16 +33,19 @@ int number_at(std::string_view text, size_t& at) {
 
 // "5.1.1"; false when the text does not begin so.
 bool read_status(std::string_view text, Reply& reply) {
+  std::array<int, 3> numbers{};
   size_t at = 0;
-  const int type = number_at(text, at);
-  if (type != 2 && type != 4 && type != 5) return false;
-  if (at >= text.size() || text[at++] != '.') return false;
-  const int subject = number_at(text, at);
-  if (subject < 0 || at >= text.size() || text[at++] != '.') return false;
-  const int detail = number_at(text, at);
-  if (detail < 0) return false;
-  reply.subject = subject;
-  reply.detail = detail;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (i > 0) {
+      if (at >= text.size() || text[at] != '.') return false;
+      ++at;
+    }
+    numbers.at(i) = number_at(text, at);
+    if (numbers.at(i) < 0) return false;
+  }
+  if (numbers[0] != 2 && numbers[0] != 4 && numbers[0] != 5) return false;
+  reply.subject = numbers[1];
+  reply.detail = numbers[2];
   return true;
 }
 

@@ -96,6 +96,9 @@ class Schemas:
     def rule_maximum(self, wanted, value, where, _schema):
         return [f"{where} is above {wanted}: {value}"] if is_type(value, "number") and value > wanted else []
 
+    def rule_maxLength(self, most, value, where, _schema):
+        return [f"{where}: longer than {most}"] if isinstance(value, str) and len(value) > most else []
+
     def rule_pattern(self, wanted, value, where, _schema):
         return [f"{where} is not like {wanted}: {value!r}"] if isinstance(value, str) and not re.search(wanted, value) else []
 
