@@ -113,11 +113,12 @@ std::optional<LoggedDelivery> exim(std::string_view line) {
   }
   if (id.empty()) return std::nullopt;
   const std::string_view flag = next_word(rest);
-  if (flag == "=>" || flag == "->" || flag == ">>") return LoggedDelivery{.queue_id = id, .what = Delivery::accepted};
+  if (flag == "=>" || flag == "->" || flag == ">>")
+    return LoggedDelivery{.queue_id = std::string(id), .what = Delivery::accepted};
   if (flag != "**" && flag != "==") return std::nullopt;
   const auto what = exim_failure(rest, flag == "==");
   if (!what) return std::nullopt;
-  return LoggedDelivery{.queue_id = id, .what = *what};
+  return LoggedDelivery{.queue_id = std::string(id), .what = *what};
 }
 
 // What follows `key` up to the next comma or blank.
@@ -158,7 +159,7 @@ std::optional<LoggedDelivery> postfix(std::string_view line) {
   if (colon == kNpos || colon == 0 || !std::ranges::all_of(rest.substr(0, colon), is_id_character)) return std::nullopt;
   const auto what = postfix_outcome(rest.substr(colon));
   if (!what) return std::nullopt;
-  return LoggedDelivery{.queue_id = rest.substr(0, colon), .what = *what};
+  return LoggedDelivery{.queue_id = std::string(rest.substr(0, colon)), .what = *what};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "model/reputation.h"
@@ -10,7 +11,7 @@
 namespace npanel {
 
 struct LoggedDelivery {
-  std::string_view queue_id;  // part of the line
+  std::string queue_id;
   Delivery what = Delivery::accepted;
 };
 
