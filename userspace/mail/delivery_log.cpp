@@ -100,25 +100,22 @@ std::optional<Delivery> exim_failure(std::string_view text, bool deferred) {
   return is_unknown(*reply, to_recipient) ? std::optional(Delivery::unknown) : std::nullopt;
 }
 
-// "2026-11-25 19:00:00 1rABCD-0003Fk-2x ** …"; log_selector may put a zone and [pid] between time and id.
-std::optional<LoggedDelivery> exim(std::string_view line) {
+// "2026-11-25 19:00:00 1rABCD-0003Fk-2x ** …"; log_selector may put a zone and [pid] between time and id. Takes what
+// stands before the flag from `rest`; empty: it is no line of Exim's about a message.
+std::string_view take_exim_id(std::string_view& rest) {
   constexpr int kWordsBeforeId = 4;
-  constexpr size_t kLongestWord = 23;
-  std::string_view rest = line;
-  std::string_view id;
-  for (int words = 0; words <= kWordsBeforeId && id.empty(); ++words) {
+  for (int words = 0; words <= kWordsBeforeId; ++words) {
     const std::string_view word = next_word(rest);
-    if (word.empty() || word.size() > kLongestWord) return std::nullopt;
-    if (words >= 2 && is_exim_id(word)) id = word;
+    if (word.empty()) return {};
+    if (words >= 2 && is_exim_id(word)) return word;
   }
-  if (id.empty()) return std::nullopt;
+  return {};
+}
+
+std::optional<Delivery> exim_outcome(std::string_view rest) {
   const std::string_view flag = next_word(rest);
-  if (flag == "=>" || flag == "->" || flag == ">>")
-    return LoggedDelivery{.queue_id = std::string(id), .what = Delivery::accepted};
-  if (flag != "**" && flag != "==") return std::nullopt;
-  const auto what = exim_failure(rest, flag == "==");
-  if (!what) return std::nullopt;
-  return LoggedDelivery{.queue_id = std::string(id), .what = *what};
+  if (flag == "=>" || flag == "->" || flag == ">>") return Delivery::accepted;
+  return flag == "**" || flag == "==" ? exim_failure(rest, flag == "==") : std::nullopt;
 }
 
 // What follows `key` up to the next comma or blank.
@@ -149,24 +146,39 @@ std::optional<Delivery> postfix_outcome(std::string_view text) {
   return unknown ? std::optional(Delivery::unknown) : std::nullopt;
 }
 
-// "Nov 25 19:00:00 host postfix/smtp[123]: 4BCdEF: to=<…>, relay=…, dsn=5.1.1, status=bounced (host … said: 550 …)"
-std::optional<LoggedDelivery> postfix(std::string_view line) {
-  constexpr std::string_view kEnd = "]: ";
-  const size_t program = line.find(kEnd);
-  if (program == kNpos || line.substr(0, program).find("postfix") == kNpos) return std::nullopt;
-  const std::string_view rest = line.substr(program + kEnd.size());
-  const size_t colon = rest.find(": to=<");
-  if (colon == kNpos || colon == 0 || !std::ranges::all_of(rest.substr(0, colon), is_id_character)) return std::nullopt;
-  const auto what = postfix_outcome(rest.substr(colon));
+// "Nov 25 19:00:00 host postfix/smtp[123]: 4BCdEF: to=<…>, relay=…, dsn=5.1.1, status=bounced (host … said: 550 …)"; or
+// the time is one word. Other programs write to the same log what strangers have told them: only the place of a word
+// says who it was. Takes what stands before the outcome from `rest`.
+std::string_view take_postfix_id(std::string_view& rest) {
+  constexpr std::string_view kTo = ": to=<";
+  constexpr int kWordsBefore = 4;
+  for (int words = 0; words <= kWordsBefore; ++words) {
+    const std::string_view word = next_word(rest);
+    const bool is_program = word.starts_with("postfix") && word.find('/') != kNpos && word.ends_with("]:");
+    if (!is_program) continue;
+    if ((words != 2 && words != kWordsBefore) || rest.empty()) return {};
+    rest.remove_prefix(1);
+    const std::string_view id = rest.substr(0, rest.find(kTo));
+    if (id.size() == rest.size() || id.empty() || !std::ranges::all_of(id, is_id_character)) return {};
+    rest.remove_prefix(id.size());
+    return id;
+  }
+  return {};
+}
+
+std::optional<LoggedDelivery> logged(std::string_view id, std::optional<Delivery> what) {
   if (!what) return std::nullopt;
-  return LoggedDelivery{.queue_id = std::string(rest.substr(0, colon)), .what = *what};
+  return LoggedDelivery{.queue_id = std::string(id), .what = *what};
 }
 
 }  // namespace
 
 std::optional<LoggedDelivery> parse_delivery(std::string_view line) {
-  if (const auto found = exim(line)) return found;
-  return postfix(line);
+  std::string_view rest = line;
+  if (const std::string_view id = take_exim_id(rest); !id.empty()) return logged(id, exim_outcome(rest));
+  rest = line;
+  if (const std::string_view id = take_postfix_id(rest); !id.empty()) return logged(id, postfix_outcome(rest));
+  return std::nullopt;
 }
 
 }  // namespace npanel

@@ -64,6 +64,12 @@ TEST(EximLog, ADeferralIsAnAnswerAndNotAFaultOnTheWay) {
   EXPECT_FALSE(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-53): retry time not reached"));
 }
 
+TEST(EximLog, WhatARemoteServerSaysIsNoLineOfPostfix) {
+  EXPECT_FALSE(
+      read("2026-11-25 19:00:00 1rABCD-0003Fk-2x == x@y R=r T=t: postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, "
+           "status=bounced"));
+}
+
 TEST(EximLog, OtherLinesAreAboutSomethingElse) {
   for (const std::string& rest : {"<= bob@bob.example U=bob P=local S=400", "Completed", "", "=>"})
     if (rest != "=>") EXPECT_FALSE(read(kExim + rest)) << rest;
@@ -107,11 +113,15 @@ TEST(PostfixLog, ADeferralIsAnAnswer) {
 }
 
 TEST(PostfixLog, OtherLinesAreAboutSomethingElse) {
-  for (const char* line : {"Nov 25 19:00:00 host postfix/smtpd[1]: connect from localhost[127.0.0.1]",
-                           "Nov 25 19:00:00 host postfix/qmgr[1]: 4BC: from=<bob@x>, size=1, nrcpt=1 (queue active)",
-                           "Nov 25 19:00:00 host sshd[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced (x)",
-                           "Nov 25 19:00:00 host postfix/smtp[1]: 4B C: to=<x@y>, dsn=5.1.1, status=bounced (x)", "",
-                           "postfix", "postfix]: ", "postfix]: : to=<"})
+  for (const char* line :
+       {"Nov 25 19:00:00 host postfix/smtpd[1]: connect from localhost[127.0.0.1]",
+        "Nov 25 19:00:00 host postfix/qmgr[1]: 4BC: from=<bob@x>, size=1, nrcpt=1 (queue active)",
+        "Nov 25 19:00:00 host sshd[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced (x)",
+        "Nov 25 19:00:00 host dovecot: imap-login: Login: user=<x postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, "
+        "status=bounced (x)",
+        "Nov 25 19:00:00 host postfix: x postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced (x)",
+        "Nov 25 19:00:00 host postfix/smtp[1]: 4B C: to=<x@y>, dsn=5.1.1, status=bounced (x)", "", "postfix",
+        "postfix]: ", "postfix]: : to=<"})
     EXPECT_FALSE(parse_delivery(line)) << line;
 }
 
