@@ -70,7 +70,8 @@ Result<void> Agent::load_accounts() {
     const std::string name = account.name;
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
-  mail_.care = NP_TRY(store_.mail_care());
+  for (auto& [name, care] : NP_TRY(store_.mail_care()))
+    if (!mail_.care_unsaved.contains(name)) mail_.care.insert_or_assign(name, care);
   return {};
 }
 

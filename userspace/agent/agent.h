@@ -192,7 +192,7 @@ class Agent final : public Service {
 
   [[nodiscard]] MailCare care_of(const std::string& account) const;
   // What the agent itself has decided holds, whether the disk takes it or not: it is tried again.
-  void put_care(const std::string& account, const MailCare& care);
+  void put_care(const std::string& account, const MailCare& care, Notes notes);
   void save_care();
   [[nodiscard]] std::optional<std::string> owner_of(const LoggedDelivery& delivery);
   void mind_deliveries();

@@ -14,7 +14,7 @@ namespace {
 // with every try.
 constexpr uint64_t kFirstTryNs = 240 * NP_SECOND_NS;
 constexpr int64_t kMsAMinute = 60'000;
-constexpr size_t kAtOnce = 20;  // accounts a second that are braked or released: each is two writes to the disk
+constexpr size_t kAtOnce = 5;  // accounts a second that are braked, or released: each is a write to the disk
 
 Notes notes_of(const Caller& caller, const std::string& account, const std::optional<MailBrake>& before,
                const std::optional<MailBrake>& after) {
@@ -33,10 +33,11 @@ MailCare Agent::care_of(const std::string& account) const {
   return found == mail_.care.end() ? MailCare{} : found->second;
 }
 
-void Agent::put_care(const std::string& account, const MailCare& care) {
+void Agent::put_care(const std::string& account, const MailCare& care, Notes notes) {
   mail_.care[account] = care;
+  if (const auto saved = store_.put(account, care, notes); saved) return;
   mail_.care_unsaved.insert(account);
-  save_care();
+  save_notes(std::move(notes));
 }
 
 void Agent::save_care() {
@@ -50,6 +51,7 @@ void Agent::save_care() {
 }
 
 std::optional<std::string> Agent::owner_of(const LoggedDelivery& delivery) {
+  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   const SmtpGuard* smtp = reconciler_.smtp();
   const auto charged = smtp ? smtp->charged(message_id(delivery.queue_id)) : std::nullopt;
   if (!charged) return std::nullopt;
@@ -61,13 +63,18 @@ std::optional<std::string> Agent::owner_of(const LoggedDelivery& delivery) {
 }
 
 void Agent::mind_deliveries() {
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   for (const std::string& complaint : deliveries_.read([this](const auto& delivery) { return owner_of(delivery); }))
     log_error("what becomes of mail is not known: " + complaint + "; tried again each second");
-  for (const std::string& name : deliveries_.take_changed(kAtOnce)) {
+  size_t braked = 0;
+  for (const std::string& name : deliveries_.take_changed()) {
     const auto found = accounts_.find(name);
-    if (found == accounts_.end() || care_of(name).brake) continue;
-    if (const auto brake = brake_for(deliveries_.last_hour(name), config_.brake, now_ms()))
+    const bool is_judged = found != accounts_.end() && found->second.account.state != AccountState::deleting;
+    if (!is_judged || care_of(name).brake) continue;
+    const auto brake = brake_for(deliveries_.last_hour(name), config_.brake, now_ms());
+    if (!brake) continue;
+    if (++braked > kAtOnce)
+      deliveries_.look_again(name);
+    else
       put_brake(found->second, brake);
   }
   end_brakes();
@@ -79,10 +86,12 @@ void Agent::put_brake(Entry& entry, std::optional<MailBrake> brake) {
   Notes notes = notes_of(agent_itself(), name, care.brake, brake);
   log_warning("account " + name + ": " + notes.events.front().kind + " " + notes.events.front().detail);
   care.brake = brake;
-  put_care(name, care);
-  save_notes(std::move(notes));
+  put_care(name, care, std::move(notes));
   reconcile(entry);
-  if (brake) owe_notice(name, {.reason = to_string(brake->cause), .number = brake->percent});
+  // Where the brake holds nothing back there is nothing to tell.
+  const bool enforced = gates_.mode_for(NP_EMAIL_RATE_LIMITING, name) == GateMode::enforce;
+  if (brake && enforced && mail_now(entry.account) != entry.account.mail)
+    owe_notice(name, {.reason = to_string(brake->cause), .number = brake->percent});
 }
 
 // The hour that went by under the brake is judged like any other.
@@ -97,7 +106,7 @@ void Agent::end_brakes() {
   }
   for (const std::string& name : over) {
     const auto found = accounts_.find(name);
-    if (found == accounts_.end()) {
+    if (found == accounts_.end() || found->second.account.state == AccountState::deleting) {
       mail_.care.erase(name);
       continue;
     }

@@ -83,6 +83,7 @@ void Agent::write_back_accounts() {
     log_error(stored.error().text);
     return;
   }
+  for (const auto& [name, care] : mail_.care) mail_.care_unsaved.insert(name);
   std::map<std::string, const Account*> there;
   for (const Account& account : *stored) there.emplace(account.name, &account);
   const auto check = [](const Result<void>& done) {

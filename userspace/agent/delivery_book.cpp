@@ -47,10 +47,8 @@ std::vector<std::string> DeliveryBook::read(const OwnerOf& owner_of) {
   return complaints;
 }
 
-std::vector<std::string> DeliveryBook::take_changed(size_t most) {
-  std::vector<std::string> taken;
-  while (!changed_.empty() && taken.size() < most) taken.push_back(changed_.extract(changed_.begin()).value());
-  return taken;
+std::set<std::string> DeliveryBook::take_changed() {
+  return std::exchange(changed_, {});
 }
 
 Deliveries DeliveryBook::last_hour(const std::string& account) const {

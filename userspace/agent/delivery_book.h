@@ -24,8 +24,9 @@ class DeliveryBook {
   void configure(const Config& config);
   // Reads on. What cannot be read is told once.
   [[nodiscard]] std::vector<std::string> read(const OwnerOf& owner_of);
-  // Accounts that something has become known of since they were taken last.
-  [[nodiscard]] std::vector<std::string> take_changed(size_t most);
+  // Accounts that something has become known of since they were taken last, or that were to be looked at again.
+  [[nodiscard]] std::set<std::string> take_changed();
+  void look_again(const std::string& account) { changed_.insert(account); }
 
   [[nodiscard]] Deliveries last_hour(const std::string& account) const;
   void forget(const std::string& account) { hours_.erase(account); }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t kMsAnHour = 3'600'000;
 constexpr int64_t kTryAgainMs = 300'000;
-constexpr int kAtOnce = 5;  // letters a second: each is on the disk before it is remembered as written
+constexpr int kAtOnce = 2;  // letters a second: each is on the disk before it is remembered as written
 constexpr std::array kTemplateDirectories = {"/etc/npanel/notices/", "/usr/share/npanel/notices/"};  // the first wins
 
 std::string host_name() {
@@ -114,12 +114,12 @@ void Agent::write_notice(const Account& account, NoticeFacts facts) {
     mail_.care[name] = care;
     return;
   }
-  put_care(name, care);
-  save_notes({.events = {{.at_ms = now_ms(),
-                          .account = name,
-                          .kind = "owner_told",
-                          .detail = Json{{"to", facts.to}, {"reason", facts.reason}}.dump()}},
-              .audit = {}});
+  put_care(name, care,
+           {.events = {{.at_ms = now_ms(),
+                        .account = name,
+                        .kind = "owner_told",
+                        .detail = Json{{"to", facts.to}, {"reason", facts.reason}}.dump()}},
+            .audit = {}});
 }
 
 }  // namespace npanel

@@ -64,6 +64,12 @@ bool is_unknown(const Reply& reply, bool to_recipient) {
   return to_recipient && (reply.code == 550 || reply.code == 551 || reply.code == 553);
 }
 
+// Not a full mailbox (x.2.x), which says nothing of the sender.
+bool is_deferral(const Reply& reply) {
+  constexpr int kMailbox = 2;
+  return reply.code < 500 && reply.subject != kMailbox;
+}
+
 std::string_view next_word(std::string_view& rest) {
   const size_t begin = rest.find_first_not_of(' ');
   if (begin == kNpos) return rest = {};
@@ -96,7 +102,7 @@ std::optional<Delivery> exim_failure(std::string_view text, bool deferred) {
   if (colon == kNpos) return std::nullopt;
   const auto reply = read_reply(after.substr(colon + 2));
   if (!reply) return std::nullopt;
-  if (deferred) return reply->code < 500 ? std::optional(Delivery::deferred) : std::nullopt;
+  if (deferred) return is_deferral(*reply) ? std::optional(Delivery::deferred) : std::nullopt;
   return is_unknown(*reply, to_recipient) ? std::optional(Delivery::unknown) : std::nullopt;
 }
 
@@ -134,7 +140,7 @@ std::optional<Delivery> postfix_outcome(std::string_view text) {
   if (status == "deferred") {
     // "(host mx… said: 450 …", "(host mx… refused to talk to me: 421 …": an answer, and not a fault on the way.
     const bool answered = text.find(" said: 4") != kNpos || text.find(" refused to talk to me: 4") != kNpos;
-    return answered ? std::optional(Delivery::deferred) : std::nullopt;
+    return answered && is_deferral(reply) ? std::optional(Delivery::deferred) : std::nullopt;
   }
   if (status != "bounced") return std::nullopt;
   reply.code = 550;

@@ -15,7 +15,7 @@ namespace npanel {
 namespace {
 
 constexpr size_t kChunk = 65536;
-constexpr size_t kReadMost = 4UL << 20;
+constexpr size_t kReadMost = 1UL << 20;
 constexpr size_t kLineMost = 65536;
 
 }  // namespace

@@ -190,7 +190,7 @@ class ReputationCase(support.AgentCase):
         self.assertFalse((self.notices / "bob.eml").exists())
 
     def test_account_without_a_contact_is_told_in_its_mailbox(self):
-        bob = self.bob()
+        bob = self.bob(mail={"messages_per_hour": 400})
         self.send(UNKNOWN, 20)
         letter = self.letter()
         self.assertEqual((letter["To"], letter["Subject"]), ("bob", "Mail of bob on vmtest is held back"))

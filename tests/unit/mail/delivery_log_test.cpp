@@ -60,6 +60,9 @@ TEST(EximLog, ADeferralIsAnAnswerAndNotAFaultOnTheWay) {
       read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-44) H=mx [192.0.2.7]: SMTP error from "
                    "remote mail server after RCPT TO:<one@elsewhere.example>: 451 4.7.1 Greylisted"),
       Delivery::deferred);
+  EXPECT_FALSE(read(kExim +
+                    "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-44) H=mx [192.0.2.7]: SMTP error from "
+                    "remote mail server after RCPT TO:<one@elsewhere.example>: 452 4.2.2 over quota"));
   EXPECT_FALSE(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (111): Connection refused"));
   EXPECT_FALSE(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-53): retry time not reached"));
 }
@@ -105,6 +108,7 @@ TEST(PostfixLog, AFaultThatIsNotTheSendersCountsForNothing) {
 }
 
 TEST(PostfixLog, ADeferralIsAnAnswer) {
+  EXPECT_FALSE(read(kPostfix + "relay=mx, dsn=4.2.2, status=deferred (host mx[192.0.2.7] said: 452 4.2.2 over quota)"));
   EXPECT_EQ(read(kPostfix + "relay=mx, dsn=4.7.1, status=deferred (host mx[192.0.2.7] said: 450 4.7.1 Greylisted)"),
             Delivery::deferred);
   EXPECT_EQ(
