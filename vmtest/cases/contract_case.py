@@ -413,14 +413,14 @@ class ContractCase(support.AgentCase):
             documented = self.contract.methods_of(path)
             for method in set(METHODS) - documented:
                 with self.subTest(request=f"{method} {path}"):
-                    answer = self.agent.request(method, filled(path))
+                    answer = self.agent.request_in_turn(method, filled(path))
                     self.assertEqual(answer.status, 405, answer.body)
                     self.assertEqual(set(answer.headers["Allow"].split(", ")), documented)
         for path in {near for path in self.contract.paths() for near in self.near(filled(path))}:
             if self.contract.path_of(path) is None:
                 for method in METHODS:
                     with self.subTest(request=f"{method} {path}"):
-                        self.assertEqual(self.agent.request(method, path).status, 404)
+                        self.assertEqual(self.agent.request_in_turn(method, path).status, 404)
 
     def near(self, path):
         yield from (f"{path}/", f"{path}/nothing", f"{path}s", path.upper(), f"/{path}", path.replace("/v1/", "/v2/"), f"{path}%20",
