@@ -131,14 +131,14 @@ bool is_way(const std::string& text) {
 }
 
 Result<std::string> mailbox(const toml::node& node) {
-  const std::string value = node.value_exact<std::string>().value_or("");
+  std::string value = node.value_exact<std::string>().value_or("");
   if (!is_user(value) && !is_email(value))
     return failure(R"(must be a user of this host or an address, "postmaster" or "support@example.com")");
   return value;
 }
 
 Result<std::string> language(const toml::node& node) {
-  const std::string value = node.value_exact<std::string>().value_or("");
+  std::string value = node.value_exact<std::string>().value_or("");
   if (!is_language(value)) return failure(R"(must be a language such as "de" or "pt-BR")");
   return value;
 }
