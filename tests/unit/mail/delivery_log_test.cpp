@@ -121,8 +121,7 @@ TEST(PostfixLog, OtherLinesAreAboutSomethingElse) {
        {"Nov 25 19:00:00 host postfix/smtpd[1]: connect from localhost[127.0.0.1]",
         "Nov 25 19:00:00 host postfix/qmgr[1]: 4BC: from=<bob@x>, size=1, nrcpt=1 (queue active)",
         "Nov 25 19:00:00 host sshd[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced (x)",
-        "Nov 25 19:00:00 host dovecot: imap-login: Login: user=<x postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, "
-        "status=bounced (x)",
+        "Nov 25 19:00:00 host dovecot: Login: user=<x postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced (x)",
         "Nov 25 19:00:00 host postfix: x postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced (x)",
         "Nov 25 19:00:00 host postfix/smtp[1]: 4B C: to=<x@y>, dsn=5.1.1, status=bounced (x)", "", "postfix",
         "postfix]: ", "postfix]: : to=<"})

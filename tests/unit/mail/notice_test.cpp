@@ -12,7 +12,8 @@ namespace {
 
 std::string head() {
   std::string text = "# a comment\nsubject: Mail of {account} waits\n";
-  for (const std::string& reason : notice_reasons()) text += reason + ": {number} of " + reason + "\n";
+  for (const std::string& reason : notice_reasons())
+    text.append(reason).append(": {number} of ").append(reason).append("\n");
   return text + "\n";
 }
 
