@@ -15,8 +15,8 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr uint64_t kRetryEvery = 5;  // seconds
-constexpr uint64_t kTrimEvery = 10;  // seconds
+constexpr uint64_t kRetryEvery = 5;      // seconds
+constexpr uint64_t kTrimHeapEvery = 10;  // seconds
 
 std::vector<std::string> names_of(const auto& accounts) {
   std::vector<std::string> names;
@@ -183,7 +183,7 @@ void Agent::tick() {
   if (ticks_ % kRetryEvery == 0) take_failures();
   // An answer about thousands of accounts and the check of a backup are megabytes in pieces that malloc would keep; and
   // what was given back, it takes again some seconds later.
-  if (std::exchange(heap_has_holes_, false) || ticks_ % kTrimEvery == 0) ::malloc_trim(0);
+  if (std::exchange(heap_has_holes_, false) || ticks_ % kTrimHeapEvery == 0) ::malloc_trim(0);
   ++ticks_;
 }
 

@@ -65,7 +65,7 @@ struct MailBrake {
 };
 // nullopt: the hour is within the rule.
 [[nodiscard]] std::optional<MailBrake> brake_for(const Deliveries& hour, const BrakeRule& rule, int64_t now_ms);
-// "30 % of the recipients of an hour were unknown"
+// "30 % of the recipients of an hour do not exist"
 [[nodiscard]] std::string reason_text(const MailBrake& brake);
 
 }  // namespace npanel

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// owner.cpp: an account's owner is told why his mail is held back, once in the cool-down. The letter is a file that the
+// notice.cpp: an account's owner is told why his mail is held back, once in the cool-down. The letter is a file that the
 // unit npanel-notice hands to the local MTA: this unit may neither start a setuid program nor open a TCP connection.
 #include <sys/stat.h>
 #include <unistd.h>
