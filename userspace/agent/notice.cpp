@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// notice.cpp: an account's owner is told why his mail is held back, once in the cool-down. The letter is a file that the
-// unit npanel-notice hands to the local MTA: this unit may neither start a setuid program nor open a TCP connection.
+// notice.cpp: an account's owner is told why his mail is held back, once in the cool-down. The letter is a file that
+// the unit npanel-notice hands to the local MTA: this unit may neither start a setuid program nor open a TCP
+// connection.
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -70,7 +70,7 @@ void prune(const std::string& directory) {
 Result<void> check_copy(const std::string& path) {
   NP_TRY(check_header(path));
   const auto copy = NP_TRY(open_finished(path));
-  return check_pages(*copy);
+  return check_pages(*copy, Look::quick);
 }
 
 // Fsync, check, rename: what bears a copy's name was good when it got it. A clock that was set back must not make an

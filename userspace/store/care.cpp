@@ -30,6 +30,7 @@ struct Site {
   std::vector<std::string> backups;  // newest first
   bool may_be_new;                   // a file without tables is the first start, not damage
   bool is_live;                      // the database itself, not a copy of it
+  Look look = Look::quick;
 };
 
 struct Sound {
@@ -72,7 +73,7 @@ Result<Handle> open_whole(const Site& site) {
   if (has_any && seen == 0 && (!site.may_be_new || NP_TRY(has_account_table(*database))))
     return failure("the database is damaged: it records no migration", EUCLEAN);
   NP_TRY(wal);
-  NP_TRY(or_damage(check_pages(*database)));
+  NP_TRY(or_damage(check_pages(*database, site.look)));
   NP_TRY(keep_everything(*database));
   NP_TRY(bring_up_to_date(site, *database, seen));
   NP_TRY(or_damage(check_schema(*database)));
@@ -158,12 +159,15 @@ Result<Sound> open_or_repair(const Site& site) {
   return repair(site, whole.error());
 }
 
-Result<Sound> open_live(const std::string& path) {
+Result<Sound> open_live(const std::string& path, Look look) {
   const bool finished = NP_TRY(finish_replacement(path, now_ms()));
   std::vector<std::string> backups = Backups::list(path);
   const bool may_be_new = backups.empty();
-  Sound sound =
-      NP_TRY(open_or_repair({.path = path, .backups = std::move(backups), .may_be_new = may_be_new, .is_live = true}));
+  Sound sound = NP_TRY(open_or_repair({.path = path,
+                                       .backups = std::move(backups),
+                                       .may_be_new = may_be_new,
+                                       .is_live = true,
+                                       .look = look}));
   if (finished)
     sound.repairs.insert(sound.repairs.begin(), "a repair of the database that was interrupted is finished");
   forget_replacement(path);
@@ -184,32 +188,32 @@ Result<Handle> into_memory(SQLite::Database& database) {
 }
 
 // Reads what there is to read: the file with its -wal, or else a backup.
-Result<Sound> open_copy(const std::string& path, const std::string& directory) {
+Result<Sound> open_copy(const std::string& path, const std::string& directory, Look look) {
   const std::string copy = directory + "/npanel.db";
   if (copy_file(path, copy) && exists(path + "-wal") && !copy_file(path + "-wal", copy + "-wal"))
     remove_database(copy);  // half of it is not the database
   const bool read = exists(copy);
-  Sound sound =
-      NP_TRY(open_or_repair({.path = copy, .backups = Backups::list(path), .may_be_new = false, .is_live = false}));
+  Sound sound = NP_TRY(open_or_repair(
+      {.path = copy, .backups = Backups::list(path), .may_be_new = false, .is_live = false, .look = look}));
   sound.database = NP_TRY(into_memory(*sound.database));
   sound.accounts_lost = sound.accounts_lost || !read;
   return sound;
 }
 
-Result<Sound> open_copy_in(const std::string& path, const std::string& scratch) {
+Result<Sound> open_copy_in(const std::string& path, const std::string& scratch, Look look) {
   constexpr const char* kName = "database-";
   std::error_code ignored;
   const std::filesystem::path place(scratch);
   for (const std::string& old : names_in(scratch, kName)) std::filesystem::remove_all(place / old, ignored);
   std::string directory = place / (std::string(kName) + "XXXXXX");
   if (!::mkdtemp(directory.data())) return errno_failure("make " + directory, errno);
-  auto sound = open_copy(path, directory);
+  auto sound = open_copy(path, directory, look);
   std::filesystem::remove_all(directory, ignored);
   return sound;
 }
 
-Result<Opened> stand_in(const std::string& path, const std::string& scratch, const std::string& why) {
-  auto copy = open_copy_in(path, scratch);
+Result<Opened> stand_in(const std::string& path, const std::string& scratch, Look look, const std::string& why) {
+  auto copy = open_copy_in(path, scratch, look);
   if (!copy && copy.error().code == 0) return std::unexpected(std::move(copy.error()));  // newer, or of another build
   if (!copy) {
     Handle empty = in_memory();
@@ -245,15 +249,15 @@ std::optional<std::string> why_not_writable(const std::string& path) {
   return std::nullopt;
 }
 
-Result<Opened> open_with_care(const std::string& path, const std::string& scratch) {
-  if (const auto why = why_not_writable(path)) return stand_in(path, scratch, *why);
-  auto live = open_live(path);
+Result<Opened> open_with_care(const std::string& path, const std::string& scratch, Look look) {
+  if (const auto why = why_not_writable(path)) return stand_in(path, scratch, look, *why);
+  auto live = open_live(path, look);
   if (live)
     return Opened{.store = Store(std::move(live->database)),
                   .read_only = std::nullopt,
                   .repairs = std::move(live->repairs),
                   .accounts_lost = live->accounts_lost};
-  if (is_disk_trouble(live.error())) return stand_in(path, scratch, live.error().text);
+  if (is_disk_trouble(live.error())) return stand_in(path, scratch, look, live.error().text);
   return std::unexpected(std::move(live.error()));
 }
 

@@ -16,8 +16,10 @@ namespace npanel {
 // UTF-16. An absent file passes, and so does an empty one without a -wal.
 [[nodiscard]] Result<void> check_header(const std::string& path);
 
-// Every page, and that the accounts' indexes say what the accounts' rows say.
-[[nodiscard]] Result<void> check_pages(SQLite::Database& database);
+// quick: every page, and that the indexes say what the rows say, but for the tables of history, which may have a million
+// rows. Half a second for these. full: the indexes of history too, six times as long.
+enum class Look { quick, full };
+[[nodiscard]] Result<void> check_pages(SQLite::Database& database, Look look);
 [[nodiscard]] Result<void> check_account_table(SQLite::Database& database);
 
 // Our tables and indexes are there, word for word. Others may be there too.

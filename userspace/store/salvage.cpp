@@ -21,7 +21,7 @@ namespace {
 std::optional<Account> account_in(const std::string& backup, const std::string& name) {
   const auto found = catching("read " + backup, [&]() -> std::optional<Account> {
     const auto database = open_finished(backup);
-    if (!database || !check_pages(**database)) return std::nullopt;
+    if (!database || !check_pages(**database, Look::quick)) return std::nullopt;
     for (Account& account : read_accounts(**database).valid)
       if (account.name == name) return std::move(account);
     return std::nullopt;

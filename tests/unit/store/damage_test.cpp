@@ -149,6 +149,15 @@ class Damage : public testing::Test {
     std::filesystem::create_directory(dir.path("scratch"));
     auto opened = open_with_care(path, dir.path("scratch"));
     ASSERT_TRUE(opened) << opened.error().text;
+    if (const auto read = read_all(opened->store); !read) {
+      ++outcomes_[std::string(kNames[static_cast<int>(kind)]) + ": noticed by a read"];
+      EXPECT_EQ(read.error().code, EUCLEAN) << read.error().text;
+      EXPECT_TRUE(opened->store.wants_reopening());
+      opened->store.close();
+      opened = open_with_care(path, dir.path("scratch"), Look::full);
+      ASSERT_TRUE(opened) << opened.error().text;
+      EXPECT_FALSE(opened->repairs.empty());
+    }
     ASSERT_FALSE(opened->read_only) << *opened->read_only;
     judge(kind, *opened);
     Notes notes = notes_of("next", 1);
@@ -163,6 +172,19 @@ class Damage : public testing::Test {
     EXPECT_TRUE(again->repairs.empty()) << joined(again->repairs);
   }
 
+  static Result<void> read_all(Store& store) {
+    NP_TRY(store.accounts());
+    NP_TRY(store.events(std::nullopt, 3000));
+    NP_TRY(store.events("site0", 3000));
+    NP_TRY(store.audit({.limit = 1000}));
+    NP_TRY(store.audit({.account = "site0", .limit = 1000}));
+    NP_TRY(store.audit({.actor = entry_of("site0").actor, .limit = 1000}));
+    NP_TRY(store.audit({.action = entry_of("site0").action, .limit = 1000}));
+    NP_TRY(store.features());
+    NP_TRY(store.tokens());
+    return {};
+  }
+
   static std::string how(const std::vector<std::string>& repairs) {
     if (repairs.empty()) return "not noticed";
     if (repairs.back().find("saved from") != std::string::npos) return "saved";
@@ -172,8 +194,8 @@ class Damage : public testing::Test {
   void judge(Kind kind, Opened& opened) {
     const auto accounts = opened.store.accounts();
     ASSERT_TRUE(accounts) << accounts.error().text;
-    EXPECT_TRUE(opened.store.events(std::nullopt, 3000));
-    EXPECT_TRUE(opened.store.audit({.limit = 1000}));
+    const auto read = read_all(opened.store);
+    EXPECT_TRUE(read) << read.error().text;
     judge_switches(kind, opened.store);
     const bool repaired = !opened.repairs.empty();
     if (repaired) {
