@@ -45,14 +45,6 @@ struct {
 	__type(value, __u32);
 } np_smtp_uid SEC(".maps");
 
-/* Key: slot. Value: what the account has left. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_SLOTS);
-	__type(key, __u32);
-	__type(value, struct np_smtp_bucket);
-} np_smtp_bucket SEC(".maps");
-
 /* Key: slot. Value: verdicts since the account was made. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -104,23 +96,6 @@ static __always_inline __u32 *find_slot(void)
 	return bpf_map_lookup_elem(&np_smtp_uid, &uid);
 }
 
-static __always_inline bool take_token(struct np_smtp_bucket *bucket, const struct np_smtp_limit *limit, __u64 now_ns)
-{
-	int taken;
-
-	bpf_spin_lock(&bucket->lock);
-	taken = np_bucket_take(&bucket->bucket, limit->per_minute, limit->burst, now_ns);
-	bpf_spin_unlock(&bucket->lock);
-	return taken;
-}
-
-static __always_inline void give_token_back(struct np_smtp_bucket *bucket)
-{
-	bpf_spin_lock(&bucket->lock);
-	np_bucket_give_back(&bucket->bucket);
-	bpf_spin_unlock(&bucket->lock);
-}
-
 static __always_inline bool is_exempt(void)
 {
 	__u32 uid;
@@ -164,52 +139,102 @@ static __always_inline void redirect(struct bpf_sock_addr *ctx, bool v6)
 	ctx->user_port = bpf_htons(np_mta_port);
 }
 
-/* One more socket of the account is open. Once a socket, however often it tries to connect. */
-static __always_inline bool open_one(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count, __u32 most)
+/* Is one more socket of the account open now? Once a socket, however often it tries to connect. */
+enum opened {
+	OPENED,
+	OPEN_ALREADY,
+	TOO_MANY_OPEN,
+};
+
+static __always_inline enum opened open_one(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count,
+					    __u32 most)
 {
+	struct np_smtp_total *sum = total();
 	struct np_smtp_socket *socket;
 
-	if (!ctx->sk)
-		return true;
+	if (!ctx->sk || !sum)
+		return OPEN_ALREADY;
 	socket = bpf_sk_storage_get(&np_smtp_socket, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!socket || socket->counted)
-		return true;
+		return OPEN_ALREADY;
 	if (__sync_fetch_and_add(&count->open, 1) >= most) {
 		__sync_fetch_and_add(&count->open, -1);
-		return false;
+		return TOO_MANY_OPEN;
 	}
+	__sync_fetch_and_add(&sum->open, 1);
 	socket->slot = slot;
 	socket->counted = 1;
-	return true;
+	return OPENED;
 }
 
-/* What speaks against it, as far as a mode of `charge` looks; -1: nothing. What is refused is not charged. */
+static __always_inline void close_one(struct np_smtp_socket *socket, struct np_smtp_total *sum)
+{
+	struct np_smtp_count *count = bpf_map_lookup_elem(&np_smtp_count, &socket->slot);
+
+	socket->counted = 0;
+	__sync_fetch_and_add(&sum->open, -1);
+	/* An account that was made anew in the slot has started at 0. */
+	if (count && count->open)
+		__sync_fetch_and_add(&count->open, -1);
+}
+
+/*
+ * What speaks against the connection, as far as a mode of `charge` looks: `reason` or what is found, -1: nothing. Token
+ * and mail under one lock, for taking it is much of what this costs. What is refused is not charged.
+ */
+static __always_inline long charge_budget(__u32 slot, const struct np_smtp_limit *limit, __u32 charge, long reason)
+{
+	const struct np_mail_amount one = {.messages = 1, .recipients = 1};
+	const struct np_mail_limit *mail = bpf_map_lookup_elem(&np_mail_limit, &slot);
+	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
+	__u64 now_ns = mail_time();
+	__u32 over = 0;
+
+	if (!mail || !budget)
+		return reason;
+	bpf_spin_lock(&budget->lock);
+	if (reason < 0 && !np_bucket_take(&budget->bucket, limit->per_minute, limit->burst, now_ns))
+		reason = NP_SMTP_RATE;
+	if (mail->known && (reason < 0 || charge == NP_MAIL_CHARGE_ANYWAY))
+		over = np_mail_take(budget, mail, &one, charge, now_ns);
+	if (over && reason < 0) {
+		reason = NP_SMTP_MAIL + over;
+		if (charge == NP_MAIL_CHARGE)
+			np_bucket_give_back(&budget->bucket);
+	}
+	bpf_spin_unlock(&budget->lock);
+	if (!mail->parent || (reason >= 0 && charge == NP_MAIL_CHARGE))
+		return reason;
+	over = charge_above(slot, &one, charge, now_ns);
+	if (!over || reason >= 0)
+		return reason;
+	if (charge == NP_MAIL_CHARGE) {
+		bpf_spin_lock(&budget->lock);
+		np_bucket_give_back(&budget->bucket);
+		if (mail->known)
+			np_mail_give_back(budget, &one, now_ns);
+		bpf_spin_unlock(&budget->lock);
+	}
+	return NP_SMTP_MAIL + over;
+}
+
 static __always_inline long charge_connection(struct bpf_sock_addr *ctx, __u32 slot, const struct np_smtp_limit *limit,
 					      struct np_smtp_count *count, __u32 charge)
 {
-	const struct np_mail_amount one = {.messages = 1, .recipients = 1};
-	struct np_smtp_bucket *bucket = bpf_map_lookup_elem(&np_smtp_bucket, &slot);
-	__u64 now_ns = bpf_ktime_get_boot_ns();
-	long reason = -1;
-	__u32 over;
+	enum opened opened = limit->connections ? open_one(ctx, slot, count, limit->connections) : OPEN_ALREADY;
+	struct np_smtp_total *sum = total();
+	struct np_smtp_socket *socket;
+	long reason;
 
-	if (!bucket)
-		return -1;
-	if (!take_token(bucket, limit, now_ns))
-		reason = NP_SMTP_RATE;
-	else if (limit->connections && !open_one(ctx, slot, count, limit->connections))
-		reason = NP_SMTP_CONNECTIONS;
-	if (reason >= 0 && charge == NP_MAIL_CHARGE) {
-		if (reason == NP_SMTP_CONNECTIONS)
-			give_token_back(bucket);
+	if (opened == TOO_MANY_OPEN && charge == NP_MAIL_CHARGE)
+		return NP_SMTP_CONNECTIONS;
+	reason = charge_budget(slot, limit, charge, opened == TOO_MANY_OPEN ? NP_SMTP_CONNECTIONS : -1);
+	if (reason < 0 || opened != OPENED || charge != NP_MAIL_CHARGE || !ctx->sk)
 		return reason;
-	}
-	over = charge_mail(slot, &one, charge, now_ns);
-	if (!over || reason >= 0)
-		return reason;
-	if (charge == NP_MAIL_CHARGE)
-		give_token_back(bucket);
-	return NP_SMTP_MAIL + over;
+	socket = bpf_sk_storage_get(&np_smtp_socket, ctx->sk, NULL, 0);
+	if (socket && sum)
+		close_one(socket, sum);
+	return reason;
 }
 
 static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot, __u16 port, bool v6)
@@ -286,16 +311,15 @@ int np_smtp_conn6(struct bpf_sock_addr *ctx)
 SEC("cgroup/sock_release")
 int np_smtp_close(struct bpf_sock *sk)
 {
-	struct np_smtp_socket *socket = bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0);
-	struct np_smtp_count *count;
+	struct np_smtp_total *sum = total();
+	struct np_smtp_socket *socket;
 
-	if (!socket || !socket->counted)
+	/* Every socket of the server is closed here: look for the storage only when there is any. */
+	if (!sum || !sum->open)
 		return 1;
-	socket->counted = 0;
-	count = bpf_map_lookup_elem(&np_smtp_count, &socket->slot);
-	/* An account that was made anew in the slot has started at 0. */
-	if (count && count->open)
-		__sync_fetch_and_add(&count->open, -1);
+	socket = bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0);
+	if (socket && socket->counted)
+		close_one(socket, sum);
 	return 1;
 }
 

@@ -6,26 +6,13 @@
 #include "lib/account.bpf.h"
 #include "npanel/smtp.h"
 
-/* Key: slot. Value: what the account has sent. Made when it sends for the first time: 1.6 KB each. */
+/* Key: slot. Value: what the account has sent. 16 MB in all; a hash would be smaller, and slower at each connect. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, NP_SLOTS);
 	__type(key, __u32);
 	__type(value, struct np_mail_budget);
 } np_mail_budget SEC(".maps");
-
-struct np_mail_nothing {
-	__u64 zero[sizeof(struct np_mail_budget) / sizeof(__u64)];
-};
-
-/* Key: 0. Value: a budget's bytes, all zero: too many for a BPF stack, and what has a lock may not be copied from. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct np_mail_nothing);
-} np_mail_new SEC(".maps");
 
 /* Key: slot. Value: what it may send. */
 struct {
@@ -52,35 +39,85 @@ struct {
 	__type(value, struct np_mail_charged);
 } np_mail_charged SEC(".maps");
 
-static __always_inline struct np_mail_budget *find_budget(__u32 slot)
+static __always_inline __u64 mail_time(void)
 {
-	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
-	struct np_mail_nothing *nothing;
-	__u32 zero = 0;
-
-	if (budget)
-		return budget;
-	nothing = bpf_map_lookup_elem(&np_mail_new, &zero);
-	if (!nothing)
-		return NULL;
-	/* Another CPU may be faster: then its entry stays. A full map is full of accounts, so this does not fail. */
-	bpf_map_update_elem(&np_mail_budget, &slot, nothing, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&np_mail_budget, &slot);
+	return bpf_ktime_get_coarse_ns() + NP_MAIL_BEFORE_BOOT_NS;
 }
 
-/* np_mail_verdict(). Without a budget all passes: fail open. */
-static __always_inline __u32 charge_mail(__u32 slot, const struct np_mail_amount *amount, __u32 charge, __u64 now_ns)
+/*
+ * np_mail_verdict() of this budget alone. Without a limit all passes: fail open. Not static: the verifier looks at such
+ * a function once, and not once for each verdict that the one before may have had.
+ */
+__noinline __u32 charge_one(__u32 slot, const struct np_mail_amount *amount, __u32 charge, __u64 now_ns)
 {
 	const struct np_mail_limit *limit = bpf_map_lookup_elem(&np_mail_limit, &slot);
-	struct np_mail_budget *budget = find_budget(slot);
+	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
 	__u32 verdict;
 
-	if (!limit || !limit->known || !budget)
+	if (!limit || !limit->known || !budget || !amount)
 		return 0;
 	bpf_spin_lock(&budget->lock);
-	verdict = np_mail_take(budget->rings, limit, amount, charge, now_ns + NP_MAIL_BEFORE_BOOT_NS);
+	verdict = np_mail_take(budget, limit, amount, charge, now_ns);
 	bpf_spin_unlock(&budget->lock);
 	return verdict;
+}
+
+__noinline int give_back(__u32 slot, const struct np_mail_amount *amount, __u64 now_ns)
+{
+	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
+
+	if (!budget || !amount)
+		return 0;
+	bpf_spin_lock(&budget->lock);
+	np_mail_give_back(budget, amount, now_ns);
+	bpf_spin_unlock(&budget->lock);
+	return 0;
+}
+
+/* The slot above; NP_SLOTS: none. */
+static __always_inline __u32 parent_of(__u32 slot)
+{
+	const struct np_mail_limit *limit = bpf_map_lookup_elem(&np_mail_limit, &slot);
+
+	return limit && limit->parent ? limit->parent - 1 : NP_SLOTS;
+}
+
+/*
+ * Charges the allowances above the account, which has been charged already, one lock after the other: BPF takes no two
+ * at once. When one refuses, those below it get back what they were charged; the account's own is left to the caller.
+ */
+static __always_inline __u32 charge_above(__u32 slot, const struct np_mail_amount *amount, __u32 charge, __u64 now_ns)
+{
+	__u32 parent = parent_of(slot);
+	__u32 grandparent, verdict, over;
+
+	if (parent >= NP_SLOTS)
+		return 0;
+	verdict = charge_one(parent, amount, charge, now_ns);
+	if (verdict)
+		verdict += NP_MAIL_LEVEL;
+	grandparent = parent_of(parent);
+	if (grandparent >= NP_SLOTS || (verdict && charge != NP_MAIL_CHARGE_ANYWAY))
+		return verdict;
+	over = charge_one(grandparent, amount, charge, now_ns);
+	if (over && charge == NP_MAIL_CHARGE)
+		give_back(parent, amount, now_ns);
+	return verdict ? verdict : over ? over + 2 * NP_MAIL_LEVEL : 0;
+}
+
+/* np_mail_verdict(). */
+static __always_inline __u32 charge_mail(__u32 slot, const struct np_mail_amount *amount, __u32 charge)
+{
+	__u64 now_ns = mail_time();
+	__u32 verdict = charge_one(slot, amount, charge, now_ns);
+	__u32 above;
+
+	if (verdict && charge != NP_MAIL_CHARGE_ANYWAY)
+		return verdict;
+	above = charge_above(slot, amount, charge, now_ns);
+	if (above && charge == NP_MAIL_CHARGE)
+		give_back(slot, amount, now_ns);
+	return verdict ? verdict : above;
 }
 
 static __always_inline void answer_mail(struct np_mail_question *question)
@@ -106,7 +143,7 @@ static __always_inline void answer_mail(struct np_mail_question *question)
 		return;
 	}
 	charge = !question->charge ? NP_MAIL_ASK : mode == NP_GATE_OBSERVE ? NP_MAIL_CHARGE_ANYWAY : NP_MAIL_CHARGE;
-	question->verdict = charge_mail(question->slot, &question->amount, charge, charged.at_ns);
+	question->verdict = charge_mail(question->slot, &question->amount, charge);
 	question->answer = !question->verdict	     ? NP_MAIL_ACCEPT
 			   : mode == NP_GATE_OBSERVE ? NP_MAIL_WOULD_DEFER
 						     : NP_MAIL_DEFER;

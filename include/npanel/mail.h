@@ -5,15 +5,20 @@
 
 #include <linux/bpf.h>
 
+#include "token_bucket.h"
 #include "wall.h"
 
 /*
- * One budget for both ways out: the MTA's question (np_mail_answer) and a direct SMTP connect charge the same rings, so
- * that nothing is counted twice and nothing escapes. What is refused is not charged.
+ * One budget for both ways out: the MTA's question (np_mail_answer) and a direct SMTP connect charge it alike, so that
+ * nothing is counted twice and nothing escapes. What is refused is not charged.
  *
- * A window slides in steps of a thirtieth: it is a ring of cells, of which 31 count. What was charged counts for at
- * least the window's length, so no stretch of that length ever holds more than the limit, and at most a thirtieth
- * longer. Time is CLOCK_BOOTTIME, which nobody can set.
+ * A window slides in steps of a thirtieth: of its ring of cells 31 count. What was charged counts for at least the
+ * window's length, so no stretch of that length ever holds more than the limit, and at most a thirtieth longer. What
+ * was sent is counted once, in all; a cell remembers what that was when the cell began, and a window holds the
+ * difference.
+ *
+ * Time is CLOCK_MONOTONIC as of the last tick (bpf_ktime_get_coarse_ns, 1 to 10 ms old): nobody can set it, and reading
+ * the clock itself would cost a fifth of a connect hook. While the machine sleeps, it stands.
  */
 enum np_mail_window {
 	NP_MAIL_QUARTER, /* 15 minutes, in steps of 30 s */
@@ -39,47 +44,11 @@ NP_ASSERT(sizeof(struct np_mail_amount) == 16);
 #define NP_MAIL_NO_COUNT (~0U)
 #define NP_MAIL_NO_BYTES (~0ULL)
 
-struct np_mail_ring {
-	__u64 at; /* the number of the newest cell: time / length of a cell */
-	struct np_mail_amount sum;
-	struct np_mail_amount cells[NP_MAIL_CELLS];
-};
-NP_ASSERT(sizeof(struct np_mail_ring) == 536);
-
 NP_INLINE void np_mail_add(struct np_mail_amount *to, const struct np_mail_amount *more)
 {
 	to->messages += more->messages;
 	to->recipients += more->recipients;
 	to->bytes += more->bytes;
-}
-
-/*
- * Forgets what is older than the window. A clock that steps back forgets nothing. Every step is taken, and masked,
- * because the verifier would walk each way out of a loop anew; this runs once a cell, so it does not matter.
- */
-NP_INLINE void np_mail_advance(struct np_mail_ring *ring, __u64 cell)
-{
-	__s64 steps = (__s64)(cell - ring->at);
-	__u32 i;
-
-	NP_OPAQUE(steps);
-	steps &= ~(steps >> 63); /* at least 0 */
-	for (i = 1; i <= NP_MAIL_CELLS; i++) {
-		/* The cell after the newest is the oldest one. */
-		struct np_mail_amount *expired = &ring->cells[(ring->at + i + 1) & (NP_MAIL_CELLS - 1)];
-		__s64 left = steps - i;
-		__u64 mask;
-
-		NP_OPAQUE(left);
-		mask = ~(__u64)(left >> 63); /* all ones while i <= steps */
-		ring->sum.messages -= expired->messages & (__u32)mask;
-		ring->sum.recipients -= expired->recipients & (__u32)mask;
-		ring->sum.bytes -= expired->bytes & mask;
-		expired->messages &= (__u32)~mask;
-		expired->recipients &= (__u32)~mask;
-		expired->bytes &= ~mask;
-	}
-	ring->at += (__u64)steps;
 }
 
 enum np_mail_quantity {
@@ -102,22 +71,89 @@ NP_INLINE __u32 np_mail_over(const struct np_mail_amount *sum, const struct np_m
 	return NP_MAIL_FITS;
 }
 
-/* The kernel's own, charged by all that sends. Key: slot. Made when an account sends for the first time. */
+/*
+ * The kernel's own, charged by all that sends. Index: slot. User space reads and writes it with BPF_F_LOCK. All zero:
+ * nothing was sent, and the bucket is full.
+ */
 struct np_mail_budget {
 	struct bpf_spin_lock lock;
 	__u32 reserved;
-	struct np_mail_ring rings[NP_MAIL_WINDOWS];
+	struct np_bucket bucket; /* of direct connects */
+	__u64 cell;		 /* the number of the quarter's newest: time / NP_MAIL_CELL_NS */
+	struct np_mail_amount sent;
+	struct np_mail_amount before[NP_MAIL_WINDOWS];		     /* sent before the window began */
+	struct np_mail_amount marks[NP_MAIL_WINDOWS][NP_MAIL_CELLS]; /* sent before the cell began */
 };
-NP_ASSERT(sizeof(struct np_mail_budget) == 1616);
+NP_ASSERT(sizeof(struct np_mail_budget) == 1632);
+
+NP_INLINE struct np_mail_amount np_mail_difference(const struct np_mail_amount *more, const struct np_mail_amount *less)
+{
+	struct np_mail_amount difference = {
+		.messages = more->messages - less->messages,
+		.recipients = more->recipients - less->recipients,
+		.bytes = more->bytes - less->bytes,
+	};
+
+	return difference;
+}
+
+NP_INLINE __u64 np_mail_cells_a_step(__u32 window)
+{
+	return window == NP_MAIL_QUARTER ? 1 : window == NP_MAIL_HOUR ? NP_MAIL_HOUR_CELLS : NP_MAIL_DAY_CELLS;
+}
+
+/*
+ * The cells after `from` up to `to` begin now. Every step is taken, and masked, because the verifier would walk each
+ * way out of a loop anew; this runs once a cell, so it does not matter.
+ */
+NP_INLINE void np_mail_begin_cells(struct np_mail_budget *budget, __u32 window, __u64 from, __u64 to)
+{
+	struct np_mail_amount *marks = budget->marks[window];
+	__u32 i;
+
+	for (i = 1; i <= NP_MAIL_CELLS; i++) {
+		struct np_mail_amount *mark = &marks[(from + i) & (NP_MAIL_CELLS - 1)];
+		__s64 left = (__s64)(to - from) - i;
+		__u64 keep;
+
+		NP_OPAQUE(left);
+		keep = (__u64)(left >> 63); /* all ones once i is past `to` */
+		mark->messages = (mark->messages & (__u32)keep) | (budget->sent.messages & (__u32)~keep);
+		mark->recipients = (mark->recipients & (__u32)keep) | (budget->sent.recipients & (__u32)~keep);
+		mark->bytes = (mark->bytes & keep) | (budget->sent.bytes & ~keep);
+	}
+	budget->before[window] = marks[(to - NP_MAIL_CELLS_A_WINDOW) & (NP_MAIL_CELLS - 1)];
+}
+
+/* Lets the windows slide to `now_ns`: CLOCK_MONOTONIC + NP_MAIL_BEFORE_BOOT_NS. One that lies back does nothing. */
+NP_INLINE void np_mail_advance(struct np_mail_budget *budget, __u64 now_ns)
+{
+	__u64 cell;
+	__u32 i;
+
+	if (now_ns - budget->cell * NP_MAIL_CELL_NS < NP_MAIL_CELL_NS)
+		return; /* nearly always, and without a division */
+	cell = now_ns / NP_MAIL_CELL_NS;
+	if (cell <= budget->cell)
+		return;
+	for (i = 0; i < NP_MAIL_WINDOWS; i++) {
+		const __u64 cells = np_mail_cells_a_step(i);
+
+		np_mail_begin_cells(budget, i, budget->cell / cells, cell / cells);
+	}
+	budget->cell = cell;
+}
 
 /* Written by the agent. Index: slot. */
 struct np_mail_limit {
 	struct np_mail_amount windows[NP_MAIL_WINDOWS];
-	__u64 known; /* 0: nobody has said anything yet, so there is no limit */
+	__u32 known;  /* 0: nobody has said anything yet, so there is no limit */
+	__u32 parent; /* whose allowance is charged as well: its slot + 1; 0 = nobody's */
 };
 NP_ASSERT(sizeof(struct np_mail_limit) == 56);
 
-/* What refused. 0: nothing, it fits and was charged. */
+/* What refused. 0: nothing, it fits and was charged. One NP_MAIL_LEVEL more for the parent's, two for its parent's. */
+#define NP_MAIL_LEVEL 16U
 NP_INLINE __u32 np_mail_verdict(__u32 window, __u32 quantity)
 {
 	return window * 4 + quantity;
@@ -125,39 +161,40 @@ NP_INLINE __u32 np_mail_verdict(__u32 window, __u32 quantity)
 
 /*
  * Charges `more` when it fits all windows, else nothing; `charge` 0 only asks, 2 charges even what does not fit (a
- * limit that is only observed). `now_ns`: CLOCK_BOOTTIME + NP_MAIL_BEFORE_BOOT_NS. np_mail_verdict() of the first that
- * is over.
+ * limit that is only observed). `now_ns` as above. np_mail_verdict() of the first that is over.
  */
 enum np_mail_charge {
 	NP_MAIL_ASK,
 	NP_MAIL_CHARGE,
 	NP_MAIL_CHARGE_ANYWAY,
 };
-NP_INLINE __u32 np_mail_take(struct np_mail_ring *rings, const struct np_mail_limit *limit,
+NP_INLINE __u32 np_mail_take(struct np_mail_budget *budget, const struct np_mail_limit *limit,
 			     const struct np_mail_amount *more, __u32 charge, __u64 now_ns)
 {
-	const __u64 cell = now_ns / NP_MAIL_CELL_NS;
 	__u32 verdict = 0;
 	__u32 i;
 
-	/* The other windows' cells begin where one of these does. */
-	if (rings[NP_MAIL_QUARTER].at < cell) {
-		np_mail_advance(&rings[NP_MAIL_QUARTER], cell);
-		np_mail_advance(&rings[NP_MAIL_HOUR], cell / NP_MAIL_HOUR_CELLS);
-		np_mail_advance(&rings[NP_MAIL_DAY], cell / NP_MAIL_DAY_CELLS);
-	}
+	np_mail_advance(budget, now_ns);
 	for (i = 0; i < NP_MAIL_WINDOWS; i++) {
-		__u32 over = np_mail_over(&rings[i].sum, more, &limit->windows[i]);
+		const struct np_mail_amount sum = np_mail_difference(&budget->sent, &budget->before[i]);
+		const __u32 over = np_mail_over(&sum, more, &limit->windows[i]);
+
 		if (over && !verdict)
 			verdict = np_mail_verdict(i, over);
 	}
-	if (charge == NP_MAIL_ASK || (verdict && charge == NP_MAIL_CHARGE))
-		return verdict;
-	for (i = 0; i < NP_MAIL_WINDOWS; i++) {
-		np_mail_add(&rings[i].sum, more);
-		np_mail_add(&rings[i].cells[rings[i].at & (NP_MAIL_CELLS - 1)], more);
-	}
+	if (charge == NP_MAIL_CHARGE_ANYWAY || (charge == NP_MAIL_CHARGE && !verdict))
+		np_mail_add(&budget->sent, more);
 	return verdict;
+}
+
+/*
+ * What was charged at `now_ns` did not go out. Once a newer cell has begun, it counts that as sent before, so it stays
+ * charged: that happens once in millions, and errs on the side of the limit.
+ */
+NP_INLINE void np_mail_give_back(struct np_mail_budget *budget, const struct np_mail_amount *amount, __u64 now_ns)
+{
+	if (budget->cell * NP_MAIL_CELL_NS <= now_ns)
+		budget->sent = np_mail_difference(&budget->sent, amount);
 }
 
 #endif

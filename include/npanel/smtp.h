@@ -7,7 +7,6 @@
 
 #include "gate.h"
 #include "mail.h"
-#include "token_bucket.h"
 
 /* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
 #define NP_SLOTS	   10000U
@@ -56,14 +55,6 @@ struct np_smtp_socket {
 	__u32 counted;
 };
 NP_ASSERT(sizeof(struct np_smtp_socket) == 8);
-
-/* The kernel's own. Index: slot. User space reads and writes it with BPF_F_LOCK. All zero: new, starts full. */
-struct np_smtp_bucket {
-	struct bpf_spin_lock lock;
-	__u32 reserved;
-	struct np_bucket bucket;
-};
-NP_ASSERT(sizeof(struct np_smtp_bucket) == 24);
 
 /* Counted by the kernel, read by the agent through mmap. Index: slot. Never reset while the account lives. */
 struct np_smtp_count {
@@ -126,8 +117,9 @@ enum np_mail_answer {
 struct np_smtp_total {
 	__u64 unknown; /* SMTP connects by a process that no account owns: passed (fail open) */
 	__u64 lost;    /* refusal records that found the ring full: the refusal itself stands */
+	__u64 open;    /* sockets that count in some account's `open` now */
 };
-NP_ASSERT(sizeof(struct np_smtp_total) == 16);
+NP_ASSERT(sizeof(struct np_smtp_total) == 24);
 
 enum np_smtp_verdict {
 	NP_SMTP_ALLOWED = 0,

@@ -19,7 +19,7 @@
 
 struct np_bucket {
 	__u64 credit;	   /* nanoseconds * tokens a minute; NP_MINUTE_NS is one token */
-	__u64 refilled_ns; /* CLOCK_BOOTTIME of the last refill */
+	__u64 refilled_ns; /* time of the last refill, in whatever clock never steps back */
 };
 NP_ASSERT(sizeof(struct np_bucket) == 16);
 

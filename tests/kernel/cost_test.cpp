@@ -170,7 +170,7 @@ TEST_F(Cost, KnowsEachFeatureAlone) {
 }
 
 TEST_F(Cost, KnowsTheMemoryOfMapsAndPrograms) {
-  const uint64_t slots_bytes = NP_SLOTS * (sizeof(np_smtp_limit) + sizeof(np_smtp_bucket) + sizeof(np_smtp_count));
+  const uint64_t slots_bytes = NP_SLOTS * (sizeof(np_smtp_limit) + sizeof(np_mail_budget) + sizeof(np_smtp_count));
   EXPECT_GT(cost_.memory_bytes(kMail).value(), slots_bytes);
   EXPECT_EQ(cost_.memory_bytes(kIsolation), std::nullopt);
   ASSERT_TRUE(cost_.watch(kIsolation, {.programs = guard_->program_fds(), .maps = {}}));

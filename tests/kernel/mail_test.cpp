@@ -70,9 +70,7 @@ class MailKernel : public testing::Test {
       return results;
     });
   }
-  np_mail_amount sent_in(np_mail_window window) {
-    return sent(guard_->budget(bob_.slot).value(), window, boot_ns() + NP_MAIL_BEFORE_BOOT_NS);
-  }
+  np_mail_amount sent_in(np_mail_window window) { return sent(guard_->budget(bob_.slot), window, mail_time_ns()); }
 
   Sandbox sandbox_;
   Listener smtp_{kSmtp}, smtps_{kSmtps};
@@ -144,7 +142,7 @@ TEST_F(MailKernel, ObservedIsChargedAndPasses) {
 TEST_F(MailKernel, IsFreeWhenTheFeatureIsOff) {
   gate({.enabled = false});
   for (int i = 0; i < 200; ++i) EXPECT_EQ(ask().answer, NP_MAIL_FREE);
-  EXPECT_EQ(guard_->budget(bob_.slot), std::nullopt);
+  EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
 }
 
 TEST_F(MailKernel, NobodysSlotIsFree) {
@@ -168,7 +166,7 @@ TEST_F(MailKernel, BudgetFromBeforeTheRebootComesBackOnce) {
   np_mail_budget before{};
   const np_mail_limit limit = kernel_limit(bob_.mail);
   const np_mail_amount many{.messages = 99, .recipients = 99, .bytes = 99};
-  np_mail_take(before.rings, &limit, &many, NP_MAIL_CHARGE, boot_ns() + NP_MAIL_BEFORE_BOOT_NS);
+  np_mail_take(&before, &limit, &many, NP_MAIL_CHARGE, mail_time_ns());
   ASSERT_TRUE(guard_->put_budget(bob_.slot, before));
   EXPECT_EQ(accepted(5), 1);
   ASSERT_TRUE(guard_->put_budget(bob_.slot, {})) << "what is there stays";
@@ -183,6 +181,87 @@ TEST_F(MailKernel, AllThreadsTogetherGetNoMoreThanTheLimit) {
   const int by_mta = accepted(200);
   connecting.join();
   EXPECT_EQ(by_mta + std::ranges::count(direct, 0), 50);
+}
+
+// bob and eve belong to a reseller, who belongs to another one.
+class NestedMail : public MailKernel {
+ protected:
+  static constexpr uint32_t kReseller = 7;
+  static constexpr uint32_t kAbove = 8;
+
+  void SetUp() override {
+    MailKernel::SetUp();
+    eve_.rate_limit = kAny;
+  }
+  void nest(uint64_t reseller_an_hour, std::optional<uint64_t> above_an_hour = {}) {
+    const auto an_hour = [](std::optional<uint64_t> messages) {
+      return MailLimits{.messages_per_15min = {}, .messages_per_hour = messages, .bytes_per_hour = {}};
+    };
+    const auto put = [&](const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup,
+                         std::optional<uint32_t> parent) {
+      ASSERT_TRUE(guard_->set(account, mail, cgroup, NP_OVERRIDE_NONE, parent));
+    };
+    put(bob_, an_hour(100), cgroup_.id().value(), kReseller);
+    put(eve_, an_hour(100), eves_cgroup_.id().value(), kReseller);
+    put({.name = "reseller", .slot = kReseller}, an_hour(reseller_an_hour), {}, kAbove);
+    put({.name = "above", .slot = kAbove}, an_hour(above_an_hour), {}, {});
+  }
+  [[nodiscard]] uint32_t sent_by(uint32_t slot) const {
+    return sent(guard_->budget(slot), NP_MAIL_HOUR, mail_time_ns()).messages;
+  }
+  std::vector<int> eve_connects(int tries) {
+    return run_in({&eves_cgroup_}, [&] {
+      std::vector<int> results;
+      for (int i = 0; i < tries; ++i) results.push_back(connect_once({"127.0.0.1", kSmtp}));
+      return results;
+    });
+  }
+
+  Account eve_{.name = "eve", .slot = 2};
+  Cgroup eves_cgroup_ = sandbox_.tree().find_or_make("eve").value();
+};
+
+TEST_F(NestedMail, ParentsLimitBoundsTheSumOfItsChildrenOnBothWaysOut) {
+  nest(10);
+  EXPECT_EQ(accepted(7), 7);
+  EXPECT_EQ(std::ranges::count(eve_connects(8), 0), 3);
+  const np_mail_question answer = ask();
+  EXPECT_EQ(answer.answer, NP_MAIL_DEFER);
+  EXPECT_EQ(answer.verdict, NP_MAIL_LEVEL + np_mail_verdict(NP_MAIL_HOUR, NP_MAIL_MESSAGES));
+  EXPECT_EQ(ask(NP_MAIL_ASK).answer, NP_MAIL_DEFER);
+  EXPECT_EQ(sent_by(bob_.slot), 7U);
+  EXPECT_EQ(sent_by(eve_.slot), 3U);
+  EXPECT_EQ(sent_by(kReseller), 10U);
+  EXPECT_EQ(sent_by(kAbove), 10U);
+  EXPECT_EQ(guard_->count(eve_.slot).allowed, 3U);
+}
+
+TEST_F(NestedMail, RefusedAtTheTopIsGivenBackBelow) {
+  nest(50, 4);
+  EXPECT_EQ(accepted(3), 3);
+  EXPECT_EQ(std::ranges::count(eve_connects(6), 0), 1);
+  EXPECT_EQ(ask().verdict, 2 * NP_MAIL_LEVEL + np_mail_verdict(NP_MAIL_HOUR, NP_MAIL_MESSAGES));
+  EXPECT_EQ(sent_by(bob_.slot), 3U);
+  EXPECT_EQ(sent_by(eve_.slot), 1U);
+  EXPECT_EQ(sent_by(kReseller), 4U);
+}
+
+TEST_F(NestedMail, AllChildrenTogetherGetNoMoreThanTheParentHas) {
+  nest(50);
+  std::vector<int> direct;
+  std::thread connecting([&] { direct = eve_connects(200); });
+  const int by_mta = accepted(100);
+  connecting.join();
+  EXPECT_EQ(by_mta + std::ranges::count(direct, 0), 50);
+}
+
+TEST_F(NestedMail, ObservedIsChargedOnEveryLevel) {
+  nest(2, 1);
+  gate({.enabled = true, .mode = GateMode::observe});
+  for (int i = 0; i < 4; ++i) ask();
+  EXPECT_EQ(eve_connects(1), std::vector{0});
+  EXPECT_EQ(sent_by(kAbove), 5U);
+  EXPECT_EQ(guard_->count(eve_.slot).would_deny, 1U);
 }
 
 // NPANEL_CONNECTS: how many in all; scripts/nightly says a million.
@@ -243,7 +322,7 @@ TEST_F(MailKernel, RedirectsToTheLocalMtaWithoutCharging) {
   EXPECT_EQ(connects(2, {kElsewhere6, kSmtp}), std::vector<int>(2, 0));
   EXPECT_EQ(connects(1, {"::ffff:192.0.2.7", 587}), std::vector<int>(1, 0));
   EXPECT_EQ(guard_->count(bob_.slot).redirected, 6U);
-  EXPECT_EQ(guard_->budget(bob_.slot), std::nullopt);
+  EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
 }
 
 TEST_F(MailKernel, NeverRedirectsImplicitTls) {

@@ -156,7 +156,7 @@ class Agent final : public Service {
     StoredCare care = {};
     std::set<std::string> care_unsaved = {};
     std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
-    std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: the day's ring then
+    std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
     uint64_t unknown = 0;  // questions about nobody's mail
     uint64_t failed = 0;   // questions that the kernel did not answer: passed

@@ -17,10 +17,6 @@ constexpr const char* kEndOfMessage = "END-OF-MESSAGE";
 constexpr int64_t kSaveEveryMs = 60'000;
 constexpr uint64_t kUnchargedMost = 100;
 
-uint64_t mail_time() {
-  return boot_ns() + NP_MAIL_BEFORE_BOOT_NS;
-}
-
 std::string in_words(uint64_t seconds) {
   constexpr uint64_t kMinute = 60;
   constexpr uint64_t kHour = 3600;
@@ -69,7 +65,7 @@ std::string Agent::deferral(const Entry& entry, const np_mail_amount& amount, ui
   // What is larger than the limit will not fit tomorrow either.
   if (verdict % 4 != NP_MAIL_MESSAGES && np_mail_over(&nothing, &amount, &window) == verdict % 4)
     return "552 5.3.4 This message is too large: " + what;
-  const auto wait = fits_in_s(smtp.budget(entry.account.slot).value_or(np_mail_budget{}), limit, amount, mail_time());
+  const auto wait = fits_in_s(smtp.budget(entry.account.slot), limit, amount, mail_time_ns());
   return "452 4.7.1 Try again later: " + what + ", which is used up" +
          (wait ? "; it is free again in " + in_words(*wait) : "");
 }
@@ -145,19 +141,15 @@ void Agent::save_budgets() {
   const SmtpGuard* smtp = reconciler_.smtp();
   if (!smtp) return;
   std::vector<StoredBudget> changed;
-  for (const uint32_t slot : smtp->senders()) {
-    const auto owner = slots_.find(slot);
-    const auto budget = smtp->budget(slot);
-    if (owner == slots_.end() || owner->second.empty() || !budget) continue;
-    const np_mail_ring& day = budget->rings[NP_MAIL_DAY];
-    const auto state = std::tuple(day.at, day.sum.messages, day.sum.recipients, day.sum.bytes);
-    if (auto& saved = mail_.saved[slot]; saved != state) {
-      saved = state;
-      changed.push_back({.account = owner->second, .saved_ms = now_ms(), .budget = *budget});
-    }
+  for (const auto& [slot, owner] : slots_) {
+    const np_mail_budget budget = smtp->budget(slot);
+    const auto state = std::tuple(budget.cell, budget.sent.messages, budget.sent.recipients, budget.sent.bytes);
+    if (owner.empty() || budget.cell == 0 || mail_.saved[slot] == state) continue;
+    mail_.saved[slot] = state;
+    changed.push_back({.account = owner, .saved_ms = now_ms(), .budget = budget});
   }
   if (changed.empty()) return;
-  if (const auto saved = store_.put(changed, mail_time()); !saved) {
+  if (const auto saved = store_.put(changed, mail_time_ns()); !saved) {
     mail_.saved.clear();  // all of them again
     complain_of_store(saved.error());
   }
@@ -167,7 +159,7 @@ void Agent::save_budgets() {
 void Agent::restore_budgets() {
   SmtpGuard* smtp = reconciler_.smtp();
   if (!smtp) return;
-  const auto stored = store_.budgets(now_ms(), mail_time());
+  const auto stored = store_.budgets(now_ms(), mail_time_ns());
   if (!stored) {
     log_error(stored.error().text + "; accounts start with nothing sent");
     return;

@@ -24,8 +24,8 @@ MailFigures Agent::mail_figures(const Entry& entry) {
   const SmtpGuard* smtp = reconciler_.smtp();
   if (!smtp) return {};
   const uint32_t slot = entry.account.slot;
-  const uint64_t now = boot_ns() + NP_MAIL_BEFORE_BOOT_NS;
-  const np_mail_budget budget = smtp->budget(slot).value_or(np_mail_budget{});
+  const uint64_t now = mail_time_ns();
+  const np_mail_budget budget = smtp->budget(slot);
   return {.count = smtp->mail_count(slot),
           .limit = kernel_limit(mail_now(entry.account)),
           .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)},
@@ -44,9 +44,7 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
                     .figures = mail_figures(entry),
                     .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
   const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};
-  if (smtp)
-    status.free_in_s = fits_in_s(smtp->budget(account.slot).value_or(np_mail_budget{}), status.figures.limit, one,
-                                 boot_ns() + NP_MAIL_BEFORE_BOOT_NS);
+  if (smtp) status.free_in_s = fits_in_s(smtp->budget(account.slot), status.figures.limit, one, mail_time_ns());
   return status;
 }
 

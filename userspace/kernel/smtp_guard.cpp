@@ -13,6 +13,7 @@
 #include <cstring>
 #include <set>
 
+#include "base/clock.h"
 #include "kernel/bpf_map.h"
 #include "kernel/bpf_object.h"
 #include "kernel/layout_change.h"
@@ -103,12 +104,14 @@ Result<void> close_limits(const std::string& old_layout, const np_smtp_bpf& skel
 Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleton) {
   // Returns when no program that was running at the swap runs any more (it waits for an RCU grace period).
   if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) ::usleep(kGraceUs);
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_bucket, BPF_F_LOCK));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_count));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_total));
+  // Of sockets that are open already the new map of sockets knows nothing.
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_count, 0,
+                  [](std::span<std::byte> value) { reinterpret_cast<np_smtp_count*>(value.data())->open = 0; }));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_total, 0,
+                  [](std::span<std::byte> value) { reinterpret_cast<np_smtp_total*>(value.data())->open = 0; }));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_limit));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_count));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_charged));
   remove_pin_directory(old_layout);
@@ -208,6 +211,11 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   return SmtpGuard(std::move(attached));
 }
 
+uint64_t mail_time_ns() {
+  constexpr uint64_t kNsAUs = 1000;
+  return static_cast<uint64_t>(steady_us()) * kNsAUs + NP_MAIL_BEFORE_BOOT_NS;
+}
+
 bool SmtpRules::operator==(const SmtpRules& other) const {
   const auto same = [](const np_smtp_net& one, const np_smtp_net& two) {
     return std::memcmp(&one, &two, sizeof(one)) == 0;
@@ -240,7 +248,7 @@ Result<int> SmtpGuard::set_gates(const GateTable& gates) {
 }
 
 Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
-                           np_override override) {
+                           np_override override, std::optional<uint32_t> parent) {
   const auto& maps = attached_->skeleton->maps;
   const __u32 place =
       np_rollout_place(account.name.data(), static_cast<__u32>(account.name.size()), NP_EMAIL_RATE_LIMITING);
@@ -252,7 +260,9 @@ Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::
       .override = static_cast<__u16>(override),
       .connections = static_cast<__u32>(mail.connections.value_or(0)),
       .step = account.rate_limit.mode == SmtpMode::redirect ? __u32{NP_SMTP_REDIRECT} : __u32{NP_SMTP_LIMIT}};
-  int written = NP_TRY(make_say(maps.np_mail_limit, account.slot, kernel_limit(mail)));
+  np_mail_limit mail_limit = kernel_limit(mail);
+  if (parent) mail_limit.parent = *parent + 1;
+  int written = NP_TRY(make_say(maps.np_mail_limit, account.slot, mail_limit));
   written += NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
   if (cgroup_id) written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
   if (account.uid) written += NP_TRY(make_say(maps.np_smtp_uid, *account.uid, account.slot));
@@ -261,8 +271,7 @@ Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::
 
 Result<void> SmtpGuard::reset(uint32_t slot) {
   const auto& maps = attached_->skeleton->maps;
-  NP_TRY(store(maps.np_smtp_bucket, slot, np_smtp_bucket{}, BPF_F_LOCK));
-  NP_TRY(erase(maps.np_mail_budget, slot));
+  NP_TRY(store(maps.np_mail_budget, slot, np_mail_budget{}, BPF_F_LOCK));
   NP_TRY(store(maps.np_mail_count, slot, np_mail_count{}));
   return store(maps.np_smtp_count, slot, np_smtp_count{});
 }
@@ -271,7 +280,6 @@ Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> c
   const auto& maps = attached_->skeleton->maps;
   if (cgroup_id) NP_TRY(erase_own(maps.np_smtp_cgroup, *cgroup_id, account.slot));
   if (account.uid) NP_TRY(erase_own(maps.np_smtp_uid, *account.uid, account.slot));
-  NP_TRY(erase(maps.np_mail_budget, account.slot));
   return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
 }
 
@@ -326,18 +334,16 @@ std::optional<np_mail_charged> SmtpGuard::charged(uint64_t id) const {
   return lookup<np_mail_charged>(attached_->skeleton->maps.np_mail_charged, id);
 }
 
-std::optional<np_mail_budget> SmtpGuard::budget(uint32_t slot) const {
-  return lookup<np_mail_budget>(attached_->skeleton->maps.np_mail_budget, slot, BPF_F_LOCK);
+np_mail_budget SmtpGuard::budget(uint32_t slot) const {
+  return lookup<np_mail_budget>(attached_->skeleton->maps.np_mail_budget, slot, BPF_F_LOCK).value_or(np_mail_budget{});
 }
 
 Result<void> SmtpGuard::put_budget(uint32_t slot, const np_mail_budget& budget) {
-  auto put = store(attached_->skeleton->maps.np_mail_budget, slot, budget, BPF_NOEXIST);
-  if (!put && put.error().code == EEXIST) return {};
-  return put;
-}
-
-std::vector<uint32_t> SmtpGuard::senders() const {
-  return keys_of<uint32_t>(attached_->skeleton->maps.np_mail_budget);
+  const np_mail_budget now = this->budget(slot);
+  if (now.cell != 0) return {};
+  np_mail_budget put = budget;
+  put.bucket = now.bucket;
+  return store(attached_->skeleton->maps.np_mail_budget, slot, put, BPF_F_LOCK);
 }
 
 np_mail_limit SmtpGuard::mail_limit(uint32_t slot) const {

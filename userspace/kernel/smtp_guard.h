@@ -16,6 +16,9 @@
 
 namespace npanel {
 
+// Now, as np_mail_advance() takes it.
+[[nodiscard]] uint64_t mail_time_ns();
+
 // What is the same for all accounts; constants of the programs, but for `allow`.
 struct SmtpRules {
   std::vector<uint16_t> ports = {25, 465, 587};  // at most NP_SMTP_PORTS
@@ -48,9 +51,10 @@ class SmtpGuard {
   // Obeyed by the very next connect(). Returns how many entries were not right already.
   Result<int> set_gates(const GateTable& gates);
   // Makes the kernel say what the account says; returns how many map entries were not right already.
-  // `mail`: the account's limits as they are at the moment (model/mail).
+  // `mail`: the account's limits as they are at the moment (model/mail). `parent`: the slot of an account whose mail
+  // limits bound the sum of its children's mail; it may have one itself, no more.
   Result<int> set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
-                  np_override override);
+                  np_override override, std::optional<uint32_t> parent = {});
   // An account that is new in this slot starts with a full bucket and counts of zero.
   Result<void> reset(uint32_t slot);
   // Forgets the account; its slot may be used again.
@@ -72,11 +76,10 @@ class SmtpGuard {
                                              np_mail_charge charge) const;
   // To whom that message was charged; nullopt: to nobody, or too many came after it.
   [[nodiscard]] std::optional<np_mail_charged> charged(uint64_t id) const;
-  // What the account has sent; nullopt: nothing yet. put_budget() is for after a reboot: what is there already stays.
-  [[nodiscard]] std::optional<np_mail_budget> budget(uint32_t slot) const;
+  // What the account has sent; cell 0: nothing yet. put_budget() is for after a reboot, before the hooks know the
+  // account: what is there already stays.
+  [[nodiscard]] np_mail_budget budget(uint32_t slot) const;
   Result<void> put_budget(uint32_t slot, const np_mail_budget& budget);
-  // The slots that have sent something.
-  [[nodiscard]] std::vector<uint32_t> senders() const;
   [[nodiscard]] np_mail_limit mail_limit(uint32_t slot) const;
   [[nodiscard]] np_mail_count mail_count(uint32_t slot) const;
 

@@ -10,7 +10,6 @@
 namespace npanel {
 namespace {
 
-constexpr std::array<uint64_t, NP_MAIL_WINDOWS> kCells = {1, NP_MAIL_HOUR_CELLS, NP_MAIL_DAY_CELLS};
 constexpr std::array<const char*, NP_MAIL_WINDOWS> kSpans = {"in 15 minutes", "an hour", "a day"};
 constexpr std::array<const char*, 4> kQuantities = {"", "messages", "recipients", "bytes"};
 
@@ -45,9 +44,10 @@ uint64_t number_of(const np_mail_amount& amount, size_t at) {
   return at % kOfAWindow == 1 ? amount.recipients : amount.bytes;
 }
 
-void advance(np_mail_budget& budget, uint64_t now_ns) {
-  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window)
-    np_mail_advance(&budget.rings[window], now_ns / NP_MAIL_CELL_NS / kCells[window]);
+// In the window whose newest cell this is.
+np_mail_amount sent_until(const np_mail_budget& budget, np_mail_window window, uint64_t cell) {
+  const np_mail_amount before = sent_before(budget, window, cell - NP_MAIL_CELLS_A_WINDOW);
+  return np_mail_difference(&budget.sent, &before);
 }
 
 }  // namespace
@@ -100,10 +100,12 @@ np_mail_limit kernel_limit(const MailLimits& limits) {
   return {.windows = {amount(limits.messages_per_15min, limits.recipients_per_15min, limits.bytes_per_15min),
                       amount(limits.messages_per_hour, limits.recipients_per_hour, limits.bytes_per_hour),
                       amount(limits.messages_per_day, limits.recipients_per_day, limits.bytes_per_day)},
-          .known = 1};
+          .known = 1,
+          .parent = 0};
 }
 
 std::string limit_text(uint32_t verdict, const np_mail_limit& limit) {
+  verdict %= NP_MAIL_LEVEL;
   const uint32_t window = std::min<uint32_t>(verdict / 4, NP_MAIL_DAY);
   const np_mail_amount& most = limit.windows[window];
   const uint32_t quantity = verdict % 4;
@@ -112,14 +114,22 @@ std::string limit_text(uint32_t verdict, const np_mail_limit& limit) {
 }
 
 std::string_view limit_name(uint32_t verdict) {
+  verdict %= NP_MAIL_LEVEL;
   const size_t at = size_t{verdict / 4} * kOfAWindow + (verdict % 4) - 1;
   return verdict % 4 == 0 || at >= kWindowFields ? "" : kMailFields[at].name;
 }
 
+uint64_t newest_cell(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns) {
+  return std::max<uint64_t>(now_ns / NP_MAIL_CELL_NS, budget.cell) / np_mail_cells_a_step(window);
+}
+
+np_mail_amount sent_before(const np_mail_budget& budget, np_mail_window window, uint64_t cell) {
+  if (cell > budget.cell / np_mail_cells_a_step(window)) return budget.sent;
+  return budget.marks[window][cell % NP_MAIL_CELLS];
+}
+
 np_mail_amount sent(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns) {
-  np_mail_ring ring = budget.rings[window];
-  np_mail_advance(&ring, now_ns / NP_MAIL_CELL_NS / kCells[window]);
-  return ring.sum;
+  return sent_until(budget, window, newest_cell(budget, window, now_ns));
 }
 
 uint64_t sent_of(const MailFigures& figures, const MailField& field) {
@@ -135,16 +145,16 @@ std::optional<uint64_t> limit_of(const MailFigures& figures, const MailField& fi
   return number == none ? std::nullopt : std::optional(number);
 }
 
-std::optional<uint64_t> fits_in_s(np_mail_budget budget, const np_mail_limit& limit, const np_mail_amount& more,
+std::optional<uint64_t> fits_in_s(const np_mail_budget& budget, const np_mail_limit& limit, const np_mail_amount& more,
                                   uint64_t now_ns) {
-  advance(budget, now_ns);
   uint64_t latest_ns = now_ns;
-  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window) {
-    np_mail_ring& ring = budget.rings[window];
-    for (uint32_t step = 0; np_mail_over(&ring.sum, &more, &limit.windows[window]) != NP_MAIL_FITS; ++step) {
-      if (step > NP_MAIL_CELLS) return std::nullopt;
-      np_mail_advance(&ring, ring.at + 1);
-      latest_ns = std::max<uint64_t>(latest_ns, ring.at * kCells[window] * NP_MAIL_CELL_NS);
+  for (const auto window : {NP_MAIL_QUARTER, NP_MAIL_HOUR, NP_MAIL_DAY}) {
+    const uint64_t now = newest_cell(budget, window, now_ns);
+    uint64_t cell = now;
+    for (auto sum = sent_until(budget, window, cell); np_mail_over(&sum, &more, &limit.windows[window]) != NP_MAIL_FITS;
+         sum = sent_until(budget, window, cell)) {
+      if (cell > now + NP_MAIL_CELLS) return std::nullopt;
+      latest_ns = std::max<uint64_t>(latest_ns, ++cell * np_mail_cells_a_step(window) * NP_MAIL_CELL_NS);
     }
   }
   return (latest_ns - now_ns + NP_SECOND_NS - 1) / NP_SECOND_NS;

@@ -76,10 +76,15 @@ inline constexpr uint64_t kBrake = 4;
 // What `verdict` is about: "messages_per_hour".
 [[nodiscard]] std::string_view limit_name(uint32_t verdict);
 
-// The sums as they are at `now_ns` (CLOCK_BOOTTIME + NP_MAIL_BEFORE_BOOT_NS), whenever the rings were charged last.
+// The number of the window's cell at `now_ns` (as np_mail_advance() takes it); that of the budget's newest one when the
+// clock stepped back.
+[[nodiscard]] uint64_t newest_cell(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns);
+// What had been sent when that cell began, or until now when it has not begun. Known of the newest 32 cells.
+[[nodiscard]] np_mail_amount sent_before(const np_mail_budget& budget, np_mail_window window, uint64_t cell);
+// In the window that ends at `now_ns`, whenever the budget was charged last.
 [[nodiscard]] np_mail_amount sent(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns);
 // Seconds until `more` fits; nullopt: never, it is larger than a limit.
-[[nodiscard]] std::optional<uint64_t> fits_in_s(np_mail_budget budget, const np_mail_limit& limit,
+[[nodiscard]] std::optional<uint64_t> fits_in_s(const np_mail_budget& budget, const np_mail_limit& limit,
                                                 const np_mail_amount& more, uint64_t now_ns);
 
 }  // namespace npanel

@@ -9,24 +9,27 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "model/mail.h"
+
 namespace npanel {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<uint64_t, NP_MAIL_WINDOWS> kCells = {1, NP_MAIL_HOUR_CELLS, NP_MAIL_DAY_CELLS};
 constexpr uint64_t kNsAMs = 1'000'000;
 constexpr uint64_t kStepsMost = NP_MAIL_CELLS_A_WINDOW;  // what is older does not count
+constexpr auto kWindows = {NP_MAIL_QUARTER, NP_MAIL_HOUR, NP_MAIL_DAY};
 
-uint64_t cell_at(uint32_t window, uint64_t now_ns) {
-  return now_ns / NP_MAIL_CELL_NS / kCells[window];
-}
+// By steps: how many cells ago.
+using Steps = std::array<np_mail_amount, kStepsMost + 1>;
 
-Json cells_of(np_mail_ring ring, uint64_t at) {
-  np_mail_advance(&ring, at);
+Json cells_of(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns) {
+  const uint64_t newest = newest_cell(budget, window, now_ns);
   Json cells = Json::array();
   for (uint64_t steps = 0; steps <= kStepsMost; ++steps) {
-    const np_mail_amount& cell = ring.cells[(ring.at - steps) % NP_MAIL_CELLS];
+    const np_mail_amount began = sent_before(budget, window, newest - steps);
+    const np_mail_amount ended = sent_before(budget, window, newest - steps + 1);
+    const np_mail_amount cell = np_mail_difference(&ended, &began);
     if (cell.messages != 0 || cell.recipients != 0 || cell.bytes != 0)
       cells.push_back({steps, cell.messages, cell.recipients, cell.bytes});
   }
@@ -46,9 +49,9 @@ std::optional<std::array<uint64_t, 4>> numbers_of(const Json& cell) {
   return numbers;
 }
 
-std::optional<np_mail_ring> ring_of(const Json& cells, uint64_t at, uint64_t older) {
+std::optional<Steps> steps_of(const Json& cells, uint64_t older) {
   if (!cells.is_array()) return std::nullopt;
-  np_mail_ring ring{.at = at, .sum = {}, .cells = {}};
+  Steps found{};
   for (const Json& cell : cells) {
     const auto numbers = numbers_of(cell);
     if (!numbers) return std::nullopt;
@@ -57,20 +60,31 @@ std::optional<np_mail_ring> ring_of(const Json& cells, uint64_t at, uint64_t old
     const np_mail_amount amount{.messages = static_cast<__u32>((*numbers)[1]),
                                 .recipients = static_cast<__u32>((*numbers)[2]),
                                 .bytes = (*numbers)[3]};
-    np_mail_add(&ring.cells[(at - steps) % NP_MAIL_CELLS], &amount);
-    np_mail_add(&ring.sum, &amount);
+    np_mail_add(&found[steps], &amount);
   }
-  return ring;
+  return found;
+}
+
+// Counts wrap, and only differences count: what was sent in all may as well be 0.
+void put_marks(np_mail_budget& budget, np_mail_window window, const Steps& cells) {
+  const uint64_t newest = budget.cell / np_mail_cells_a_step(window);
+  np_mail_amount before = budget.sent;
+  for (uint64_t steps = 0; steps < NP_MAIL_CELLS; ++steps) {
+    if (steps < cells.size()) before = np_mail_difference(&before, &cells[steps]);
+    budget.marks[window][(newest - steps) % NP_MAIL_CELLS] = before;
+  }
+  budget.before[window] = budget.marks[window][(newest - kStepsMost) % NP_MAIL_CELLS];
 }
 
 std::optional<np_mail_budget> budget_of(const std::string& text, uint64_t older_ns, uint64_t now_ns) {
   const Json windows = Json::parse(text, nullptr, false);
   if (!windows.is_array() || windows.size() != NP_MAIL_WINDOWS) return std::nullopt;
   np_mail_budget budget{};
-  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window) {
-    const auto ring = ring_of(windows[window], cell_at(window, now_ns), older_ns / (NP_MAIL_CELL_NS * kCells[window]));
-    if (!ring) return std::nullopt;
-    budget.rings[window] = *ring;
+  budget.cell = newest_cell(budget, NP_MAIL_QUARTER, now_ns);
+  for (const np_mail_window window : kWindows) {
+    const auto cells = steps_of(windows[window], older_ns / (NP_MAIL_CELL_NS * np_mail_cells_a_step(window)));
+    if (!cells) return std::nullopt;
+    put_marks(budget, window, *cells);
   }
   return budget;
 }
@@ -93,8 +107,7 @@ std::vector<StoredBudget> read_budgets(SQLite::Database& database, int64_t now_m
 
 void write_budget(SQLite::Database& database, const StoredBudget& stored, uint64_t now_ns) {
   Json windows = Json::array();
-  for (uint32_t window = 0; window < NP_MAIL_WINDOWS; ++window)
-    windows.push_back(cells_of(stored.budget.rings[window], cell_at(window, now_ns)));
+  for (const np_mail_window window : kWindows) windows.push_back(cells_of(stored.budget, window, now_ns));
   SQLite::Statement row(database, "INSERT OR REPLACE INTO mail_budget (account, saved_ms, cells) VALUES (?, ?, ?)");
   row.bind(1, stored.account);
   row.bind(2, stored.saved_ms);

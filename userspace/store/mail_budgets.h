@@ -17,9 +17,9 @@ struct StoredBudget {
   np_mail_budget budget{};
 };
 
-// Times in a budget are of CLOCK_BOOTTIME (+ NP_MAIL_BEFORE_BOOT_NS, as `now_ns` is), which begins anew with each boot:
-// what comes back is as old as it was then, and as much older as the wall clock says. A wall clock that went back makes
-// nothing older. Rows that are not ours are left out.
+// Times in a budget are of CLOCK_MONOTONIC (+ NP_MAIL_BEFORE_BOOT_NS, as `now_ns` is), which begins anew with each
+// boot: what comes back is as old as it was then, and as much older as the wall clock says. A wall clock that went back
+// makes nothing older. Rows that are not ours are left out.
 [[nodiscard]] std::vector<StoredBudget> read_budgets(SQLite::Database& database, int64_t now_ms, uint64_t now_ns);
 void write_budget(SQLite::Database& database, const StoredBudget& stored, uint64_t now_ns);
 void erase_budget_of(SQLite::Database& database, const std::string& account);

@@ -13,7 +13,7 @@ np_mail_budget after(int messages, const MailLimits& limits, uint64_t at_ns = kN
   np_mail_budget budget{};
   const np_mail_limit limit = kernel_limit(limits);
   const np_mail_amount one{.messages = 1, .recipients = 2, .bytes = 100};
-  for (int i = 0; i < messages; ++i) np_mail_take(budget.rings, &limit, &one, NP_MAIL_CHARGE, at_ns);
+  for (int i = 0; i < messages; ++i) np_mail_take(&budget, &limit, &one, NP_MAIL_CHARGE, at_ns);
   return budget;
 }
 
@@ -122,8 +122,8 @@ TEST(Mail, TellsWhenItIsFreeAgainAndThenItIs) {
   ASSERT_TRUE(wait);
   EXPECT_GE(*wait, 15U * 60);
   EXPECT_LE(*wait, 15U * 60 + 30);
-  EXPECT_NE(np_mail_take(budget.rings, &limit, &one, NP_MAIL_CHARGE, kNow + (*wait - 1) * NP_SECOND_NS), 0U);
-  EXPECT_EQ(np_mail_take(budget.rings, &limit, &one, NP_MAIL_CHARGE, kNow + *wait * NP_SECOND_NS), 0U);
+  EXPECT_NE(np_mail_take(&budget, &limit, &one, NP_MAIL_CHARGE, kNow + (*wait - 1) * NP_SECOND_NS), 0U);
+  EXPECT_EQ(np_mail_take(&budget, &limit, &one, NP_MAIL_CHARGE, kNow + *wait * NP_SECOND_NS), 0U);
 }
 
 TEST(Mail, WhatIsLargerThanALimitNeverFits) {

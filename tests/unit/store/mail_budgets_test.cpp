@@ -22,7 +22,7 @@ class MailBudgets : public testing::Test {
     np_mail_budget budget{};
     const np_mail_limit limit = kernel_limit({});
     const np_mail_amount seven{.messages = 7, .recipients = 9, .bytes = 1000};
-    np_mail_take(budget.rings, &limit, &seven, NP_MAIL_CHARGE, charged_ns);
+    np_mail_take(&budget, &limit, &seven, NP_MAIL_CHARGE, charged_ns);
     ASSERT_TRUE(store_.put({{.account = "bob", .saved_ms = kWall, .budget = budget}}, saved_ns));
   }
   np_mail_budget get(int64_t now_ms, uint64_t now_ns) {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
+#include <algorithm>
 #include <deque>
 #include <random>
 
@@ -27,7 +27,10 @@ np_mail_amount messages(__u32 most) {
 class MailBudget : public testing::Test {
  protected:
   __u32 take(__u64 now_ns, const np_mail_amount& amount = kOne, __u32 charge = NP_MAIL_CHARGE) {
-    return np_mail_take(rings_.data(), &limit_, &amount, charge, now_ns);
+    return np_mail_take(&budget_, &limit_, &amount, charge, now_ns);
+  }
+  [[nodiscard]] np_mail_amount sent_in(np_mail_window window) const {
+    return np_mail_difference(&budget_.sent, &budget_.before[window]);
   }
   // How many of `tries` pass, one every `apart`.
   int passed(int tries, __u64 from, __u64 apart) {
@@ -36,8 +39,8 @@ class MailBudget : public testing::Test {
     return count;
   }
 
-  std::array<np_mail_ring, NP_MAIL_WINDOWS> rings_{};
-  np_mail_limit limit_{.windows = {kNoLimit, kNoLimit, kNoLimit}, .known = 1};
+  np_mail_budget budget_{};
+  np_mail_limit limit_{.windows = {kNoLimit, kNoLimit, kNoLimit}, .known = 1, .parent = 0};
 };
 
 TEST_F(MailBudget, LetsAllPassWithoutLimit) {
@@ -68,7 +71,7 @@ TEST_F(MailBudget, CountsRecipientsAndBytesOfItsOwn) {
 TEST_F(MailBudget, DoesNotChargeWhatItRefuses) {
   limit_.windows[NP_MAIL_HOUR].recipients = 10;
   for (int i = 0; i < 50; ++i) take(kStart, {.messages = 1, .recipients = 11, .bytes = 100});
-  EXPECT_EQ(rings_[NP_MAIL_QUARTER].sum.messages, 0U);
+  EXPECT_EQ(sent_in(NP_MAIL_QUARTER).messages, 0U);
   EXPECT_EQ(take(kStart, {.messages = 1, .recipients = 10, .bytes = 100}), 0U);
 }
 
@@ -82,7 +85,7 @@ TEST_F(MailBudget, ChargesAnywayWhatIsOnlyObserved) {
   limit_.windows[NP_MAIL_HOUR] = messages(1);
   EXPECT_EQ(take(kStart, kOne, NP_MAIL_CHARGE_ANYWAY), 0U);
   EXPECT_NE(take(kStart, kOne, NP_MAIL_CHARGE_ANYWAY), 0U);
-  EXPECT_EQ(rings_[NP_MAIL_HOUR].sum.messages, 2U);
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 2U);
 }
 
 TEST_F(MailBudget, IsFreeAgainAfterTheWindowAndAtMostAThirtiethLater) {
@@ -113,12 +116,23 @@ TEST_F(MailBudget, HugeAmountsDoNotWrap) {
   EXPECT_EQ(take(kStart), 0U);
 }
 
+TEST_F(MailBudget, GivesBackWhatDidNotGoOutUnlessANewerCellHasCountedIt) {
+  limit_.windows[NP_MAIL_QUARTER] = messages(1);
+  ASSERT_EQ(take(kStart), 0U);
+  np_mail_give_back(&budget_, &kOne, kStart);
+  EXPECT_EQ(sent_in(NP_MAIL_DAY).bytes, 0U);
+  ASSERT_EQ(take(kStart), 0U);
+  take(kStart + 30 * kSecond, kOne, NP_MAIL_ASK);
+  np_mail_give_back(&budget_, &kOne, kStart);
+  EXPECT_EQ(sent_in(NP_MAIL_QUARTER).messages, 1U);
+}
+
 // The truth: a list of what was charged and when. In no stretch of a window's length is more than the limit, and
 // nothing is refused that would fit a window longer by one cell.
 TEST_F(MailBudget, KeepsEveryStretchWithinTheLimitWhateverTheRhythm) {
   constexpr __u32 kLimit = 20;
   for (unsigned seed = 0; seed < 40; ++seed) {
-    rings_ = {};
+    budget_ = {};
     limit_.windows[NP_MAIL_QUARTER] = messages(kLimit);
     std::mt19937 random(seed);
     std::deque<__u64> charged;
@@ -138,18 +152,33 @@ TEST_F(MailBudget, KeepsEveryStretchWithinTheLimitWhateverTheRhythm) {
   }
 }
 
-TEST_F(MailBudget, SumIsAlwaysThatOfTheCells) {
+// The truth: a list of what was charged in which cell. All windows, all quantities, and a count that wraps.
+TEST_F(MailBudget, EachWindowHoldsWhatWasChargedInItsNewest31Cells) {
+  struct Charged {
+    __u64 cell;
+    np_mail_amount amount;
+  };
   std::mt19937 random(7);
+  std::deque<Charged> charged;
+  budget_.sent = {.messages = 0xffffff00, .recipients = 0xffff0000, .bytes = ~0ULL - 1000};
+  for (auto& marks : budget_.marks) std::ranges::fill(marks, budget_.sent);
   __u64 now = kStart;
-  for (int i = 0; i < 20000; ++i) {
-    now += random() % (i % 500 == 0 ? 3 * kDay : 10 * kMinute);
-    take(now, {.messages = 1, .recipients = static_cast<__u32>(random() % 100), .bytes = random() % 100000});
-    for (const np_mail_ring& ring : rings_) {
+  for (int i = 0; i < 4000; ++i) {
+    now += random() % (i % 200 == 0 ? 3 * kDay : 10 * kMinute);
+    const np_mail_amount amount{
+        .messages = 1, .recipients = static_cast<__u32>(random() % 100), .bytes = random() % 100000};
+    ASSERT_EQ(take(now, amount), 0U);
+    charged.push_back({now / NP_MAIL_CELL_NS, amount});
+    while (charged.front().cell + 32 * NP_MAIL_DAY_CELLS < charged.back().cell) charged.pop_front();
+    for (const auto window : {NP_MAIL_QUARTER, NP_MAIL_HOUR, NP_MAIL_DAY}) {
+      const __u64 cells = np_mail_cells_a_step(window);
       np_mail_amount sum{};
-      for (const np_mail_amount& cell : ring.cells) np_mail_add(&sum, &cell);
-      ASSERT_EQ(sum.messages, ring.sum.messages);
-      ASSERT_EQ(sum.recipients, ring.sum.recipients);
-      ASSERT_EQ(sum.bytes, ring.sum.bytes);
+      for (const Charged& each : charged)
+        if (each.cell / cells + NP_MAIL_CELLS_A_WINDOW >= now / NP_MAIL_CELL_NS / cells)
+          np_mail_add(&sum, &each.amount);
+      ASSERT_EQ(sent_in(window).messages, sum.messages) << i;
+      ASSERT_EQ(sent_in(window).recipients, sum.recipients) << i;
+      ASSERT_EQ(sent_in(window).bytes, sum.bytes) << i;
     }
   }
 }
