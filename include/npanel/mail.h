@@ -114,10 +114,9 @@ NP_INLINE void np_mail_begin_cells(struct np_mail_budget *budget, __u32 window, 
 	for (i = 1; i <= NP_MAIL_CELLS; i++) {
 		struct np_mail_amount *mark = &marks[(from + i) & (NP_MAIL_CELLS - 1)];
 		__s64 left = (__s64)(to - from) - i;
-		__u64 keep;
+		__u64 keep = (__u64)(left >> 63); /* all ones once i is past `to` */
 
-		NP_OPAQUE(left);
-		keep = (__u64)(left >> 63); /* all ones once i is past `to` */
+		NP_OPAQUE(keep);
 		mark->messages = (mark->messages & (__u32)keep) | (budget->sent.messages & (__u32)~keep);
 		mark->recipients = (mark->recipients & (__u32)keep) | (budget->sent.recipients & (__u32)~keep);
 		mark->bytes = (mark->bytes & keep) | (budget->sent.bytes & ~keep);

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/clock.h"
 #include "kernel/smtp_guard.h"
 #include "kernel/socket_owner.h"
 #include "model/net.h"

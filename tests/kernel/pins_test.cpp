@@ -135,8 +135,8 @@ TEST_F(PinsTest, OtherLayoutMovesInDuringAFloodAndNotOneMorePasses) {
   EXPECT_GT(made[1], 100);
   const np_smtp_count count = guard->count(kSlot);
   EXPECT_EQ(count.allowed, kBurst);
-  EXPECT_GE(count.denied, other.count().denied) << "counters never go back";
-  EXPECT_LE(count.denied, static_cast<uint64_t>(made[1]));
+  EXPECT_GT(other.count().denied, 0U);
+  EXPECT_EQ(count.denied, static_cast<uint64_t>(made[1])) << "what both have counted";
   EXPECT_EQ(link_id(pin("v5/link4")), link4) << "the hook was never away";
   EXPECT_FALSE(fs::exists(pin("v0")));
 }

@@ -52,9 +52,9 @@ void Agent::care_for_database() {
 
 void Agent::reopen_database() {
   if (read_only_ && why_not_writable(config_.database)) return;
-  const Look look = store_.wants_reopening() ? Look::full : Look::quick;
+  if (store_.wants_reopening()) suspect_damage(config_.database);
   store_.close();
-  auto opened = open_with_care(config_.database, config_.scratch_directory(), look);
+  auto opened = open_with_care(config_.database, config_.scratch_directory());
   if (!opened) {
     if (read_only_ != opened.error().text) log_error(opened.error().text + "; changes are refused");
     read_only_ = std::move(opened.error().text);

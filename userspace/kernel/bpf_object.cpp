@@ -48,14 +48,14 @@ bool KernelTypes::has_function(const char* name) const {
 Result<MappedValues> MappedValues::map(int map_fd, size_t value_bytes, size_t entries) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t bytes = value_bytes * entries;
-  void* address = ::mmap(nullptr, (bytes + page - 1) / page * page, PROT_READ, MAP_SHARED, map_fd, 0);
+  void* address = ::mmap(nullptr, (bytes + page - 1) / page * page, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
   if (address == MAP_FAILED) return errno_failure("mmap of a BPF array", errno);
   return MappedValues(address, bytes);
 }
 
 MappedValues::~MappedValues() {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  if (address_) ::munmap(const_cast<void*>(address_), (bytes_ + page - 1) / page * page);
+  if (address_) ::munmap(address_, (bytes_ + page - 1) / page * page);
 }
 
 std::vector<int> program_fds_of(const bpf_object* object) {

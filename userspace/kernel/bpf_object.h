@@ -59,10 +59,15 @@ class MappedValues {
   [[nodiscard]] std::span<const Value> as() const {
     return {static_cast<const Value*>(address_), bytes_ / sizeof(Value)};
   }
+  // Programs count at the same time: only to be added to, atomically.
+  template <class Value>
+  [[nodiscard]] std::span<Value> as() {
+    return {static_cast<Value*>(address_), bytes_ / sizeof(Value)};
+  }
 
  private:
-  MappedValues(const void* address, size_t bytes) : address_(address), bytes_(bytes) {}
-  const void* address_;
+  MappedValues(void* address, size_t bytes) : address_(address), bytes_(bytes) {}
+  void* address_;
   size_t bytes_;
 };
 

@@ -76,7 +76,7 @@ void LayoutChange::apply(std::span<const std::byte> from, std::span<std::byte> t
 }
 
 Result<void> copy_entries(int old_map, int new_map, const btf* types, unsigned value_type, unsigned long long flags,
-                          const std::function<void(std::span<std::byte>)>& change) {
+                          const EntryChange& change) {
   bpf_map_info before{};
   bpf_map_info after{};
   __u32 length = sizeof(before);
@@ -100,7 +100,7 @@ Result<void> copy_entries(int old_map, int new_map, const btf* types, unsigned v
       continue;
     std::vector<std::byte> value(after.value_size);
     layout.apply(old_value, value);
-    if (change) change(value);
+    if (change && !change(key, value)) continue;
     // An array that became shorter refuses what lies behind its end.
     if (bpf_map_update_elem(new_map, key.data(), value.data(), flags) != 0 && errno != E2BIG)
       return errno_failure("copy into map " + name, errno);

@@ -28,10 +28,12 @@ class LayoutChange {
   std::vector<Number> numbers_;
 };
 
+using EntryChange = std::function<bool(std::span<const std::byte> key, std::span<std::byte> value)>;
+
 // Writes every entry of `old_map` that is not all zero into `new_map`, whose types are described in `types`. Keys have
-// the same size in both. `change` may alter the new value, of which it is given the bytes. `flags` is BPF_F_LOCK for
-// values with a lock.
+// the same size in both. `change` is given the bytes of key and new value, and may alter the value; what it answers
+// false to is not written. `flags` is BPF_F_LOCK for values with a lock.
 Result<void> copy_entries(int old_map, int new_map, const btf* types, unsigned value_type, unsigned long long flags,
-                          const std::function<void(std::span<std::byte>)>& change = {});
+                          const EntryChange& change = {});
 
 }  // namespace npanel

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -24,6 +25,10 @@ namespace npanel {
 namespace {
 
 using Handle = std::unique_ptr<SQLite::Database>;
+
+std::string mark_of(const std::string& path) {
+  return path + ".suspect";
+}
 
 struct Site {
   std::string path;
@@ -163,11 +168,8 @@ Result<Sound> open_live(const std::string& path, Look look) {
   const bool finished = NP_TRY(finish_replacement(path, now_ms()));
   std::vector<std::string> backups = Backups::list(path);
   const bool may_be_new = backups.empty();
-  Sound sound = NP_TRY(open_or_repair({.path = path,
-                                       .backups = std::move(backups),
-                                       .may_be_new = may_be_new,
-                                       .is_live = true,
-                                       .look = look}));
+  Sound sound = NP_TRY(open_or_repair(
+      {.path = path, .backups = std::move(backups), .may_be_new = may_be_new, .is_live = true, .look = look}));
   if (finished)
     sound.repairs.insert(sound.repairs.begin(), "a repair of the database that was interrupted is finished");
   forget_replacement(path);
@@ -249,16 +251,23 @@ std::optional<std::string> why_not_writable(const std::string& path) {
   return std::nullopt;
 }
 
-Result<Opened> open_with_care(const std::string& path, const std::string& scratch, Look look) {
+Result<Opened> open_with_care(const std::string& path, const std::string& scratch) {
+  const Look look = exists(mark_of(path)) ? Look::full : Look::quick;
   if (const auto why = why_not_writable(path)) return stand_in(path, scratch, look, *why);
   auto live = open_live(path, look);
-  if (live)
+  if (live) {
+    ::unlink(mark_of(path).c_str());
     return Opened{.store = Store(std::move(live->database)),
                   .read_only = std::nullopt,
                   .repairs = std::move(live->repairs),
                   .accounts_lost = live->accounts_lost};
+  }
   if (is_disk_trouble(live.error())) return stand_in(path, scratch, look, live.error().text);
   return std::unexpected(std::move(live.error()));
+}
+
+void suspect_damage(const std::string& path) {
+  std::ignore = make_empty_file(mark_of(path));  // on a full disk the next look is quick, and a read finds it again
 }
 
 }  // namespace npanel

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "store/check.h"
 #include "store/store.h"
 
 namespace npanel {
@@ -23,10 +22,12 @@ struct Opened {
 // by what can be saved from it, else by the newest good backup, else by an empty one. When the disk does not let us,
 // the store is a copy in memory that refuses changes, and the file stays as it is; `scratch` is a directory on a tmpfs
 // where the copy is made. An error is only a database that is newer than this program, or of another build; then
-// nothing is touched. No Store on `path` may be open in this process: close() it first. `look` is full when a Store
-// wanted reopening: a quick look has not seen the damage, or would not.
-[[nodiscard]] Result<Opened> open_with_care(const std::string& path, const std::string& scratch,
-                                            Look look = Look::quick);
+// nothing is touched. No Store on `path` may be open in this process: close() it first.
+[[nodiscard]] Result<Opened> open_with_care(const std::string& path, const std::string& scratch);
+
+// A Store wanted to be reopened: what it read is damaged, although a quick look had passed it. A mark beside the
+// database makes every open look at all of it, until one has. It outlives the process, for that may take seconds.
+void suspect_damage(const std::string& path);
 
 // While changes are refused: is it worth calling open_with_care again? nullopt when a file can be made and filled
 // beside the database, else why not. Asks the disk, not SQLite; takes microseconds. The same condition as above:
