@@ -30,6 +30,22 @@ enum np_smtp_step {
 };
 #define NP_SMTP_IMPLICIT_TLS 465 /* RFC 8314: the client would see another certificate; limited instead */
 
+/*
+ * Where an account's cgroup is looked for before the hash: an array by the low bits of cgroup ids, each entry one word,
+ * so that it is read whole: the id and the slot. The first of two that share a place has it. 0: none.
+ */
+#define NP_SMTP_NEAR_BITS 14U
+#define NP_SMTP_NEAR	  (1U << NP_SMTP_NEAR_BITS)
+NP_ASSERT(NP_SLOTS <= NP_SMTP_NEAR);
+NP_INLINE __u64 np_smtp_near(__u64 cgroup, __u32 slot)
+{
+	return cgroup << NP_SMTP_NEAR_BITS | slot;
+}
+NP_INLINE __u32 np_smtp_near_place(__u64 cgroup)
+{
+	return (__u32)cgroup & (NP_SMTP_NEAR - 1);
+}
+
 /* Written by the agent, read by the kernel. Index: slot. All zero: no account has this slot. */
 struct np_smtp_limit {
 	__u32 per_minute;  /* 0 = may not open SMTP at all */

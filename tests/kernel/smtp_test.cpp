@@ -159,6 +159,16 @@ TEST_F(Smtp, KnowsTheAccountInACgroupBelowItsOwn) {
   expect_burst(run_in({&site}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 
+TEST_F(Smtp, KnowsAnAccountWhoseCgroupSharesItsPlaceWithAnother) {
+  const uint64_t id = bob_cgroup_.id().value();
+  ASSERT_TRUE(guard_->remove(bob_, id));
+  const Account first{.name = "first", .slot = 3, .uid = {}};
+  ASSERT_TRUE(guard_->set(first, first.mail, id + NP_SMTP_NEAR, NP_OVERRIDE_NONE));
+  put(bob_, bob_cgroup_);
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+  EXPECT_EQ(guard_->count(first.slot).allowed, 0U);
+}
+
 TEST_F(Smtp, PrefersTheCgroupToTheUid) {
   expect_all_made(run_in({&eve_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
   EXPECT_EQ(guard_->count(eve_.slot).allowed, static_cast<__u64>(kTries));

@@ -82,6 +82,20 @@ Result<void> erase_own(const bpf_map* map, const Key& key, uint32_t slot) {
   return erase(map, key);
 }
 
+void put_near(MappedValues& near, uint64_t cgroup, uint32_t slot) {
+  const uint64_t word = np_smtp_near(cgroup, slot);
+  if (word >> NP_SMTP_NEAR_BITS != cgroup) return;  // too long an id: found by the hash
+  uint64_t& place = near.as<uint64_t>()[np_smtp_near_place(cgroup)];
+  if (place == 0 || place >> NP_SMTP_NEAR_BITS == cgroup) __atomic_store_n(&place, word, __ATOMIC_RELEASE);
+}
+
+// After they have been erased from the hash.
+template <class Which>
+void forget_near(MappedValues& near, Which which) {
+  for (uint64_t& place : near.as<uint64_t>())
+    if (place != 0 && which(place >> NP_SMTP_NEAR_BITS)) __atomic_store_n(&place, 0, __ATOMIC_RELEASE);
+}
+
 // What the maps of another layout hold comes over in two steps, around the swap of the programs, so that not one
 // connection passes twice: until the budgets are here, no account may open SMTP at all. That lasts for milliseconds.
 Result<void> copy_map(const std::string& old_layout, const np_smtp_bpf& skeleton, const bpf_map* map, __u64 flags = 0,
@@ -194,6 +208,7 @@ struct SmtpGuard::Attached {
   MappedValues counts;
   MappedValues mail_counts;
   MappedValues totals;
+  MappedValues near;  // np_smtp_near_by
   RefusalHandler handler;
   UniqueFd ring_fd;  // the ring's own: the skeleton's goes when the programs are swapped
   RingPtr ring;
@@ -224,10 +239,13 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   MappedValues mail_counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_mail_count), sizeof(np_mail_count), NP_SLOTS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
+  MappedValues near =
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_near_by), sizeof(uint64_t), NP_SMTP_NEAR));
   UniqueFd ring_fd(::fcntl(bpf_map__fd(skeleton->maps.np_smtp_ring), F_DUPFD_CLOEXEC, 3));
-  auto attached = std::make_unique<Attached>(
-      pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6), std::move(release),
-      std::move(counts), std::move(mail_counts), std::move(totals), RefusalHandler{}, std::move(ring_fd), RingPtr{});
+  auto attached =
+      std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6),
+                                 std::move(release), std::move(counts), std::move(mail_counts), std::move(totals),
+                                 std::move(near), RefusalHandler{}, std::move(ring_fd), RingPtr{});
   attached->ring.reset(ring_buffer__new(attached->ring_fd.get(), hand_over, &attached->handler, nullptr));
   if (!attached->ring) return libbpf_failure("open the ring of refusals", errno);
   return SmtpGuard(std::move(attached));
@@ -286,7 +304,10 @@ Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::
   if (parent) mail_limit.parent = *parent + 1;
   int written = NP_TRY(make_say(maps.np_mail_limit, account.slot, mail_limit));
   written += NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
-  if (cgroup_id) written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
+  if (cgroup_id) {
+    written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
+    put_near(attached_->near, *cgroup_id, account.slot);
+  }
   if (account.uid) written += NP_TRY(make_say(maps.np_smtp_uid, *account.uid, account.slot));
   return written;
 }
@@ -300,7 +321,10 @@ Result<void> SmtpGuard::reset(uint32_t slot) {
 
 Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> cgroup_id) {
   const auto& maps = attached_->skeleton->maps;
-  if (cgroup_id) NP_TRY(erase_own(maps.np_smtp_cgroup, *cgroup_id, account.slot));
+  if (cgroup_id) {
+    NP_TRY(erase_own(maps.np_smtp_cgroup, *cgroup_id, account.slot));
+    forget_near(attached_->near, [&](uint64_t cgroup) { return cgroup == *cgroup_id; });
+  }
   if (account.uid) NP_TRY(erase_own(maps.np_smtp_uid, *account.uid, account.slot));
   return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
 }
@@ -318,7 +342,10 @@ Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
   }
   for (const uint32_t uid : keys_of<uint32_t>(maps.np_smtp_uid))
     if (strangers.contains(lookup<uint32_t>(maps.np_smtp_uid, uid).value_or(NP_SLOTS))) uids.insert(uid);
-  return NP_TRY(erase_all_but(maps.np_smtp_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_smtp_uid, uids));
+  const int erased =
+      NP_TRY(erase_all_but(maps.np_smtp_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_smtp_uid, uids));
+  forget_near(attached_->near, [&](uint64_t cgroup) { return !cgroups.contains(cgroup); });
+  return erased;
 }
 
 std::vector<uint32_t> SmtpGuard::used_slots() const {
