@@ -16,8 +16,8 @@ namespace npanel {
 // UTF-16. An absent file passes, and so does an empty one without a -wal.
 [[nodiscard]] Result<void> check_header(const std::string& path);
 
-// quick: every page, and that the indexes say what the rows say, but for the tables of history, which may have a million
-// rows. Half a second for these. full: the indexes of history too, six times as long.
+// quick: every page, and that the indexes say what the rows say, but for the tables of history, which may have a
+// million rows. Half a second for these. full: the indexes of history too, six times as long.
 enum class Look { quick, full };
 [[nodiscard]] Result<void> check_pages(SQLite::Database& database, Look look);
 [[nodiscard]] Result<void> check_account_table(SQLite::Database& database);

@@ -211,7 +211,7 @@ class Damage : public testing::Test {
 
   // Neither is a limit lifted, nor does a token come to be that nobody made. A bit that makes a 0 of a 1 is not
   // noticed.
-  void judge_switches(Kind kind, Store& store) {
+  static void judge_switches(Kind kind, Store& store) {
     const auto features = store.features();
     ASSERT_TRUE(features) << features.error().text;
     const auto isolation = std::ranges::find(*features, "cgroups_isolation", &StoredFeature::name);

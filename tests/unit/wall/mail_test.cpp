@@ -169,7 +169,7 @@ TEST_F(MailBudget, EachWindowHoldsWhatWasChargedInItsNewest31Cells) {
         .messages = 1, .recipients = static_cast<__u32>(random() % 100), .bytes = random() % 100000};
     ASSERT_EQ(take(now, amount), 0U);
     charged.push_back({now / NP_MAIL_CELL_NS, amount});
-    while (charged.front().cell + 32 * NP_MAIL_DAY_CELLS < charged.back().cell) charged.pop_front();
+    while (charged.front().cell + 32ULL * NP_MAIL_DAY_CELLS < charged.back().cell) charged.pop_front();
     for (const auto window : {NP_MAIL_QUARTER, NP_MAIL_HOUR, NP_MAIL_DAY}) {
       const __u64 cells = np_mail_cells_a_step(window);
       np_mail_amount sum{};
