@@ -216,6 +216,7 @@ int main() {
     show(measure("nftables, " + std::to_string(accounts) + " accounts"), bare);
     run("nft delete table inet npanel");
   }
+  if (std::getenv("NPANEL_CONNECTS")) return 0;  // emulated: columns can be compared, nanoseconds cannot
   std::printf("\ngoal connect-smtp %.0f ns <200 %s\n", most_smtp, most_smtp < kGoalSmtp ? "met" : "missed");
   std::printf("goal connect-other %.0f ns <30 %s\n", most_other, most_other < kGoalOther ? "met" : "missed");
   const double flat = most_smtp / least_smtp;
