@@ -1,82 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mail budget, the way to the local MTA and the exemptions on this very kernel.
-#include <arpa/inet.h>
-#include <gtest/gtest.h>
+// The mail budget, alone and nested, on this very kernel.
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <thread>
 
-#include "kernel/smtp_guard.h"
-#include "kernel/socket_owner.h"
-#include "model/net.h"
-#include "support/child.h"
-#include "support/connect.h"
-#include "support/sandbox.h"
+#include "mail_fixture.h"
 
 namespace npanel {
 namespace {
 
-constexpr uint16_t kSmtp = 25;
-constexpr uint16_t kSmtps = 465;
 constexpr uint16_t kNobodyListens = 587;
-constexpr uid_t kBobUid = 20001;
-constexpr uid_t kMtaUid = 20009;
-constexpr RateLimit kAny{.per_minute = 60000, .burst = 10000};
-constexpr const char* kElsewhere = "192.0.2.7";  // RFC 5737; the sandbox has no way there
-constexpr const char* kElsewhere6 = "2001:db8::7";
-
-class MailKernel : public testing::Test {
- protected:
-  void SetUp() override {
-    bob_.rate_limit = kAny;
-    attach();
-    put();
-  }
-  void attach(const SmtpRules& rules = {}) {
-    guard_.reset();
-    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
-                                    .account_level = sandbox_.tree().account_level(),
-                                    .pin_dir = sandbox_.pin_dir(),
-                                    .rules = rules,
-                                    .gates = gates_on()});
-    ASSERT_TRUE(guard) << guard.error().text;
-    guard_.emplace(std::move(*guard));
-  }
-  void put() { ASSERT_TRUE(guard_->set(bob_, bob_.mail, cgroup_.id().value(), NP_OVERRIDE_NONE)); }
-  void gate(const FeatureState& state) {
-    Gates gates;
-    gates.set(NP_EMAIL_RATE_LIMITING, state);
-    ASSERT_TRUE(guard_->set_gates(gates.kernel()));
-  }
-
-  np_mail_question ask(np_mail_charge charge = NP_MAIL_CHARGE, uint64_t id = 0, uint32_t recipients = 1) {
-    return guard_->ask(bob_.slot, {.messages = 1, .recipients = recipients, .bytes = 1000}, id, charge).value();
-  }
-  int accepted(int tries) {
-    int count = 0;
-    for (int i = 0; i < tries; ++i) count += ask().answer == NP_MAIL_ACCEPT;
-    return count;
-  }
-  // The errno of each connect by bob.
-  std::vector<int> connects(int tries, const Destination& to, std::optional<uid_t> uid = {}) {
-    return run_in({&cgroup_, uid}, [&] {
-      std::vector<int> results;
-      for (int i = 0; i < tries; ++i) results.push_back(connect_once(to));
-      return results;
-    });
-  }
-  np_mail_amount sent_in(np_mail_window window) { return sent(guard_->budget(bob_.slot), window, mail_time_ns()); }
-
-  Sandbox sandbox_;
-  Listener smtp_{kSmtp}, smtps_{kSmtps};
-  Account bob_{.name = "bob", .slot = 1, .uid = kBobUid};
-  Cgroup cgroup_ = sandbox_.tree().find_or_make("bob").value();
-  std::optional<SmtpGuard> guard_;
-};
 
 TEST_F(MailKernel, AcceptsAHundredInAQuarterAndDefersTheNext) {
   EXPECT_EQ(accepted(110), 100);
@@ -311,164 +247,6 @@ TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadO
   EXPECT_EQ(static_cast<uint64_t>(made[0][0] + made[1][0]), allowed) << "as the processes saw it";
   EXPECT_EQ(static_cast<uint64_t>(made[0][1] + made[1][1]), denied);
   EXPECT_EQ(told + guard_->total().lost, denied);
-}
-
-TEST_F(MailKernel, RedirectsToTheLocalMtaWithoutCharging) {
-  bob_.rate_limit.mode = SmtpMode::redirect;
-  bob_.mail = {.messages_per_15min = 0, .messages_per_hour = {}, .bytes_per_hour = {}};
-  put();
-  EXPECT_EQ(connects(3, {kElsewhere, kSmtp}), std::vector<int>(3, 0));
-  EXPECT_EQ(connects(2, {kElsewhere6, kSmtp}), std::vector<int>(2, 0));
-  EXPECT_EQ(connects(1, {"::ffff:192.0.2.7", 587}), std::vector<int>(1, 0));
-  EXPECT_EQ(guard_->count(bob_.slot).redirected, 6U);
-  EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
-}
-
-TEST_F(MailKernel, NeverRedirectsImplicitTls) {
-  bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
-  put();
-  EXPECT_EQ(connects(4, {"127.0.0.1", kSmtps}), (std::vector{0, 0, EPERM, EPERM}));
-  EXPECT_EQ(guard_->count(bob_.slot).redirected, 0U);
-}
-
-TEST_F(MailKernel, ObserveOnlyCountsWhatItWouldRedirect) {
-  bob_.rate_limit.mode = SmtpMode::redirect;
-  put();
-  gate({.enabled = true, .mode = GateMode::observe});
-  EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH});
-  EXPECT_EQ(guard_->count(bob_.slot).would_redirect, 1U);
-}
-
-TEST_F(MailKernel, WithoutAnMtaRedirectLimits) {
-  attach({.redirect_port = 0});
-  bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
-  put();
-  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}), (std::vector{0, 0, EPERM}));
-}
-
-TEST_F(MailKernel, AllowedNetworksAreReachedWithoutLimit) {
-  attach({.allow = {parse_net("127.0.0.8/29").value(), parse_net("::1").value()}});
-  bob_.rate_limit = {.per_minute = 0, .burst = 0};
-  put();
-  EXPECT_EQ(connects(2, {"127.0.0.9", kSmtp}), std::vector(2, 0));
-  EXPECT_EQ(connects(2, {"::ffff:127.0.0.15", kSmtp}), std::vector(2, 0));
-  EXPECT_EQ(connects(2, {"::1", kSmtp}), std::vector(2, 0));
-  EXPECT_EQ(connects(2, {"127.0.0.16", kSmtp}), std::vector(2, EPERM));
-  EXPECT_EQ(guard_->count(bob_.slot).exempt, 6U);
-  ASSERT_TRUE(guard_->set_rules({}));
-  EXPECT_EQ(connects(1, {"127.0.0.9", kSmtp}), std::vector{EPERM});
-}
-
-TEST_F(MailKernel, AllowedRelayIsNotRedirected) {
-  attach({.allow = {parse_net("192.0.2.0/24").value()}});
-  bob_.rate_limit.mode = SmtpMode::redirect;
-  put();
-  EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH}) << "that is where it wanted to go";
-  EXPECT_EQ(connects(1, {"198.51.100.1", kSmtp}), std::vector{0});
-}
-
-TEST_F(MailKernel, MtaInTheAccountsCgroupIsExempt) {
-  attach({.exempt_uids = {kMtaUid}});
-  bob_.rate_limit = {.per_minute = 0, .burst = 0};
-  put();
-  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kMtaUid), std::vector(3, 0));
-  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kBobUid), std::vector(3, EPERM));
-  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, 0), std::vector(3, EPERM)) << "root is not, unless it is named";
-}
-
-TEST_F(MailKernel, OnlySoManyConnectionsAreOpenAtOnce) {
-  bob_.mail.connections = 3;
-  put();
-  const auto results = run_in({&cgroup_}, [] {
-    socklen_t length = 0;
-    const sockaddr_storage address = address_of({"127.0.0.1", kSmtp}, length);
-    std::vector<UniqueFd> open;
-    std::vector<int> made;
-    const auto connect = [&] {
-      UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      made.push_back(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno);
-      open.push_back(std::move(socket));
-    };
-    for (int i = 0; i < 5; ++i) connect();
-    open.erase(open.begin());
-    connect();
-    connect();
-    return made;
-  });
-  EXPECT_EQ(results, (std::vector{0, 0, 0, EPERM, EPERM, 0, EPERM}));
-  EXPECT_EQ(guard_->count(bob_.slot).open, 0U) << "the process has ended, and so have its sockets";
-  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 4U);
-  std::vector<uint32_t> reasons;
-  ASSERT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { reasons.push_back(refusal.reason); }));
-  EXPECT_EQ(reasons, std::vector<uint32_t>(3, NP_SMTP_CONNECTIONS));
-}
-
-TEST_F(MailKernel, SocketThatFailsToConnectCountsOnceUntilItIsClosed) {
-  bob_.mail.connections = 1;
-  put();
-  const auto results = run_in({&cgroup_}, [] {
-    socklen_t length = 0;
-    const sockaddr_storage closed = address_of({"127.0.0.1", 587}, length);
-    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    std::vector<int> made;
-    for (int i = 0; i < 3; ++i)
-      made.push_back(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&closed), length) == 0 ? 0 : errno);
-    return made;
-  });
-  EXPECT_EQ(results, std::vector(3, ECONNREFUSED));
-  EXPECT_EQ(guard_->count(bob_.slot).open, 0U);
-}
-
-TEST_F(MailKernel, OpenConnectionsAreKnownToTheNextAgent) {
-  bob_.mail.connections = 1;
-  put();
-  std::array<int, 2> go{};
-  ASSERT_EQ(::pipe(go.data()), 0);
-  std::vector<int> first;
-  std::thread holding([&] {
-    first = run_in({&cgroup_}, [&] {
-      socklen_t length = 0;
-      const sockaddr_storage address = address_of({"127.0.0.1", kSmtp}, length);
-      const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      const int made = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno;
-      char byte = 0;
-      return std::vector{made, static_cast<int>(::read(go[0], &byte, 1))};
-    });
-  });
-  while (guard_->count(bob_.slot).open == 0) std::this_thread::yield();
-  attach();
-  EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{EPERM});
-  ASSERT_EQ(::write(go[1], "x", 1), 1);
-  holding.join();
-  EXPECT_EQ(first, (std::vector{0, 1}));
-  EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{0});
-  ::close(go[0]);
-  ::close(go[1]);
-}
-
-// The ports of a connection from 127.0.0.1 by `uid` in bob's cgroup, while it is open.
-TEST_F(MailKernel, KernelSaysWhoOpenedAConnection) {
-  const auto owners = SocketOwners::open();
-  ASSERT_TRUE(owners);
-  for (const char* address : {"127.0.0.1", "::1"}) {
-    const auto found = run_in({&cgroup_, kBobUid}, [&] {
-      socklen_t length = 0;
-      const sockaddr_storage to = address_of({address, kSmtp}, length);
-      const UniqueFd socket(::socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), length) != 0) return std::vector<int>{};
-      sockaddr_in6 own{};
-      socklen_t size = sizeof(own);
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size);
-      const uint16_t port = ntohs(own.sin6_port);  // at the same place for IPv4
-      const auto owner = owners->find(address, port, address, kSmtp);
-      const auto nobody = owners->find(address, port, address, kSmtps);
-      if (!owner) return std::vector<int>{-1};
-      return std::vector{static_cast<int>(owner->uid), static_cast<int>(owner->cgroup_id.value_or(0)), nobody ? 1 : 0};
-    });
-    EXPECT_EQ(found, (std::vector{static_cast<int>(kBobUid), static_cast<int>(cgroup_.id().value()), 0})) << address;
-  }
-  EXPECT_EQ(owners->find("192.0.2.1", 1, "127.0.0.1", kSmtp), std::nullopt);
-  EXPECT_EQ(owners->find("nobody", 1, "127.0.0.1", kSmtp), std::nullopt);
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ void Agent::care_for_database() {
 
 void Agent::reopen_database() {
   if (read_only_ && why_not_writable(config_.database)) return;
-  if (store_.wants_reopening()) suspect_damage(config_.database);
+  if (store_.wants_reopening()) mark_suspect(config_.database);
   store_.close();
   auto opened = open_with_care(config_.database, config_.scratch_directory());
   if (!opened) {

@@ -3,29 +3,23 @@
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
-#include <linux/membarrier.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstring>
 #include <set>
 
 #include "base/clock.h"
 #include "kernel/bpf_map.h"
 #include "kernel/bpf_object.h"
-#include "kernel/layout_change.h"
 #include "kernel/pins.h"
+#include "kernel/smtp_move.h"
 #include "smtp.skel.h"
 
 namespace npanel {
 namespace {
-
-constexpr useconds_t kGraceUs = 20'000;
 
 np_smtp_mode kernel_mode(SmtpMode mode) {
   if (mode == SmtpMode::off) return NP_SMTP_OFF;
@@ -94,64 +88,6 @@ template <class Which>
 void forget_near(MappedValues& near, Which which) {
   for (uint64_t& place : near.as<uint64_t>())
     if (place != 0 && which(place >> NP_SMTP_NEAR_BITS)) __atomic_store_n(&place, 0, __ATOMIC_RELEASE);
-}
-
-// What the maps of another layout hold comes over in two steps, around the swap of the programs, so that not one
-// connection passes twice: until the budgets are here, no account may open SMTP at all. That lasts for milliseconds.
-Result<void> copy_map(const std::string& old_layout, const np_smtp_bpf& skeleton, const bpf_map* map, __u64 flags = 0,
-                      const EntryChange& change = {}) {
-  const std::string pin = old_layout + "/" + bpf_map__name(map);
-  const UniqueFd old(bpf_obj_get(pin.c_str()));
-  if (!old.valid()) return {};  // that layout had no such map
-  return copy_entries(old.get(), bpf_map__fd(map), bpf_object__btf(skeleton.obj), bpf_map__btf_value_type_id(map),
-                      flags, change);
-}
-
-Result<void> close_limits(const std::string& old_layout, const np_smtp_bpf& skeleton) {
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_cgroup));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_uid));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_limit));
-  return copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit, 0,
-                  [](std::span<const std::byte>, std::span<std::byte> value) {
-                    auto* limit = reinterpret_cast<np_smtp_limit*>(value.data());
-                    limit->per_minute = limit->burst = 0;
-                    return true;
-                  });
-}
-
-// The new programs count already: what the old ones have counted comes to it. `forget` clears what does not come over.
-template <class Count>
-Result<void> add_counts(const std::string& old_layout, const np_smtp_bpf& skeleton, const bpf_map* map,
-                        void (*forget)(Count&)) {
-  MappedValues counts = NP_TRY(MappedValues::map(bpf_map__fd(map), sizeof(Count), bpf_map__max_entries(map)));
-  return copy_map(old_layout, skeleton, map, 0, [&](std::span<const std::byte> key, std::span<std::byte> value) {
-    __u32 index = 0;
-    std::memcpy(&index, key.data(), sizeof(index));
-    if (index >= counts.as<Count>().size()) return false;
-    Count old;
-    std::memcpy(&old, value.data(), sizeof(old));
-    forget(old);
-    const auto numbers = std::bit_cast<std::array<__u64, sizeof(Count) / sizeof(__u64)>>(old);
-    auto* to = reinterpret_cast<__u64*>(&counts.as<Count>()[index]);
-    for (size_t i = 0; i < numbers.size(); ++i) __atomic_fetch_add(&to[i], numbers[i], __ATOMIC_RELAXED);
-    return false;
-  });
-}
-
-Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleton) {
-  // Returns when no program that was running at the swap runs any more (it waits for an RCU grace period).
-  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) ::usleep(kGraceUs);
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit));
-  // Of sockets that were open before, the new map of sockets knows nothing.
-  NP_TRY(add_counts<np_smtp_count>(old_layout, skeleton, skeleton.maps.np_smtp_count,
-                                   [](np_smtp_count& old) { old.open = 0; }));
-  NP_TRY(add_counts<np_smtp_total>(old_layout, skeleton, skeleton.maps.np_smtp_total,
-                                   [](np_smtp_total& old) { old.open = 0; }));
-  NP_TRY(add_counts<np_mail_count>(old_layout, skeleton, skeleton.maps.np_mail_count, [](np_mail_count&) {}));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_charged));
-  remove_pin_directory(old_layout);
-  return {};
 }
 
 struct ByBytes {

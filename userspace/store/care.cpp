@@ -266,7 +266,7 @@ Result<Opened> open_with_care(const std::string& path, const std::string& scratc
   return std::unexpected(std::move(live.error()));
 }
 
-void suspect_damage(const std::string& path) {
+void mark_suspect(const std::string& path) {
   std::ignore = make_empty_file(mark_of(path));  // on a full disk the next look is quick, and a read finds it again
 }
 

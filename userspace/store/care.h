@@ -27,7 +27,7 @@ struct Opened {
 
 // A Store wanted to be reopened: what it read is damaged, although a quick look had passed it. A mark beside the
 // database makes every open look at all of it, until one has. It outlives the process, for that may take seconds.
-void suspect_damage(const std::string& path);
+void mark_suspect(const std::string& path);
 
 // While changes are refused: is it worth calling open_with_care again? nullopt when a file can be made and filled
 // beside the database, else why not. Asks the disk, not SQLite; takes microseconds. The same condition as above:

@@ -154,7 +154,7 @@ class Damage : public testing::Test {
       EXPECT_EQ(read.error().code, EUCLEAN) << read.error().text;
       EXPECT_TRUE(opened->store.wants_reopening());
       opened->store.close();
-      suspect_damage(path);
+      mark_suspect(path);
       opened = open_with_care(path, dir.path("scratch"));
       ASSERT_TRUE(opened) << opened.error().text;
       EXPECT_FALSE(opened->repairs.empty());

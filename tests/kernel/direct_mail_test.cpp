@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections around the MTA: the way to the local one, the exemptions, how many are open, and whose they are.
+#include <sys/socket.h>
+
+#include <array>
+#include <thread>
+
+#include "kernel/socket_owner.h"
+#include "mail_fixture.h"
+#include "model/net.h"
+
+namespace npanel {
+namespace {
+
+constexpr uid_t kMtaUid = 20009;
+constexpr const char* kElsewhere = "192.0.2.7";  // RFC 5737; the sandbox has no way there
+constexpr const char* kElsewhere6 = "2001:db8::7";
+
+class DirectMail : public MailKernel {};
+
+TEST_F(DirectMail, RedirectsToTheLocalMtaWithoutCharging) {
+  bob_.rate_limit.mode = SmtpMode::redirect;
+  bob_.mail = {.messages_per_15min = 0, .messages_per_hour = {}, .bytes_per_hour = {}};
+  put();
+  EXPECT_EQ(connects(3, {kElsewhere, kSmtp}), std::vector<int>(3, 0));
+  EXPECT_EQ(connects(2, {kElsewhere6, kSmtp}), std::vector<int>(2, 0));
+  EXPECT_EQ(connects(1, {"::ffff:192.0.2.7", 587}), std::vector<int>(1, 0));
+  EXPECT_EQ(guard_->count(bob_.slot).redirected, 6U);
+  EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
+}
+
+TEST_F(DirectMail, NeverRedirectsImplicitTls) {
+  bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
+  put();
+  EXPECT_EQ(connects(4, {"127.0.0.1", kSmtps}), (std::vector{0, 0, EPERM, EPERM}));
+  EXPECT_EQ(guard_->count(bob_.slot).redirected, 0U);
+}
+
+TEST_F(DirectMail, ObserveOnlyCountsWhatItWouldRedirect) {
+  bob_.rate_limit.mode = SmtpMode::redirect;
+  put();
+  gate({.enabled = true, .mode = GateMode::observe});
+  EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH});
+  EXPECT_EQ(guard_->count(bob_.slot).would_redirect, 1U);
+}
+
+TEST_F(DirectMail, WithoutAnMtaRedirectLimits) {
+  attach({.redirect_port = 0});
+  bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
+  put();
+  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}), (std::vector{0, 0, EPERM}));
+}
+
+TEST_F(DirectMail, AllowedNetworksAreReachedWithoutLimit) {
+  attach({.allow = {parse_net("127.0.0.8/29").value(), parse_net("::1").value()}});
+  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  put();
+  EXPECT_EQ(connects(2, {"127.0.0.9", kSmtp}), std::vector(2, 0));
+  EXPECT_EQ(connects(2, {"::ffff:127.0.0.15", kSmtp}), std::vector(2, 0));
+  EXPECT_EQ(connects(2, {"::1", kSmtp}), std::vector(2, 0));
+  EXPECT_EQ(connects(2, {"127.0.0.16", kSmtp}), std::vector(2, EPERM));
+  EXPECT_EQ(guard_->count(bob_.slot).exempt, 6U);
+  ASSERT_TRUE(guard_->set_rules({}));
+  EXPECT_EQ(connects(1, {"127.0.0.9", kSmtp}), std::vector{EPERM});
+}
+
+TEST_F(DirectMail, AllowedRelayIsNotRedirected) {
+  attach({.allow = {parse_net("192.0.2.0/24").value()}});
+  bob_.rate_limit.mode = SmtpMode::redirect;
+  put();
+  EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH}) << "that is where it wanted to go";
+  EXPECT_EQ(connects(1, {"198.51.100.1", kSmtp}), std::vector{0});
+}
+
+TEST_F(DirectMail, MtaInTheAccountsCgroupIsExempt) {
+  attach({.exempt_uids = {kMtaUid}});
+  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  put();
+  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kMtaUid), std::vector(3, 0));
+  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kBobUid), std::vector(3, EPERM));
+  EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, 0), std::vector(3, EPERM)) << "root is not, unless it is named";
+}
+
+TEST_F(DirectMail, OnlySoManyConnectionsAreOpenAtOnce) {
+  bob_.mail.connections = 3;
+  put();
+  const auto results = run_in({&cgroup_}, [] {
+    socklen_t length = 0;
+    const sockaddr_storage address = address_of({"127.0.0.1", kSmtp}, length);
+    std::vector<UniqueFd> open;
+    std::vector<int> made;
+    const auto connect = [&] {
+      UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      made.push_back(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno);
+      open.push_back(std::move(socket));
+    };
+    for (int i = 0; i < 5; ++i) connect();
+    open.erase(open.begin());
+    connect();
+    connect();
+    return made;
+  });
+  EXPECT_EQ(results, (std::vector{0, 0, 0, EPERM, EPERM, 0, EPERM}));
+  EXPECT_EQ(guard_->count(bob_.slot).open, 0U) << "the process has ended, and so have its sockets";
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 4U);
+  std::vector<uint32_t> reasons;
+  ASSERT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { reasons.push_back(refusal.reason); }));
+  EXPECT_EQ(reasons, std::vector<uint32_t>(3, NP_SMTP_CONNECTIONS));
+}
+
+TEST_F(DirectMail, SocketThatFailsToConnectCountsOnceUntilItIsClosed) {
+  bob_.mail.connections = 1;
+  put();
+  const auto results = run_in({&cgroup_}, [] {
+    socklen_t length = 0;
+    const sockaddr_storage closed = address_of({"127.0.0.1", 587}, length);
+    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    std::vector<int> made;
+    for (int i = 0; i < 3; ++i)
+      made.push_back(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&closed), length) == 0 ? 0 : errno);
+    return made;
+  });
+  EXPECT_EQ(results, std::vector(3, ECONNREFUSED));
+  EXPECT_EQ(guard_->count(bob_.slot).open, 0U);
+}
+
+TEST_F(DirectMail, OpenConnectionsAreKnownToTheNextAgent) {
+  bob_.mail.connections = 1;
+  put();
+  std::array<int, 2> go{};
+  ASSERT_EQ(::pipe(go.data()), 0);
+  std::vector<int> first;
+  std::thread holding([&] {
+    first = run_in({&cgroup_}, [&] {
+      socklen_t length = 0;
+      const sockaddr_storage address = address_of({"127.0.0.1", kSmtp}, length);
+      const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const int made = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno;
+      char byte = 0;
+      return std::vector{made, static_cast<int>(::read(go[0], &byte, 1))};
+    });
+  });
+  while (guard_->count(bob_.slot).open == 0) std::this_thread::yield();
+  attach();
+  EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{EPERM});
+  ASSERT_EQ(::write(go[1], "x", 1), 1);
+  holding.join();
+  EXPECT_EQ(first, (std::vector{0, 1}));
+  EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{0});
+  ::close(go[0]);
+  ::close(go[1]);
+}
+
+// The ports of a connection from 127.0.0.1 by `uid` in bob's cgroup, while it is open.
+TEST_F(DirectMail, KernelSaysWhoOpenedAConnection) {
+  const auto owners = SocketOwners::open();
+  ASSERT_TRUE(owners);
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    const auto found = run_in({&cgroup_, kBobUid}, [&] {
+      socklen_t length = 0;
+      const sockaddr_storage to = address_of({address, kSmtp}, length);
+      const UniqueFd socket(::socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), length) != 0) return std::vector<int>{};
+      sockaddr_in6 own{};
+      socklen_t size = sizeof(own);
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size);
+      const uint16_t port = ntohs(own.sin6_port);  // at the same place for IPv4
+      const auto owner = owners->find(address, port, address, kSmtp);
+      const auto nobody = owners->find(address, port, address, kSmtps);
+      if (!owner) return std::vector<int>{-1};
+      return std::vector{static_cast<int>(owner->uid), static_cast<int>(owner->cgroup_id.value_or(0)), nobody ? 1 : 0};
+    });
+    EXPECT_EQ(found, (std::vector{static_cast<int>(kBobUid), static_cast<int>(cgroup_.id().value()), 0})) << address;
+  }
+  EXPECT_EQ(owners->find("192.0.2.1", 1, "127.0.0.1", kSmtp), std::nullopt);
+  EXPECT_EQ(owners->find("nobody", 1, "127.0.0.1", kSmtp), std::nullopt);
+}
+
+}  // namespace
+}  // namespace npanel
