@@ -17,5 +17,12 @@ class KernelCase(unittest.TestCase):
     def test_connect_hooks_pass_their_tests(self):
         self.run_all_tests_of("kernel.smtp_test")
 
+    def test_mail_budget_alone_and_nested_passes_its_tests(self):
+        self.run_all_tests_of("kernel.mail_test")
+        self.run_all_tests_of("kernel.direct_mail_test")
+
+    def test_maps_of_another_layout_move_in(self):
+        self.run_all_tests_of("kernel.pins_test")
+
     def test_usage_walk_and_account_tree_pass_their_tests(self):
         self.run_all_tests_of("kernel.usage_test")
