@@ -58,7 +58,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, NP_SLOTS);
+	__uint(max_entries, NP_BUDGETS);
 	__type(key, __u32);
 	__type(value, struct np_smtp_count);
 } np_smtp_count SEC(".maps");

@@ -8,7 +8,7 @@
 /* Key: slot. Value: what the account may do. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_SLOTS);
+	__uint(max_entries, NP_BUDGETS);
 	__type(key, __u32);
 	__type(value, struct np_smtp_limit);
 } np_smtp_limit SEC(".maps");

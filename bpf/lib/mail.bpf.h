@@ -9,7 +9,7 @@
 /* Key: slot. Value: what the account has sent. 16 MB in all; a hash would be smaller, and slower at each connect. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_SLOTS);
+	__uint(max_entries, NP_BUDGETS);
 	__type(key, __u32);
 	__type(value, struct np_mail_budget);
 } np_mail_budget SEC(".maps");
@@ -17,7 +17,7 @@ struct {
 /* Key: slot. Value: what it may send. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_SLOTS);
+	__uint(max_entries, NP_BUDGETS);
 	__type(key, __u32);
 	__type(value, struct np_mail_limit);
 } np_mail_limit SEC(".maps");
@@ -26,7 +26,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, NP_SLOTS);
+	__uint(max_entries, NP_BUDGETS);
 	__type(key, __u32);
 	__type(value, struct np_mail_count);
 } np_mail_count SEC(".maps");

@@ -9,7 +9,10 @@
 #include "mail.h"
 
 /* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
-#define NP_SLOTS	   10000U
+#define NP_SLOTS 10000U
+/* Mail that no account owns has a budget and counts of its own, behind the accounts'. */
+#define NP_SLOT_NOBODY	   NP_SLOTS
+#define NP_BUDGETS	   (NP_SLOTS + 1U)
 #define NP_SMTP_PORTS	   8U
 #define NP_SMTP_EXEMPT	   8U
 #define NP_SMTP_NETS	   1024U

@@ -82,7 +82,7 @@ TEST_F(MailKernel, IsFreeWhenTheFeatureIsOff) {
 
 TEST_F(MailKernel, NobodysSlotIsFree) {
   EXPECT_EQ(guard_->ask(4711, {.messages = 1, .recipients = 1, .bytes = 1}, 0, NP_MAIL_CHARGE)->answer, NP_MAIL_ACCEPT);
-  EXPECT_EQ(guard_->ask(NP_SLOTS, {.messages = 1, .recipients = 1, .bytes = 1}, 0, NP_MAIL_CHARGE)->answer,
+  EXPECT_EQ(guard_->ask(NP_BUDGETS, {.messages = 1, .recipients = 1, .bytes = 1}, 0, NP_MAIL_CHARGE)->answer,
             NP_MAIL_FREE);
 }
 

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Changes with the layout of any pinned map.
-constexpr const char* kLayout = "v5";
+constexpr const char* kLayout = "v6";
 constexpr const char* kLink = "link4";
 
 }  // namespace

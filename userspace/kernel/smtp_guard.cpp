@@ -171,9 +171,9 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
       adopt_or_attach(skeleton->progs.np_smtp_close, options.cgroup_fd, pinned_now("release"), pins.path("release")));
   if (old_layout) NP_TRY(take_over(*old_layout, *skeleton));
   MappedValues counts =
-      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_SLOTS));
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_BUDGETS));
   MappedValues mail_counts =
-      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_mail_count), sizeof(np_mail_count), NP_SLOTS));
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_mail_count), sizeof(np_mail_count), NP_BUDGETS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
   MappedValues near =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_near_by), sizeof(uint64_t), NP_SMTP_NEAR));
