@@ -5,16 +5,17 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #include "lib/account.bpf.h"
+#include "lib/identity.bpf.h"
 #include "lib/mail.bpf.h"
 #include "lib/refusal.bpf.h"
+#include "lib/smtp_port.bpf.h"
 #include "npanel/smtp.h"
 
 #define SOCK_STREAM 1 /* <sys/socket.h> wants a hosted target */
 
-/* Host byte order; 0 ends the list. */
-const volatile __u16 np_ports[NP_SMTP_PORTS] = {25, 465, 587};
 /* Uids whose connections are not limited, the MTA's: one that bob's sendmail has started runs in bob's cgroup. */
 const volatile __u32 np_exempt[NP_SMTP_EXEMPT];
 const volatile __u32 np_exempt_count;
@@ -24,36 +25,6 @@ const volatile bool np_has_allow;
 const volatile __u32 np_mta4;
 const volatile __u32 np_mta6[4];
 const volatile __u16 np_mta_port;
-/* Depth of an account's cgroup below the cgroup v2 root: /npanel/bob is 2. */
-const volatile int np_account_level = 2;
-
-/* Key: cgroup id of an account. Value: its slot. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NP_SLOTS);
-	__type(key, __u64);
-	__type(value, __u32);
-} np_smtp_cgroup SEC(".maps");
-
-/* Key: np_smtp_near_place(). Value: np_smtp_near(). A look-up in the hash is a fifth of what a connect costs. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, NP_SMTP_NEAR);
-	__type(key, __u32);
-	__type(value, __u64);
-} np_smtp_near_by SEC(".maps");
-
-/* Key: uid of an account, for processes that no account's cgroup holds yet. Value: its slot. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, NP_SLOTS);
-	__type(key, __u32);
-	__type(value, __u32);
-} np_smtp_uid SEC(".maps");
-
 /* Key: slot. Value: verdicts since the account was made. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -84,35 +55,6 @@ enum verdict {
 	REFUSE = 0, /* connect() returns EPERM */
 	PASS = 1,
 };
-
-static __always_inline bool is_smtp_port(__u16 port)
-{
-	for (__u32 i = 0; i < NP_SMTP_PORTS && np_ports[i]; i++)
-		if (port == np_ports[i])
-			return true;
-	return false;
-}
-
-/* The account of the process; NP_SLOTS: none. */
-static __always_inline __u32 find_slot(void)
-{
-	__u64 cgroup = bpf_get_current_cgroup_id();
-	__u32 place = np_smtp_near_place(cgroup);
-	const volatile __u64 *near = bpf_map_lookup_elem(&np_smtp_near_by, &place);
-	__u64 found = near ? *near : 0;
-	__u32 *slot;
-	__u32 uid;
-
-	if (found && found >> NP_SMTP_NEAR_BITS == cgroup)
-		return found & (NP_SMTP_NEAR - 1);
-	cgroup = bpf_get_current_ancestor_cgroup_id(np_account_level);
-	slot = cgroup ? bpf_map_lookup_elem(&np_smtp_cgroup, &cgroup) : NULL;
-	if (slot)
-		return *slot;
-	uid = (__u32)bpf_get_current_uid_gid();
-	slot = bpf_map_lookup_elem(&np_smtp_uid, &uid);
-	return slot ? *slot : NP_SLOTS;
-}
 
 static __always_inline bool is_exempt(void)
 {
@@ -157,60 +99,73 @@ static __always_inline void redirect(struct bpf_sock_addr *ctx, bool v6)
 	ctx->user_port = bpf_htons(np_mta_port);
 }
 
-/* Is one more socket of the account open now? Once a socket, however often it tries to connect. */
-enum opened {
-	OPENED,
-	OPEN_ALREADY,
-	TOO_MANY_OPEN,
+/* What the connection would add to the account's open ones. */
+enum opens {
+	OPENS_NOTHING, /* their number is not limited, or this socket counts already, however often it connects */
+	OPENS_ONE,
+	OPENS_UNCOUNTABLE, /* the socket takes no storage: its option memory is full, maybe on purpose */
 };
 
-static __always_inline enum opened open_one(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count,
-					    __u32 most)
+static __always_inline enum opens opens_what(const struct np_smtp_limit *limit, const struct np_smtp_socket *socket)
 {
-	struct np_smtp_total *sum = total();
-	struct np_smtp_socket *socket;
-
-	if (!ctx->sk || !sum)
-		return OPEN_ALREADY;
-	socket = bpf_sk_storage_get(&np_smtp_socket, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!socket || socket->counted)
-		return OPEN_ALREADY;
-	if (__sync_fetch_and_add(&count->open, 1) >= most) {
-		__sync_fetch_and_add(&count->open, -1);
-		return TOO_MANY_OPEN;
-	}
-	__sync_fetch_and_add(&sum->open, 1);
-	socket->slot = slot;
-	socket->counted = 1;
-	return OPENED;
+	if (!limit->connections)
+		return OPENS_NOTHING;
+	if (!socket)
+		return OPENS_UNCOUNTABLE;
+	return socket->counted ? OPENS_NOTHING : OPENS_ONE;
 }
 
-static __always_inline void close_one(struct np_smtp_socket *socket, struct np_smtp_total *sum)
+static __always_inline struct np_smtp_socket *storage_of(struct bpf_sock_addr *ctx, const struct np_smtp_limit *limit)
 {
-	struct np_smtp_count *count = bpf_map_lookup_elem(&np_smtp_count, &socket->slot);
+	if (!limit->connections || !ctx->sk)
+		return NULL;
+	return bpf_sk_storage_get(&np_smtp_socket, ctx->sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
 
-	socket->counted = 0;
-	__sync_fetch_and_add(&sum->open, -1);
-	/* An account that was made anew in the slot has started at 0. */
-	if (count && count->open)
-		__sync_fetch_and_add(&count->open, -1);
+/* The socket counts from here until it is destroyed; its owner holds its lock. */
+static __always_inline void count_socket(struct np_smtp_socket *socket, __u32 slot, __u32 generation)
+{
+	struct np_smtp_total *sum = total();
+
+	socket->slot = slot;
+	socket->generation = generation;
+	socket->counted = 1;
+	if (sum)
+		__sync_fetch_and_add(&sum->open, 1);
+}
+
+static __always_inline void take_back(struct np_mail_budget *budget, const struct np_mail_amount *mail, __u32 opened,
+				      __u64 now_ns)
+{
+	bpf_spin_lock(&budget->lock);
+	np_bucket_give_back(&budget->bucket);
+	if (mail)
+		np_mail_give_back(budget, mail, now_ns);
+	if (budget->open >= opened)
+		budget->open -= opened;
+	bpf_spin_unlock(&budget->lock);
 }
 
 /*
- * What speaks against the connection, as far as a mode of `charge` looks: `reason` or what is found, -1: nothing. Token
- * and mail under one lock, for taking it is much of what this costs. What is refused is not charged.
+ * What speaks against the connection, as far as a mode of `charge` looks: `reason` or what is found, -1: nothing. Open
+ * connections, token and mail under one lock, for taking it is much of what this costs, and so that no second CPU comes
+ * between a check and its count. What is refused is not charged.
  */
-static __always_inline long charge_budget(__u32 slot, const struct np_smtp_limit *limit, __u32 charge, long reason)
+static __always_inline long charge_budget(__u32 slot, const struct np_smtp_limit *limit, struct np_smtp_socket *socket,
+					  __u32 charge, long reason)
 {
 	const struct np_mail_amount one = {.messages = 1, .recipients = 1};
 	const struct np_mail_limit *mail = bpf_map_lookup_elem(&np_mail_limit, &slot);
 	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
+	__u32 opened = 0, over = 0, generation;
 	__u64 now_ns = mail_time();
-	__u32 over = 0;
 
 	if (!mail || !budget)
 		return reason;
 	bpf_spin_lock(&budget->lock);
+	generation = budget->generation;
+	if (reason < 0 && socket && budget->open >= limit->connections)
+		reason = NP_SMTP_CONNECTIONS;
 	if (reason < 0 && !np_bucket_take(&budget->bucket, limit->per_minute, limit->burst, now_ns))
 		reason = NP_SMTP_RATE;
 	if (mail->known && (reason < 0 || charge == NP_MAIL_CHARGE_ANYWAY))
@@ -220,39 +175,35 @@ static __always_inline long charge_budget(__u32 slot, const struct np_smtp_limit
 		if (charge == NP_MAIL_CHARGE)
 			np_bucket_give_back(&budget->bucket);
 	}
+	if (socket && (reason < 0 || (reason != NP_SMTP_CONNECTIONS && charge == NP_MAIL_CHARGE_ANYWAY)))
+		opened = 1;
+	budget->open += opened;
 	bpf_spin_unlock(&budget->lock);
-	if (!mail->parent || (reason >= 0 && charge == NP_MAIL_CHARGE))
-		return reason;
-	over = charge_above(slot, &one, charge, now_ns);
-	if (!over || reason >= 0)
-		return reason;
-	if (charge == NP_MAIL_CHARGE) {
-		bpf_spin_lock(&budget->lock);
-		np_bucket_give_back(&budget->bucket);
-		if (mail->known)
-			np_mail_give_back(budget, &one, now_ns);
-		bpf_spin_unlock(&budget->lock);
+	if (mail->parent && (reason < 0 || charge == NP_MAIL_CHARGE_ANYWAY)) {
+		over = charge_above(slot, &one, charge, now_ns);
+		if (over && reason < 0) {
+			reason = NP_SMTP_MAIL + over;
+			if (charge == NP_MAIL_CHARGE) {
+				take_back(budget, mail->known ? &one : NULL, opened, now_ns);
+				return reason;
+			}
+		}
 	}
-	return NP_SMTP_MAIL + over;
+	if (opened && socket)
+		count_socket(socket, slot, generation);
+	return reason;
 }
 
 static __always_inline long charge_connection(struct bpf_sock_addr *ctx, __u32 slot, const struct np_smtp_limit *limit,
-					      struct np_smtp_count *count, __u32 charge)
+					      __u32 charge)
 {
-	enum opened opened = limit->connections ? open_one(ctx, slot, count, limit->connections) : OPEN_ALREADY;
-	struct np_smtp_total *sum = total();
-	struct np_smtp_socket *socket;
-	long reason;
+	struct np_smtp_socket *socket = storage_of(ctx, limit);
+	enum opens opens = opens_what(limit, socket);
 
-	if (opened == TOO_MANY_OPEN && charge == NP_MAIL_CHARGE)
-		return NP_SMTP_CONNECTIONS;
-	reason = charge_budget(slot, limit, charge, opened == TOO_MANY_OPEN ? NP_SMTP_CONNECTIONS : -1);
-	if (reason < 0 || opened != OPENED || charge != NP_MAIL_CHARGE || !ctx->sk)
-		return reason;
-	socket = bpf_sk_storage_get(&np_smtp_socket, ctx->sk, NULL, 0);
-	if (socket && sum)
-		close_one(socket, sum);
-	return reason;
+	if (opens == OPENS_UNCOUNTABLE && charge == NP_MAIL_CHARGE)
+		return NP_SMTP_UNCOUNTED;
+	return charge_budget(slot, limit, opens == OPENS_ONE ? socket : NULL, charge,
+			     opens == OPENS_UNCOUNTABLE ? NP_SMTP_UNCOUNTED : -1);
 }
 
 static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot, __u16 port, bool v6)
@@ -281,7 +232,7 @@ static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot
 			redirect(ctx, v6);
 		return PASS;
 	}
-	reason = charge_connection(ctx, slot, &limit, count, enforced ? NP_MAIL_CHARGE : NP_MAIL_CHARGE_ANYWAY);
+	reason = charge_connection(ctx, slot, &limit, enforced ? NP_MAIL_CHARGE : NP_MAIL_CHARGE_ANYWAY);
 	if (reason < 0) {
 		__sync_fetch_and_add(&count->allowed, 1);
 		return PASS;
@@ -305,7 +256,7 @@ static __always_inline enum verdict on_connect(struct bpf_sock_addr *ctx, bool v
 	/* SMTP is TCP; connect() on a datagram socket only sets its peer. */
 	if (!is_smtp_port(port) || ctx->type != SOCK_STREAM)
 		return PASS;
-	slot = find_slot();
+	slot = current_slot();
 	if (slot < NP_SLOTS)
 		return decide(ctx, slot, port, v6);
 	sum = total();
@@ -326,19 +277,49 @@ int np_smtp_conn6(struct bpf_sock_addr *ctx)
 	return on_connect(ctx, true);
 }
 
+/* Every socket of the server ends: look for the storage only when any counts. */
+static __always_inline bool any_counts(struct np_smtp_total *sum)
+{
+	return sum && sum->open;
+}
+
+/* Whichever hook sees it first. An account that was made anew in the slot has started at 0. */
+static __always_inline void count_out(struct np_smtp_socket *socket, struct np_smtp_total *sum)
+{
+	struct np_mail_budget *budget;
+
+	if (!socket || !__sync_lock_test_and_set(&socket->counted, 0))
+		return;
+	__sync_fetch_and_add(&sum->open, -1);
+	budget = bpf_map_lookup_elem(&np_mail_budget, &socket->slot);
+	if (!budget)
+		return;
+	bpf_spin_lock(&budget->lock);
+	if (budget->generation == socket->generation && budget->open)
+		budget->open--;
+	bpf_spin_unlock(&budget->lock);
+}
+
+/* The last process that has the socket closes it. */
 SEC("cgroup/sock_release")
 int np_smtp_close(struct bpf_sock *sk)
 {
 	struct np_smtp_total *sum = total();
-	struct np_smtp_socket *socket;
 
-	/* Every socket of the server is closed here: look for the storage only when there is any. */
-	if (!sum || !sum->open)
-		return 1;
-	socket = bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0);
-	if (socket && socket->counted)
-		close_one(socket, sum);
+	if (any_counts(sum))
+		count_out(bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0), sum);
 	return 1;
+}
+
+/* A TCP socket is no more: also one that no process has closed, because it is within an MPTCP or SMC socket. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(np_smtp_over, struct sock *sk)
+{
+	struct np_smtp_total *sum = total();
+
+	if (any_counts(sum))
+		count_out(bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0), sum);
+	return 0;
 }
 
 /*

@@ -4,15 +4,8 @@
 #define NPANEL_MAIL_BPF_H
 
 #include "lib/account.bpf.h"
+#include "lib/budget.bpf.h"
 #include "npanel/smtp.h"
-
-/* Key: slot. Value: what the account has sent. 16 MB in all; a hash would be smaller, and slower at each connect. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_BUDGETS);
-	__type(key, __u32);
-	__type(value, struct np_mail_budget);
-} np_mail_budget SEC(".maps");
 
 /* Key: slot. Value: what it may send. */
 struct {
@@ -79,7 +72,9 @@ static __always_inline __u32 parent_of(__u32 slot)
 {
 	const struct np_mail_limit *limit = bpf_map_lookup_elem(&np_mail_limit, &slot);
 
-	return limit && limit->parent ? limit->parent - 1 : NP_SLOTS;
+	if (!limit || !limit->parent || generation_of(limit->parent - 1) != limit->parent_generation)
+		return NP_SLOTS;
+	return limit->parent - 1;
 }
 
 /*

@@ -77,14 +77,16 @@ NP_INLINE __u32 np_mail_over(const struct np_mail_amount *sum, const struct np_m
  */
 struct np_mail_budget {
 	struct bpf_spin_lock lock;
-	__u32 reserved;
+	__u32 generation;	 /* which life of the slot: the agent counts it up for each new account */
 	struct np_bucket bucket; /* of direct connects */
 	__u64 cell;		 /* the number of the quarter's newest: time / NP_MAIL_CELL_NS */
 	struct np_mail_amount sent;
 	struct np_mail_amount before[NP_MAIL_WINDOWS];		     /* sent before the window began */
 	struct np_mail_amount marks[NP_MAIL_WINDOWS][NP_MAIL_CELLS]; /* sent before the cell began */
+	__u32 open; /* direct connections now, where their number is limited */
+	__u32 reserved;
 };
-NP_ASSERT(sizeof(struct np_mail_budget) == 1632);
+NP_ASSERT(sizeof(struct np_mail_budget) == 1640);
 
 NP_INLINE struct np_mail_amount np_mail_difference(const struct np_mail_amount *more, const struct np_mail_amount *less)
 {
@@ -146,10 +148,12 @@ NP_INLINE void np_mail_advance(struct np_mail_budget *budget, __u64 now_ns)
 /* Written by the agent. Index: slot. */
 struct np_mail_limit {
 	struct np_mail_amount windows[NP_MAIL_WINDOWS];
-	__u32 known;  /* 0: nobody has said anything yet, so there is no limit */
-	__u32 parent; /* whose allowance is charged as well: its slot + 1; 0 = nobody's */
+	__u32 known;		 /* 0: nobody has said anything yet, so there is no limit */
+	__u32 parent;		 /* whose allowance is charged as well: its slot + 1; 0 = nobody's */
+	__u32 parent_generation; /* of that slot: whoever has it next is no parent */
+	__u32 reserved;
 };
-NP_ASSERT(sizeof(struct np_mail_limit) == 56);
+NP_ASSERT(sizeof(struct np_mail_limit) == 64);
 
 /* What refused. 0: nothing, it fits and was charged. One NP_MAIL_LEVEL more for the parent's, two for its parent's. */
 #define NP_MAIL_LEVEL 16U

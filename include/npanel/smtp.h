@@ -6,13 +6,9 @@
 #include <linux/bpf.h>
 
 #include "gate.h"
+#include "identity.h"
 #include "mail.h"
 
-/* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
-#define NP_SLOTS 10000U
-/* Mail that no account owns has a budget and counts of its own, behind the accounts'. */
-#define NP_SLOT_NOBODY	   NP_SLOTS
-#define NP_BUDGETS	   (NP_SLOTS + 1U)
 #define NP_SMTP_PORTS	   8U
 #define NP_SMTP_EXEMPT	   8U
 #define NP_SMTP_NETS	   1024U
@@ -33,22 +29,6 @@ enum np_smtp_step {
 };
 #define NP_SMTP_IMPLICIT_TLS 465 /* RFC 8314: the client would see another certificate; limited instead */
 
-/*
- * Where an account's cgroup is looked for before the hash: an array by the low bits of cgroup ids, each entry one word,
- * so that it is read whole: the id and the slot. The first of two that share a place has it. 0: none.
- */
-#define NP_SMTP_NEAR_BITS 14U
-#define NP_SMTP_NEAR	  (1U << NP_SMTP_NEAR_BITS)
-NP_ASSERT(NP_SLOTS <= NP_SMTP_NEAR);
-NP_INLINE __u64 np_smtp_near(__u64 cgroup, __u32 slot)
-{
-	return cgroup << NP_SMTP_NEAR_BITS | slot;
-}
-NP_INLINE __u32 np_smtp_near_place(__u64 cgroup)
-{
-	return (__u32)cgroup & (NP_SMTP_NEAR - 1);
-}
-
 /* Written by the agent, read by the kernel. Index: slot. All zero: no account has this slot. */
 struct np_smtp_limit {
 	__u32 per_minute;  /* 0 = may not open SMTP at all */
@@ -68,12 +48,13 @@ struct np_smtp_net {
 };
 NP_ASSERT(sizeof(struct np_smtp_net) == 20);
 
-/* What the kernel remembers of an open socket that counts. */
+/* What the kernel remembers of a socket whose connection counts in np_mail_budget.open, until it is closed. */
 struct np_smtp_socket {
 	__u32 slot;
+	__u32 generation; /* of the slot when the connection was counted */
 	__u32 counted;
 };
-NP_ASSERT(sizeof(struct np_smtp_socket) == 8);
+NP_ASSERT(sizeof(struct np_smtp_socket) == 12);
 
 /* Counted by the kernel, read by the agent through mmap. Index: slot. Never reset while the account lives. */
 struct np_smtp_count {
@@ -83,12 +64,11 @@ struct np_smtp_count {
 	__u64 redirected; /* to the local MTA */
 	__u64 would_redirect;
 	__u64 exempt;	  /* to an allowed network or by an exempt uid: passed, not charged */
-	__u64 open;	  /* now, where their number is limited */
 	__u64 unrecorded; /* refusals that no record has told of yet */
 	__u64 recorded_s; /* CLOCK_BOOTTIME of the newest record … */
 	__u64 recorded;	  /* … and how many there were in that second */
 };
-NP_ASSERT(sizeof(struct np_smtp_count) == 80);
+NP_ASSERT(sizeof(struct np_smtp_count) == 72);
 
 /* Counted by the kernel as the MTA asks. Index: slot. */
 struct np_mail_count {
@@ -136,7 +116,7 @@ enum np_mail_answer {
 struct np_smtp_total {
 	__u64 unknown; /* SMTP connects by a process that no account owns: passed (fail open) */
 	__u64 lost;    /* refusal records that found the ring full: the refusal itself stands */
-	__u64 open;    /* sockets that count in some account's `open` now */
+	__u64 open;    /* sockets that count in some account's budget now */
 };
 NP_ASSERT(sizeof(struct np_smtp_total) == 24);
 
@@ -150,6 +130,7 @@ enum np_smtp_verdict {
 enum np_smtp_reason {
 	NP_SMTP_RATE,	     /* the token bucket was empty */
 	NP_SMTP_CONNECTIONS, /* too many are open */
+	NP_SMTP_UNCOUNTED,   /* their number is limited, and this one cannot be counted: its socket takes no storage */
 	NP_SMTP_MAIL = 16,   /* the mail budget is used up */
 };
 

@@ -199,6 +199,29 @@ TEST_F(NestedMail, ObservedIsChargedOnEveryLevel) {
   EXPECT_EQ(guard_->count(eve_.slot).would_deny, 1U);
 }
 
+TEST_F(NestedMail, DeletedParentIsNoParentAndItsSlotsNextOwnerPaysForNobody) {
+  nest(10);
+  EXPECT_EQ(accepted(2), 2);
+  ASSERT_TRUE(guard_->remove({.name = "reseller", .slot = kReseller}, {}));
+  ASSERT_TRUE(guard_->reset(kReseller));
+  EXPECT_FALSE(guard_->mail_limit(kReseller).known);
+  const Account next{.name = "next", .slot = kReseller};
+  const MailLimits one{.messages_per_15min = {}, .messages_per_hour = 1, .bytes_per_hour = {}};
+  ASSERT_TRUE(guard_->set(next, one, {}, NP_OVERRIDE_NONE));
+  EXPECT_EQ(accepted(5), 5);
+  EXPECT_EQ(sent_by(kReseller), 0U);
+}
+
+TEST_F(NestedMail, NobodyIsAboveItself) {
+  nest(10);
+  EXPECT_EQ(guard_->set(bob_, bob_.mail, {}, NP_OVERRIDE_NONE, bob_.slot).error().field, "parent");
+  const Account reseller{.name = "reseller", .slot = kReseller};
+  EXPECT_FALSE(guard_->set(reseller, {}, {}, NP_OVERRIDE_NONE, kReseller));
+  EXPECT_FALSE(guard_->set({.name = "above", .slot = kAbove}, {}, {}, NP_OVERRIDE_NONE, kReseller)) << "a loop";
+  EXPECT_FALSE(guard_->set({.name = "deep", .slot = 9}, {}, {}, NP_OVERRIDE_NONE, bob_.slot)) << "the fourth level";
+  EXPECT_FALSE(guard_->set(bob_, bob_.mail, {}, NP_OVERRIDE_NONE, NP_SLOTS));
+}
+
 // NPANEL_CONNECTS: how many in all; scripts/nightly says a million.
 TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadOrCounted) {
   constexpr uint32_t kAccounts = 100;

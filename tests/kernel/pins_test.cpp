@@ -62,7 +62,7 @@ class OtherAgent {
     const __u32 mail = NP_EMAIL_RATE_LIMITING;
     update(skeleton_->maps.np_gate, &mail, &gates[mail]);
     update(skeleton_->maps.np_smtp_limit, &kSlot, &limit);
-    update(skeleton_->maps.np_smtp_cgroup, &cgroup, &kSlot);
+    update(skeleton_->maps.np_acct_cgroup, &cgroup, &kSlot);
   }
 
   [[nodiscard]] np_smtp_count count() const {
@@ -144,7 +144,7 @@ TEST_F(PinsTest, OtherLayoutMovesInDuringAFloodAndNotOneMorePasses) {
 TEST_F(PinsTest, InterruptedMoveIsDoneAgain) {
   const OtherAgent other(sandbox_, bob_cgroup_);
   run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; });
-  fs::create_directories(pin("v5"));
+  fs::create_directories(pin("v6"));
   {
     // An empty map of ours, as a killed agent leaves it before it has copied anything.
     const SkeletonPtr<np_other_smtp_bpf> skeleton(np_other_smtp_bpf::open_and_load());
@@ -171,6 +171,17 @@ TEST_F(PinsTest, LinkThatTheKernelDetachedIsAttachedAnew) {
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
 
+TEST_F(PinsTest, DirectoryThatSomebodyElseHasMadeIsNotOurs) {
+  ASSERT_EQ(::mkdir(sandbox_.pin_dir().c_str(), 0700), 0);
+  ASSERT_EQ(::chown(sandbox_.pin_dir().c_str(), 4001, 4001), 0);
+  EXPECT_EQ(attach().error().code, EPERM);
+  ASSERT_EQ(::chown(sandbox_.pin_dir().c_str(), 0, 0), 0);
+  ASSERT_EQ(::chmod(sandbox_.pin_dir().c_str(), 0777), 0);
+  EXPECT_EQ(attach().error().code, EPERM);
+  ASSERT_EQ(::chmod(sandbox_.pin_dir().c_str(), 0700), 0);
+  EXPECT_TRUE(attach());
+}
+
 TEST_F(PinsTest, UnpinAllDetachesEvenWhatAnAgentStillHolds) {
   auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
@@ -180,8 +191,8 @@ TEST_F(PinsTest, UnpinAllDetachesEvenWhatAnAgentStillHolds) {
   ASSERT_EQ(run_in({&bob_cgroup_}, connect), std::vector{EPERM});
   const auto done = unpin_all(sandbox_.pin_dir());
   ASSERT_TRUE(done) << done.error().text;
-  EXPECT_EQ(done->links, 3);
-  EXPECT_EQ(done->maps, 14);
+  EXPECT_EQ(done->links, 4);
+  EXPECT_EQ(done->maps, 15);
   EXPECT_EQ(run_in({&bob_cgroup_}, connect), std::vector{0});
   EXPECT_FALSE(fs::exists(sandbox_.pin_dir()));
 }

@@ -163,7 +163,7 @@ TEST_F(Smtp, KnowsAnAccountWhoseCgroupSharesItsPlaceWithAnother) {
   const uint64_t id = bob_cgroup_.id().value();
   ASSERT_TRUE(guard_->remove(bob_, id));
   const Account first{.name = "first", .slot = 3, .uid = {}};
-  ASSERT_TRUE(guard_->set(first, first.mail, id + NP_SMTP_NEAR, NP_OVERRIDE_NONE));
+  ASSERT_TRUE(guard_->set(first, first.mail, id + NP_ACCT_CACHE, NP_OVERRIDE_NONE));
   put(bob_, bob_cgroup_);
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
   EXPECT_EQ(guard_->count(first.slot).allowed, 0U);

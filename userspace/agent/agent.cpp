@@ -44,12 +44,15 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   agent->deliveries_.configure(agent->config_);
   agent->restore_budgets();
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
+  if (const auto& why = agent->reconciler_.openers_reason())
+    log_warning("who opens connections to the MTA is not known: " + *why);
   if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
   for (const std::string_view controller : kControllers)
     if (!agent->reconciler_.host().controllers.contains(controller))
       log_warning("cgroup v2 offers no " + std::string(controller) +
                   " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
+  agent->mind_subuids();
   agent->watch_spending();
   agent->note_configuration(agent_itself(), "config.start", loaded.files, {});
   agent->heap_has_holes_ = true;  // reading the kernel's types was large, too
@@ -128,6 +131,19 @@ void Agent::reconcile(Entry& entry) {
   report_new_problems(entry, before);
 }
 
+void Agent::mind_subuids() {
+  if (!reconciler_.smtp() || !subuids_.is_stale()) return;
+  std::vector<Subuids::Account> accounts;
+  for (const auto& [name, entry] : accounts_)
+    accounts.push_back({.name = name, .slot = entry.account.slot, .uid = entry.account.uid});
+  if (const auto set = reconciler_.smtp()->set_subuids(subuids_.owners(accounts)); !set) {
+    subuids_.look_again();
+    log_error("subordinate uids: " + set.error().text + "; tried again every second");
+  }
+  for (const std::string& complaint : subuids_.take_complaints())
+    log_warning(complaint + "; its processes are nobody's");
+}
+
 void Agent::report_new_problems(const Entry& entry, const std::vector<std::string>& before) {
   std::vector<Event> events;
   for (const std::string& problem : entry.applied.problems) {
@@ -157,6 +173,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   mail_.care.erase(name);
   mail_.care_unsaved.erase(name);
   mail_.owed.erase(name);
+  subuids_.look_again();
   deliveries_.forget(name);
   deleting_.erase(name);
   gates_.forget_account(name);
@@ -173,6 +190,7 @@ void Agent::tick() {
   if (const auto set = reconciler_.set_gates(gates_.kernel()); set && *set > 0)
     log_warning("feature gates in the kernel had been changed by others and were restored");
   reconcile_some();
+  mind_subuids();
   work_.each_second();
   take_refusals();
   write_down_refusals();
@@ -218,8 +236,14 @@ void Agent::write_down_refusals() {
 void Agent::watch_spending() {
   if (const UsageWalk* usage = reconciler_.usage())
     spending_.watch(NP_CGROUPS_ISOLATION, {.programs = usage->program_fds(), .maps = usage->map_fds()});
-  if (const SmtpGuard* smtp = reconciler_.smtp())
-    spending_.watch(NP_EMAIL_RATE_LIMITING, {.programs = smtp->program_fds(), .maps = smtp->map_fds()});
+  const SmtpGuard* smtp = reconciler_.smtp();
+  if (!smtp) return;
+  KernelCost::Objects mail{.programs = smtp->program_fds(), .maps = smtp->map_fds()};
+  if (const ConnectionOpeners* openers = reconciler_.openers()) {
+    for (const int fd : openers->program_fds()) mail.programs.push_back(fd);
+    for (const int fd : openers->map_fds()) mail.maps.push_back(fd);
+  }
+  spending_.watch(NP_EMAIL_RATE_LIMITING, mail);
 }
 
 }  // namespace npanel

@@ -14,6 +14,7 @@
 #include "agent/refusals.h"
 #include "agent/senders.h"
 #include "agent/spending.h"
+#include "agent/subuids.h"
 #include "agent/work.h"
 #include "api/codec.h"
 #include "api/service.h"
@@ -250,6 +251,7 @@ class Agent final : public Service {
   // True when the account is gone from kernel and store.
   Result<bool> finish_removal(Entry& entry, int wait_ms);
   void write_down_refusals();
+  void mind_subuids();
   void report_new_problems(const Entry& entry, const std::vector<std::string>& before);
 
   // ENOENT names the account; EBUSY says that it is being deleted.
@@ -290,6 +292,7 @@ class Agent final : public Service {
   bool backing_up_ = false;  // by a job
   Refusals refusals_;
   Senders senders_;
+  Subuids subuids_;
   DeliveryBook deliveries_;
   MailBook mail_;
   Entries accounts_;

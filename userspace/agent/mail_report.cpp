@@ -44,7 +44,10 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
                     .figures = mail_figures(entry),
                     .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
   const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};
-  if (smtp) status.free_in_s = fits_in_s(smtp->budget(account.slot), status.figures.limit, one, mail_time_ns());
+  if (!smtp) return status;
+  const np_mail_budget budget = smtp->budget(account.slot);
+  status.open = budget.open;
+  status.free_in_s = fits_in_s(budget, status.figures.limit, one, mail_time_ns());
   return status;
 }
 

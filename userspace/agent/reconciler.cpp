@@ -57,6 +57,25 @@ Reconciler::Reconciler(const Config& config, const std::optional<GateTable>& gat
                                              .rules = rules_of(config),
                                              .gates = gates}),
                           smtp_reason_);
+  watch_connections(config);
+}
+
+// Its maps are those of SmtpGuard.
+void Reconciler::watch_connections(const Config& config) {
+  if (!smtp_) {
+    openers_reason_ = smtp_reason_;
+    return;
+  }
+  auto openers = ConnectionOpeners::attach({.cgroup_fd = tree_->mount_fd(),
+                                            .account_level = tree_->account_level(),
+                                            .pin_dir = config.pin_dir,
+                                            .ports = config.smtp_ports,
+                                            .redirect_port = static_cast<uint16_t>(config.smtp_redirect_port)});
+  openers_reason_.reset();
+  if (openers)
+    openers_ = std::move(*openers);
+  else
+    openers_reason_ = std::move(openers.error().text);  // with what was watched before
 }
 
 void Reconciler::look_for_devices() {
@@ -78,7 +97,9 @@ Result<void> Reconciler::reconfigure(const Config& config) {
   configured_devices_ = config.io_devices;
   look_for_devices();
   if (!smtp_) return {};
-  return smtp_->set_rules(rules_of(config));
+  NP_TRY(smtp_->set_rules(rules_of(config)));
+  watch_connections(config);
+  return {};
 }
 
 Applied Reconciler::apply(const Account& account, const MailLimits& mail, const Gates& gates, const Applied& before) {

@@ -9,6 +9,7 @@
 
 #include "daemon/config.h"
 #include "kernel/account_tree.h"
+#include "kernel/connection_opener.h"
 #include "kernel/smtp_guard.h"
 #include "kernel/usage_walk.h"
 #include "model/feature.h"
@@ -64,20 +65,26 @@ class Reconciler {
 
   // nullptr when missing; the reason says why.
   [[nodiscard]] SmtpGuard* smtp() { return smtp_ ? &*smtp_ : nullptr; }
+  // Only beside smtp().
+  [[nodiscard]] const ConnectionOpeners* openers() const { return openers_ ? &*openers_ : nullptr; }
   [[nodiscard]] UsageWalk* usage() { return usage_ ? &*usage_ : nullptr; }
   [[nodiscard]] const std::optional<std::string>& smtp_reason() const { return smtp_reason_; }
   [[nodiscard]] const std::optional<std::string>& usage_reason() const { return usage_reason_; }
+  [[nodiscard]] const std::optional<std::string>& openers_reason() const { return openers_reason_; }
 
  private:
+  void watch_connections(const Config& config);
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 
   std::vector<std::string> configured_devices_;
   HostAbilities host_;
   std::optional<AccountTree> tree_;
   std::optional<SmtpGuard> smtp_;
+  std::optional<ConnectionOpeners> openers_;
   std::optional<UsageWalk> usage_;
   std::optional<std::string> tree_reason_;
   std::optional<std::string> smtp_reason_;
+  std::optional<std::string> openers_reason_;
   std::optional<std::string> usage_reason_;
 };
 

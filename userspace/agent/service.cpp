@@ -97,6 +97,7 @@ Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool fin
                     {.events = {created}, .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}}));
   log_change(created, caller);
   slots_.emplace(wanted.slot, name);
+  subuids_.look_again();
   Entry& entry =
       accounts_.emplace(name, Entry{.account = std::move(wanted), .applied = {}, .since_ns = boot_ns()}).first->second;
   if (const auto fresh = reconciler_.start_fresh(entry.account); !fresh)
@@ -269,6 +270,8 @@ std::vector<std::string> Agent::complaints() {
   if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
   if (accounts_lost_) complaints.emplace_back("database: accounts are missing from it; the kernel keeps what it has");
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
+  if (reconciler_.openers_reason() && !reconciler_.smtp_reason())
+    complaints.push_back("mail: who opens connections to the MTA is not known: " + *reconciler_.openers_reason());
   if (reconciler_.usage_reason()) complaints.push_back("usage: " + *reconciler_.usage_reason());
   for (const std::string_view controller : kControllers)
     if (!reconciler_.host().controllers.contains(controller))

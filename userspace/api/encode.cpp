@@ -129,7 +129,7 @@ Json encode(const AccountStats& stats) {
 Json encode(const MailStatus& status) {
   Json sent = Json::object();
   for (const MailField& field : kMailFields)
-    sent[field.name] = field.member == &MailLimits::connections ? status.direct.open : sent_of(status.figures, field);
+    sent[field.name] = field.member == &MailLimits::connections ? status.open : sent_of(status.figures, field);
   return {{"name", status.account},
           {"mode", to_string(status.mode)},
           {"limits", encode(status.limits)},

@@ -24,7 +24,10 @@ template <class Skeleton>
 using SkeletonPtr = std::unique_ptr<Skeleton, DestroySkeleton<Skeleton>>;
 
 // Closing an owned link detaches it unless it is pinned.
-using LinkPtr = std::unique_ptr<bpf_link, decltype([](bpf_link* link) { bpf_link__destroy(link); })>;
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using LinkPtr = std::unique_ptr<bpf_link, DestroyLink>;
 
 // From here on, what libbpf has to say is kept for the next error text of this thread; it would go to stderr otherwise.
 void hear_libbpf();

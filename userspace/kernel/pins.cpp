@@ -5,7 +5,9 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "base/unique_fd.h"
@@ -19,6 +21,18 @@ namespace fs = std::filesystem;
 constexpr const char* kLayout = "v6";
 constexpr const char* kLink = "link4";
 
+// On a bpffs that others may write, somebody else may have made it, and put links and maps of his own there.
+Result<void> check_owner(const std::string& path) {
+  constexpr mode_t kOthersWrite = S_IWGRP | S_IWOTH;
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) return errno_failure(path, errno);
+  if (!S_ISDIR(status.st_mode)) return failure(path + " must be a directory", ENOTDIR);
+  if (status.st_uid == ::geteuid() && (status.st_mode & kOthersWrite) == 0) return {};
+  return failure(path + " must be ours, and writable by nobody else (mode 0700); it is uid " +
+                     std::to_string(status.st_uid) + "'s",
+                 EPERM);
+}
+
 }  // namespace
 
 Result<Pins> Pins::make(std::string dir) {
@@ -28,8 +42,10 @@ Result<Pins> Pins::make(std::string dir) {
   if (status.f_type != BPF_FS_MAGIC)
     return failure(parent + " is not on a bpffs (mount -t bpf bpf /sys/fs/bpf)", ENODEV);
   Pins pins(std::move(dir));
-  for (const std::string& path : {pins.dir_, pins.dir_ + "/" + kLayout})
+  for (const std::string& path : {pins.dir_, pins.dir_ + "/" + kLayout}) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
+    NP_TRY(check_owner(path));
+  }
   return pins;
 }
 
@@ -62,8 +78,9 @@ Result<Unpinned> unpin_all(const std::string& dir) {
     if (entry.is_directory(error)) continue;
     const UniqueFd object(bpf_obj_get(entry.path().c_str()));
     if (!object.valid()) continue;
-    // Only a link can be detached; for a map the kernel says EINVAL.
-    ++(bpf_link_detach(object.get()) == 0 ? done.links : done.maps);
+    // For a map the kernel says EINVAL; a tracing program's link ends with its last descriptor: EOPNOTSUPP.
+    const bool is_link = bpf_link_detach(object.get()) == 0 || errno == EOPNOTSUPP;
+    ++(is_link ? done.links : done.maps);
   }
   fs::remove_all(dir, error);
   if (error) return errno_failure("remove " + dir, error.value());

@@ -13,7 +13,8 @@ namespace npanel {
 // whose structs changed uses another one, so objects of another layout are never mistaken for ours.
 class Pins {
  public:
-  // Makes what is missing. ENODEV when the parent of `dir` is not on a bpffs.
+  // Makes what is missing. ENODEV when the parent of `dir` is not on a bpffs, EPERM when the directory is somebody
+  // else's.
   static Result<Pins> make(std::string dir);
 
   // Where the object of this name is pinned.

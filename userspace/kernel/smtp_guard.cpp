@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,12 +13,15 @@
 #include "base/clock.h"
 #include "kernel/bpf_map.h"
 #include "kernel/bpf_object.h"
+#include "kernel/links.h"
 #include "kernel/pins.h"
 #include "kernel/smtp_move.h"
 #include "smtp.skel.h"
 
 namespace npanel {
 namespace {
+
+constexpr const char* kOver = "over";  // the pin of np_smtp_over
 
 np_smtp_mode kernel_mode(SmtpMode mode) {
   if (mode == SmtpMode::off) return NP_SMTP_OFF;
@@ -28,39 +30,6 @@ np_smtp_mode kernel_mode(SmtpMode mode) {
 
 using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
-
-// The cgroup that a link is attached to; 0 once the kernel has detached it.
-uint64_t attached_to(const bpf_link* link) {
-  bpf_link_info info{};
-  __u32 length = sizeof(info);
-  if (bpf_obj_get_info_by_fd(bpf_link__fd(link), &info, &length) != 0) return 0;
-  return info.cgroup.cgroup_id;
-}
-
-Result<uint64_t> id_of(int cgroup_fd) {
-  struct stat status{};
-  if (::fstat(cgroup_fd, &status) != 0) return errno_failure("fstat of the cgroup to attach to", errno);
-  return status.st_ino;
-}
-
-// Swaps the program behind a pinned link that is still attached; nullptr when there is none worth keeping.
-LinkPtr adopt(const bpf_program* program, uint64_t cgroup_id, const std::string& pin) {
-  LinkPtr link(bpf_link__open(pin.c_str()));
-  if (!link || attached_to(link.get()) != cgroup_id) return nullptr;
-  if (bpf_link__update_program(link.get(), const_cast<bpf_program*>(program)) != 0) return nullptr;
-  return link;
-}
-
-// `now`: where the link is pinned; `pin`: where it shall be.
-Result<LinkPtr> adopt_or_attach(bpf_program* program, int cgroup_fd, const std::string& now, const std::string& pin) {
-  LinkPtr link = adopt(program, NP_TRY(id_of(cgroup_fd)), now);
-  if (link && now == pin) return link;
-  if (!link) link.reset(bpf_program__attach_cgroup(program, cgroup_fd));
-  if (!link) return libbpf_failure(std::string("attach ") + bpf_program__name(program), errno);
-  ::unlink(pin.c_str());  // a link that the kernel detached, or of another cgroup
-  if (bpf_obj_pin(bpf_link__fd(link.get()), pin.c_str()) != 0) return errno_failure("pin " + pin, errno);
-  return link;
-}
 
 Result<int> write_gates(const np_smtp_bpf& skeleton, const GateTable& gates) {
   int written = 0;
@@ -76,22 +45,23 @@ Result<void> erase_own(const bpf_map* map, const Key& key, uint32_t slot) {
   return erase(map, key);
 }
 
-void put_near(MappedValues& near, uint64_t cgroup, uint32_t slot) {
-  const uint64_t word = np_smtp_near(cgroup, slot);
-  if (word >> NP_SMTP_NEAR_BITS != cgroup) return;  // too long an id: found by the hash
-  uint64_t& place = near.as<uint64_t>()[np_smtp_near_place(cgroup)];
-  if (place == 0 || place >> NP_SMTP_NEAR_BITS == cgroup) __atomic_store_n(&place, word, __ATOMIC_RELEASE);
+void put_cached(MappedValues& cache, uint64_t cgroup, uint32_t slot) {
+  const uint64_t word = np_acct_cache_word(cgroup, slot);
+  if (word >> NP_ACCT_CACHE_BITS != cgroup) return;  // too long an id: found by the hash
+  uint64_t& place = cache.as<uint64_t>()[np_acct_cache_index(cgroup)];
+  if (place == 0 || place >> NP_ACCT_CACHE_BITS == cgroup) __atomic_store_n(&place, word, __ATOMIC_RELEASE);
 }
 
 // After they have been erased from the hash.
 template <class Which>
-void forget_near(MappedValues& near, Which which) {
-  for (uint64_t& place : near.as<uint64_t>())
-    if (place != 0 && which(place >> NP_SMTP_NEAR_BITS)) __atomic_store_n(&place, 0, __ATOMIC_RELEASE);
+void forget_cached(MappedValues& cache, Which which) {
+  for (uint64_t& place : cache.as<uint64_t>())
+    if (place != 0 && which(place >> NP_ACCT_CACHE_BITS)) __atomic_store_n(&place, 0, __ATOMIC_RELEASE);
 }
 
 struct ByBytes {
-  bool operator()(const np_smtp_net& one, const np_smtp_net& other) const {
+  template <class Key>
+  bool operator()(const Key& one, const Key& other) const {
     return std::memcmp(&one, &other, sizeof(one)) < 0;
   }
 };
@@ -141,10 +111,11 @@ struct SmtpGuard::Attached {
   LinkPtr link4;
   LinkPtr link6;
   LinkPtr release;
+  LinkPtr over;  // np_smtp_over
   MappedValues counts;
   MappedValues mail_counts;
   MappedValues totals;
-  MappedValues near;  // np_smtp_near_by
+  MappedValues cache;  // np_acct_cache
   RefusalHandler handler;
   UniqueFd ring_fd;  // the ring's own: the skeleton's goes when the programs are swapped
   RingPtr ring;
@@ -163,25 +134,27 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   if (options.gates) NP_TRY(write_gates(*skeleton, *options.gates));
   if (old_layout) NP_TRY(close_limits(*old_layout, *skeleton));
   const auto pinned_now = [&](const char* name) { return old_layout ? *old_layout + "/" + name : pins.path(name); };
+  // First what counts a connection out, so that none that is counted in is missed.
+  LinkPtr over = NP_TRY(attach_and_pin(skeleton->progs.np_smtp_over, pins.path(kOver)));
+  LinkPtr release = NP_TRY(
+      adopt_or_attach(skeleton->progs.np_smtp_close, options.cgroup_fd, pinned_now("release"), pins.path("release")));
   LinkPtr link4 = NP_TRY(
       adopt_or_attach(skeleton->progs.np_smtp_conn4, options.cgroup_fd, pinned_now("link4"), pins.path("link4")));
   LinkPtr link6 = NP_TRY(
       adopt_or_attach(skeleton->progs.np_smtp_conn6, options.cgroup_fd, pinned_now("link6"), pins.path("link6")));
-  LinkPtr release = NP_TRY(
-      adopt_or_attach(skeleton->progs.np_smtp_close, options.cgroup_fd, pinned_now("release"), pins.path("release")));
   if (old_layout) NP_TRY(take_over(*old_layout, *skeleton));
   MappedValues counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_BUDGETS));
   MappedValues mail_counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_mail_count), sizeof(np_mail_count), NP_BUDGETS));
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
-  MappedValues near =
-      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_near_by), sizeof(uint64_t), NP_SMTP_NEAR));
+  MappedValues cache =
+      NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_acct_cache), sizeof(uint64_t), NP_ACCT_CACHE));
   UniqueFd ring_fd(::fcntl(bpf_map__fd(skeleton->maps.np_smtp_ring), F_DUPFD_CLOEXEC, 3));
   auto attached =
       std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6),
-                                 std::move(release), std::move(counts), std::move(mail_counts), std::move(totals),
-                                 std::move(near), RefusalHandler{}, std::move(ring_fd), RingPtr{});
+                                 std::move(release), std::move(over), std::move(counts), std::move(mail_counts),
+                                 std::move(totals), std::move(cache), RefusalHandler{}, std::move(ring_fd), RingPtr{});
   attached->ring.reset(ring_buffer__new(attached->ring_fd.get(), hand_over, &attached->handler, nullptr));
   if (!attached->ring) return libbpf_failure("open the ring of refusals", errno);
   return SmtpGuard(std::move(attached));
@@ -202,12 +175,14 @@ bool SmtpRules::operator==(const SmtpRules& other) const {
 
 Result<void> SmtpGuard::set_rules(const SmtpRules& rules) {
   SkeletonPtr<np_smtp_bpf> fresh = NP_TRY(load(attached_->pins, rules, attached_->account_level));
+  LinkPtr over = NP_TRY(attach_and_pin(fresh->progs.np_smtp_over, attached_->pins.path(kOver)));
+  attached_->over = std::move(over);
+  if (const int error = bpf_link__update_program(attached_->release.get(), fresh->progs.np_smtp_close); error != 0)
+    return libbpf_failure("swap the program for closed sockets", -error);
   if (const int error = bpf_link__update_program(attached_->link4.get(), fresh->progs.np_smtp_conn4); error != 0)
     return libbpf_failure("swap the program for IPv4", -error);
   if (const int error = bpf_link__update_program(attached_->link6.get(), fresh->progs.np_smtp_conn6); error != 0)
     return libbpf_failure("swap the program for IPv6", -error);
-  if (const int error = bpf_link__update_program(attached_->release.get(), fresh->progs.np_smtp_close); error != 0)
-    return libbpf_failure("swap the program for closed sockets", -error);
   attached_->skeleton = std::move(fresh);
   return {};
 }
@@ -221,6 +196,18 @@ GateTable SmtpGuard::gates() const {
 
 Result<int> SmtpGuard::set_gates(const GateTable& gates) {
   return write_gates(*attached_->skeleton, gates);
+}
+
+// Three levels in all: the kernel looks at no more. A parent without limits is one that is still to come.
+Result<void> SmtpGuard::check_parent(uint32_t slot, uint32_t parent) const {
+  const auto wrong = [&](const char* why) { return refused("parent", "slot " + std::to_string(parent) + " " + why); };
+  if (parent >= NP_SLOTS) return wrong("is no account's");
+  if (parent == slot) return wrong("is the account's own");
+  const uint32_t above = mail_limit(parent).parent;
+  if (above == 0) return {};
+  if (above == slot + 1) return wrong("has this account above it");
+  if (mail_limit(above - 1).parent != 0) return wrong("would be the fourth level");
+  return {};
 }
 
 Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
@@ -237,20 +224,27 @@ Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::
       .connections = static_cast<__u32>(mail.connections.value_or(0)),
       .step = account.rate_limit.mode == SmtpMode::redirect ? __u32{NP_SMTP_REDIRECT} : __u32{NP_SMTP_LIMIT}};
   np_mail_limit mail_limit = kernel_limit(mail);
-  if (parent) mail_limit.parent = *parent + 1;
+  if (parent) {
+    NP_TRY(check_parent(account.slot, *parent));
+    mail_limit.parent = *parent + 1;
+    mail_limit.parent_generation = budget(*parent).generation;
+  }
   int written = NP_TRY(make_say(maps.np_mail_limit, account.slot, mail_limit));
   written += NP_TRY(make_say(maps.np_smtp_limit, account.slot, limit));
   if (cgroup_id) {
-    written += NP_TRY(make_say(maps.np_smtp_cgroup, *cgroup_id, account.slot));
-    put_near(attached_->near, *cgroup_id, account.slot);
+    written += NP_TRY(make_say(maps.np_acct_cgroup, *cgroup_id, account.slot));
+    put_cached(attached_->cache, *cgroup_id, account.slot);
   }
-  if (account.uid) written += NP_TRY(make_say(maps.np_smtp_uid, *account.uid, account.slot));
+  if (account.uid) written += NP_TRY(make_say(maps.np_acct_uid, *account.uid, account.slot));
   return written;
 }
 
 Result<void> SmtpGuard::reset(uint32_t slot) {
   const auto& maps = attached_->skeleton->maps;
-  NP_TRY(store(maps.np_mail_budget, slot, np_mail_budget{}, BPF_F_LOCK));
+  // What sockets and connections remember of the account that had the slot is not this one's.
+  np_mail_budget fresh{};
+  fresh.generation = budget(slot).generation + 1;
+  NP_TRY(store(maps.np_mail_budget, slot, fresh, BPF_F_LOCK));
   NP_TRY(store(maps.np_mail_count, slot, np_mail_count{}));
   return store(maps.np_smtp_count, slot, np_smtp_count{});
 }
@@ -258,11 +252,25 @@ Result<void> SmtpGuard::reset(uint32_t slot) {
 Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> cgroup_id) {
   const auto& maps = attached_->skeleton->maps;
   if (cgroup_id) {
-    NP_TRY(erase_own(maps.np_smtp_cgroup, *cgroup_id, account.slot));
-    forget_near(attached_->near, [&](uint64_t cgroup) { return cgroup == *cgroup_id; });
+    NP_TRY(erase_own(maps.np_acct_cgroup, *cgroup_id, account.slot));
+    forget_cached(attached_->cache, [&](uint64_t cgroup) { return cgroup == *cgroup_id; });
   }
-  if (account.uid) NP_TRY(erase_own(maps.np_smtp_uid, *account.uid, account.slot));
+  if (account.uid) NP_TRY(erase_own(maps.np_acct_uid, *account.uid, account.slot));
+  NP_TRY(store(maps.np_mail_limit, account.slot, np_mail_limit{}));
   return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
+}
+
+Result<void> SmtpGuard::set_subuids(const std::vector<Subuids>& all) {
+  const bpf_map* map = attached_->skeleton->maps.np_acct_subuid;
+  std::set<np_uid_prefix, ByBytes> known;
+  for (const Subuids& owner : all)
+    for (const SubuidRange& range : owner.ranges)
+      for (const np_uid_prefix& prefix : prefixes_of(range)) {
+        NP_TRY(store(map, prefix, owner.slot));
+        known.insert(prefix);
+      }
+  NP_TRY(erase_all_but(map, known));
+  return {};
 }
 
 Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
@@ -274,23 +282,23 @@ Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
     if (owner.cgroup_id) cgroups.insert(*owner.cgroup_id);
     if (owner.uid) uids.insert(*owner.uid);
     if (!owner.stranger || !owner.cgroup_id) continue;
-    if (const auto slot = lookup<uint32_t>(maps.np_smtp_cgroup, *owner.cgroup_id)) strangers.insert(*slot);
+    if (const auto slot = lookup<uint32_t>(maps.np_acct_cgroup, *owner.cgroup_id)) strangers.insert(*slot);
   }
-  for (const uint32_t uid : keys_of<uint32_t>(maps.np_smtp_uid))
-    if (strangers.contains(lookup<uint32_t>(maps.np_smtp_uid, uid).value_or(NP_SLOTS))) uids.insert(uid);
+  for (const uint32_t uid : keys_of<uint32_t>(maps.np_acct_uid))
+    if (strangers.contains(lookup<uint32_t>(maps.np_acct_uid, uid).value_or(NP_SLOT_NOBODY))) uids.insert(uid);
   const int erased =
-      NP_TRY(erase_all_but(maps.np_smtp_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_smtp_uid, uids));
-  forget_near(attached_->near, [&](uint64_t cgroup) { return !cgroups.contains(cgroup); });
+      NP_TRY(erase_all_but(maps.np_acct_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_acct_uid, uids));
+  forget_cached(attached_->cache, [&](uint64_t cgroup) { return !cgroups.contains(cgroup); });
   return erased;
 }
 
 std::vector<uint32_t> SmtpGuard::used_slots() const {
   const auto& maps = attached_->skeleton->maps;
   std::vector<uint32_t> slots;
-  for (const uint64_t cgroup : keys_of<uint64_t>(maps.np_smtp_cgroup))
-    if (const auto slot = lookup<uint32_t>(maps.np_smtp_cgroup, cgroup)) slots.push_back(*slot);
-  for (const uint32_t uid : keys_of<uint32_t>(maps.np_smtp_uid))
-    if (const auto slot = lookup<uint32_t>(maps.np_smtp_uid, uid)) slots.push_back(*slot);
+  for (const uint64_t cgroup : keys_of<uint64_t>(maps.np_acct_cgroup))
+    if (const auto slot = lookup<uint32_t>(maps.np_acct_cgroup, cgroup)) slots.push_back(*slot);
+  for (const uint32_t uid : keys_of<uint32_t>(maps.np_acct_uid))
+    if (const auto slot = lookup<uint32_t>(maps.np_acct_uid, uid)) slots.push_back(*slot);
   return slots;
 }
 
@@ -328,6 +336,8 @@ Result<void> SmtpGuard::put_budget(uint32_t slot, const np_mail_budget& budget) 
   if (now.cell != 0) return {};
   np_mail_budget put = budget;
   put.bucket = now.bucket;
+  put.generation = now.generation;
+  put.open = now.open;
   return store(attached_->skeleton->maps.np_mail_budget, slot, put, BPF_F_LOCK);
 }
 

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "model/account.h"
 #include "model/feature.h"
+#include "model/subuid.h"
 #include "npanel/smtp.h"
 
 namespace npanel {
@@ -52,13 +53,19 @@ class SmtpGuard {
   Result<int> set_gates(const GateTable& gates);
   // Makes the kernel say what the account says; returns how many map entries were not right already.
   // `mail`: the account's limits as they are at the moment (model/mail). `parent`: the slot of an account whose mail
-  // limits bound the sum of its children's mail; it may have one itself, no more.
+  // limits bound the sum of its children's mail; it may have one itself, no more. The error's field is "parent".
   Result<int> set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
                   np_override override, std::optional<uint32_t> parent = {});
   // An account that is new in this slot starts with a full bucket and counts of zero.
   Result<void> reset(uint32_t slot);
-  // Forgets the account; its slot may be used again.
+  // Forgets the account; its slot may be used again. Its subordinate uids go with the next set_subuids().
   Result<void> remove(const Account& account, std::optional<uint64_t> cgroup_id);
+  // Whose the uids of user namespaces are; replaces all that was said before.
+  struct Subuids {
+    uint32_t slot;
+    std::vector<SubuidRange> ranges;
+  };
+  Result<void> set_subuids(const std::vector<Subuids>& all);
   // Removes every cgroup id and uid that `known` does not own; returns how many.
   struct Owner {
     std::optional<uint64_t> cgroup_id;
@@ -97,6 +104,7 @@ class SmtpGuard {
 
  private:
   struct Attached;
+  [[nodiscard]] Result<void> check_parent(uint32_t slot, uint32_t parent) const;
   explicit SmtpGuard(std::unique_ptr<Attached> attached);
   std::unique_ptr<Attached> attached_;
 };

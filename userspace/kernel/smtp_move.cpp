@@ -21,10 +21,21 @@ namespace {
 
 constexpr useconds_t kGraceUs = 20'000;
 
+// What maps were called in layouts before v6.
+const char* old_name(std::string_view name) {
+  if (name == "np_acct_cgroup") return "np_smtp_cgroup";
+  return name == "np_acct_uid" ? "np_smtp_uid" : nullptr;
+}
+
+UniqueFd open_old(const std::string& old_layout, const char* name) {
+  UniqueFd old(bpf_obj_get((old_layout + "/" + name).c_str()));
+  if (const char* before = old_name(name); !old.valid() && before) return open_old(old_layout, before);
+  return old;
+}
+
 Result<void> copy_map(const std::string& old_layout, const np_smtp_bpf& skeleton, const bpf_map* map, __u64 flags = 0,
                       const EntryChange& change = {}) {
-  const std::string pin = old_layout + "/" + bpf_map__name(map);
-  const UniqueFd old(bpf_obj_get(pin.c_str()));
+  const UniqueFd old = open_old(old_layout, bpf_map__name(map));
   if (!old.valid()) return {};  // that layout had no such map
   return copy_entries(old.get(), bpf_map__fd(map), bpf_object__btf(skeleton.obj), bpf_map__btf_value_type_id(map),
                       flags, change);
@@ -52,8 +63,8 @@ Result<void> add_counts(const std::string& old_layout, const np_smtp_bpf& skelet
 }  // namespace
 
 Result<void> close_limits(const std::string& old_layout, const np_smtp_bpf& skeleton) {
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_cgroup));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_uid));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_acct_cgroup));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_acct_uid));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_limit));
   return copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit, 0,
                   [](std::span<const std::byte>, std::span<std::byte> value) {
@@ -66,11 +77,15 @@ Result<void> close_limits(const std::string& old_layout, const np_smtp_bpf& skel
 Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleton) {
   // Returns when no program that was running at the swap runs any more (it waits for an RCU grace period).
   if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) ::usleep(kGraceUs);
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit));
   // Of sockets that were open before, the new map of sockets knows nothing.
-  NP_TRY(add_counts<np_smtp_count>(old_layout, skeleton, skeleton.maps.np_smtp_count,
-                                   [](np_smtp_count& old) { old.open = 0; }));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_budget, BPF_F_LOCK,
+                  [](std::span<const std::byte>, std::span<std::byte> value) {
+                    reinterpret_cast<np_mail_budget*>(value.data())->open = 0;
+                    return true;
+                  }));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_acct_subuid));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_smtp_limit));
+  NP_TRY(add_counts<np_smtp_count>(old_layout, skeleton, skeleton.maps.np_smtp_count, [](np_smtp_count&) {}));
   NP_TRY(add_counts<np_smtp_total>(old_layout, skeleton, skeleton.maps.np_smtp_total,
                                    [](np_smtp_total& old) { old.open = 0; }));
   NP_TRY(add_counts<np_mail_count>(old_layout, skeleton, skeleton.maps.np_mail_count, [](np_mail_count&) {}));

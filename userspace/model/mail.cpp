@@ -101,7 +101,9 @@ np_mail_limit kernel_limit(const MailLimits& limits) {
                       amount(limits.messages_per_hour, limits.recipients_per_hour, limits.bytes_per_hour),
                       amount(limits.messages_per_day, limits.recipients_per_day, limits.bytes_per_day)},
           .known = 1,
-          .parent = 0};
+          .parent = 0,
+          .parent_generation = 0,
+          .reserved = 0};
 }
 
 std::string limit_text(uint32_t verdict, const np_mail_limit& limit) {

@@ -41,6 +41,7 @@ struct MailStatus {
   std::optional<MailRaise> raise = {};
   std::optional<MailBrake> brake = {};
   MailFigures figures = {};
+  uint64_t open = 0;  // direct connections now, where their number is limited
   np_smtp_count direct{};
   std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: it may send none at all
   std::vector<Event> refusals = {};       // the newest first, at most 10

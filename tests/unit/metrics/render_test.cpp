@@ -30,7 +30,6 @@ AccountStats full_stats() {
                                 .redirected = 0,
                                 .would_redirect = 0,
                                 .exempt = 0,
-                                .open = 0,
                                 .unrecorded = 0,
                                 .recorded_s = 0,
                                 .recorded = 0},

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/subuids.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/file.h"
+#include "base/parse.h"
+#include "model/account.h"
+#include "model/subuid.h"
+
+namespace npanel {
+namespace {
+
+// passwd(5): name:password:uid:…
+std::map<std::string, uint64_t> users_of(std::string_view text) {
+  std::map<std::string, uint64_t> users;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const size_t name = line.find(':');
+    const size_t password = name == std::string_view::npos ? name : line.find(':', name + 1);
+    if (password == std::string_view::npos) continue;
+    const std::string_view rest = line.substr(password + 1);
+    if (const auto uid = parse_u64(rest.substr(0, rest.find(':')))) users.emplace(line.substr(0, name), *uid);
+  }
+  return users;
+}
+
+}  // namespace
+
+Subuids::Version Subuids::version() const {
+  struct stat status{};
+  if (::stat(subuid_.c_str(), &status) != 0) return {0, 0};
+  return {status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec, status.st_size};
+}
+
+bool Subuids::is_stale() const {
+  return version() != version_;
+}
+
+std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& accounts) {
+  version_ = version();  // first: a change while we read is seen the next time
+  const auto text = read_file_at(AT_FDCWD, subuid_);
+  if (!text) return {};  // a host without it has no such uids
+  SubuidRanges found = parse_subuids(*text, static_cast<uint32_t>(kLeastUid));
+  for (std::string& complaint : found.complaints) complaint = subuid_ + ": " + complaint;
+  if (found.complaints != told_) complaints_ = told_ = found.complaints;
+
+  std::map<std::string, uint32_t> by_name;
+  std::map<uint64_t, uint32_t> by_uid;
+  for (const Account& account : accounts) {
+    by_name.emplace(account.name, account.slot);
+    if (account.uid) by_uid.emplace(*account.uid, account.slot);
+  }
+  const auto users = users_of(read_file_at(AT_FDCWD, passwd_).value_or(""));
+  const auto slot_of = [&](const std::string& user) -> std::optional<uint32_t> {
+    if (const auto named = by_name.find(user); named != by_name.end()) return named->second;
+    const auto listed = users.find(user);
+    const auto uid = listed != users.end() ? std::optional(listed->second) : parse_u64(user);
+    const auto owned = uid ? by_uid.find(*uid) : by_uid.end();
+    return owned == by_uid.end() ? std::nullopt : std::optional(owned->second);
+  };
+  std::map<uint32_t, std::vector<SubuidRange>> by_slot;
+  for (SubuidRange& range : found.ranges)
+    if (const auto slot = slot_of(range.user)) by_slot[*slot].push_back(std::move(range));
+  std::vector<SmtpGuard::Subuids> owners;
+  for (auto& [slot, ranges] : by_slot) owners.push_back({.slot = slot, .ranges = std::move(ranges)});
+  return owners;
+}
+
+}  // namespace npanel
