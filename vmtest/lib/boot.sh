@@ -169,7 +169,7 @@ judge() {
   if [[ $code ]] && ((qemu_status == kDone || qemu_status == kPoweredOff)); then
     kernel_status=$code
     if [[ $splat ]] && ((code == 0)); then kernel_status=1; fi
-    say "$kernel: exit code $kernel_status after $seconds s"
+    say "$kernel: exit code $kernel_status after $seconds s (Linux $(<"$image/release-$kernel"))"
   elif [[ $late ]]; then
     kernel_status=124
     say "$kernel: ended at the deadline of $timeout s (NPANEL_VM_TIMEOUT)"

@@ -2,26 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154  # what vmtest/run has set
 # What do the guest's Debian and its kernels look like, before our package? Sourced by vmtest/run and vmtest/power.
-# After `image_ensure`, $image holds tree/, vmlinuz-6.1 and vmlinuz-6.12, and $disk is what to boot (lib/disk.sh); both
-# stay until we exit.
+# After `image_ensure`, $image holds tree/, and vmlinuz- and release- of each kernel (lib/kernels.sh), and $disk is what
+# to boot (lib/disk.sh); all stay until we exit.
 
-readonly kKeptImages=2            # other checkouts and branches have their own
+readonly kKeptImages=3            # other checkouts and branches have their own
 
 cache=${NPANEL_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/npanel-vmtest}
 image=
 
-# Sets the newest kernels, as name=version, from the meta packages. One call: apt-cache needs a second to start.
-resolve_kernels() {
-  local depends
-  depends=$(apt-cache show --no-all-versions linux-image-cloud-amd64 linux-image-6.12-cloud-amd64 2>/dev/null |
-    sed -n 's/^Depends: \(linux-image-[^ ]*\) (= \([^)]*\)).*/\1=\2/p') || true
-  kernel_6_1=$(grep -F linux-image-6.1. <<<"$depends") && kernel_6_12=$(grep -F linux-image-6.12. <<<"$depends")
-}
-
 image_key() {
   {
-    echo "$kernel_6_1 $kernel_6_12"
-    (cd "$here" && sha256sum packages lib/image.sh guest/image/*)
+    echo "${kernel_packages[*]}"
+    (cd "$here" && sha256sum packages lib/image.sh lib/kernels.sh guest/image/*)
   } | sha256sum | cut -c 1-16
 }
 
@@ -29,11 +21,7 @@ image_ensure() {
   mkdir -p "$cache"
   exec {cache_lock}>"$cache/lock"
   flock "$cache_lock"   # one build at a time; also keeps the pruning of others away until we hold our image
-  if ! resolve_kernels; then
-    say "reading the package lists (apt-get update)"
-    apt-get update -qq
-    resolve_kernels || die 2 "apt knows no linux-image-cloud-amd64 and linux-image-6.12-cloud-amd64: is this Debian 12?"
-  fi
+  find_kernels
   image=$cache/$(image_key)
   if [[ ! -e $image/complete ]]; then
     rm -rf --one-file-system "$image"
@@ -51,7 +39,7 @@ image_ensure() {
 
 prune_images() {
   local old fd
-  for old in $(find "$cache" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | tail -n +$((kKeptImages + 1)) | cut -d ' ' -f 2); do
+  for old in $(find "$cache" -mindepth 1 -maxdepth 1 -type d ! -name apt -printf '%T@ %f\n' | sort -rn | tail -n +$((kKeptImages + 1)) | cut -d ' ' -f 2); do
     exec {fd}>"$cache/$old/in-use"
     if flock -n "$fd"; then
       rm -rf --one-file-system "${cache:?}/$old"
@@ -60,16 +48,10 @@ prune_images() {
   done
 }
 
-# Where this host's own packages come from.
-host_mirror() {
-  # shellcheck disable=SC2016  # apt's own variables
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 'Component: main' | head -n 1
-}
-
 image_build() {
-  local tree=$image/tree began=$SECONDS
+  local tree=$image/tree began=$SECONDS kernel
   say "building the guest image, once for this package list (about two minutes)"
-  download_kernels
+  download_packages
   say "installing the packages of vmtest/packages with mmdebstrap"
   mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
     --include="$(sed 's/#.*//' "$here/packages" | xargs | tr ' ' ',')" \
@@ -78,34 +60,12 @@ image_build() {
     --aptopt='Acquire::Languages "none"' \
     bookworm "$tree" "${NPANEL_VM_MIRROR:-$(host_mirror)}" >"$work/mmdebstrap.log" 2>&1 ||
     { cat "$work/mmdebstrap.log" >&2; die 125 "mmdebstrap failed"; }
-  add_kernel 6.1 "$tree"
-  add_kernel 6.12 "$tree"
+  for kernel in "${kKernels[@]}"; do
+    add_kernel "$kernel" "$tree"
+  done
   add_postfix "$tree"
   configure_guest "$tree"
   say "image ready after $((SECONDS - began)) s: $image"
-}
-
-download_kernels() {
-  say "downloading $kernel_6_1 and $kernel_6_12"
-  mkdir "$work/debs"
-  # A list that is older than the mirror names packages that are gone: refresh it once.
-  fetch_kernels || { apt-get update -qq && resolve_kernels && fetch_kernels; } ||
-    die 125 "the kernels could not be downloaded"
-}
-
-fetch_kernels() {
-  (cd "$work/debs" && apt-get download -qq -o APT::Sandbox::User=root "$kernel_6_1" "$kernel_6_12" postfix)
-}
-
-add_kernel() {
-  local unpacked=$work/kernel-$1 release
-  dpkg -x "$work"/debs/linux-image-"$1".*_amd64.deb "$unpacked"
-  release=$(basename "$unpacked"/lib/modules/*)
-  cp "$unpacked/boot/vmlinuz-$release" "$image/vmlinuz-$1"
-  mkdir -p "$2/usr/lib/modules"
-  mv "$unpacked/lib/modules/$release" "$2/usr/lib/modules/"
-  chroot "$2" depmod "$release"
-  rm -rf "$unpacked"
 }
 
 # Debian lets no two MTAs be installed at once: the second one is files that a case lays over the root (cases/postfix.py).

@@ -19,6 +19,8 @@ boot_timeout=${NPANEL_VM_BOOT_TIMEOUT:-120}
 read -ra debs <<<"${NPANEL_DEBS-}"
 work=
 
+# shellcheck source=vmtest/lib/kernels.sh
+. "$here/lib/kernels.sh"
 # shellcheck source=vmtest/lib/image.sh
 . "$here/lib/image.sh"
 # shellcheck source=vmtest/lib/disk.sh
