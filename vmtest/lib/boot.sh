@@ -76,7 +76,9 @@ start_qemu() {
 follow_results() {
   local began=$SECONDS deadline=$((SECONDS + boot_timeout)) line='' part status
   ready='' code='' late=''
+  forget_host
   while ((SECONDS < deadline)); do
+    watch_host /proc
     status=0
     IFS= read -r -t 1 part || status=$?
     line+=$part
@@ -145,15 +147,28 @@ reach_command() {
   say "$kernel: infrastructure, not a result: no boot reached the command"
 }
 
-# Runs the command on one kernel; sets $kernel_status to the command's exit code, or to one of README.md's.
+# Runs the command on one kernel; sets $kernel_status to the command's exit code, or to one of README.md's. What a starved
+# guest says is worth nothing, whatever it says: it is asked once more.
 run_kernel() {
   local out=$results/$1 began=$SECONDS
-  kernel_status=125
+  run_once "$@"
+  if [[ ! $starved ]]; then return; fi
+  say "$1: infrastructure, not a result: $(describe_starvation); once more"
+  began=$SECONDS
+  run_once "$@"
+  if [[ $starved ]]; then
+    kernel_status=125
+    say "$1: infrastructure, not a result: $(describe_starvation), again"
+  fi
+}
+
+run_once() {
+  kernel_status=125 starved=
   reach_command "$@"
   if [[ $ready ]]; then judge "$1" $((SECONDS - began)) "$out/console.log"; fi
 }
 
-# Sets $splat to what the kernel complained about.
+# Sets $splat to what the kernel complained about, and $starved when that was the host's fault.
 find_splat() {
   local kernel=$1 console=$2
   splat=$(grep -aE "$kSplat" "$console" | head -n 20) || true
@@ -161,6 +176,7 @@ find_splat() {
     say "$kernel: the kernel complained ($console):"
     printf '%s\n' "$splat" >&2
   fi
+  if was_starved "$splat"; then starved=yes; else starved=; fi
 }
 
 judge() {

@@ -25,6 +25,8 @@ work=
 . "$here/lib/image.sh"
 # shellcheck source=vmtest/lib/disk.sh
 . "$here/lib/disk.sh"
+# shellcheck source=vmtest/lib/host.sh
+. "$here/lib/host.sh"
 # shellcheck source=vmtest/lib/boot.sh
 . "$here/lib/boot.sh"
 
