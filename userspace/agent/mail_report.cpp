@@ -30,7 +30,8 @@ MailFigures Agent::mail_figures(const Entry& entry) {
           .limit = kernel_limit(mail_now(entry.account)),
           .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)},
           .deliveries = deliveries_.last_hour(entry.account.name),
-          .braked = care_of(entry.account.name).brake.has_value()};
+          .braked = care_of(entry.account.name).brake.has_value(),
+          .open = budget.open};
 }
 
 MailStatus Agent::mail_status_of(const Entry& entry) {
@@ -44,10 +45,7 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
                     .figures = mail_figures(entry),
                     .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
   const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};
-  if (!smtp) return status;
-  const np_mail_budget budget = smtp->budget(account.slot);
-  status.open = budget.open;
-  status.free_in_s = fits_in_s(budget, status.figures.limit, one, mail_time_ns());
+  if (smtp) status.free_in_s = fits_in_s(smtp->budget(account.slot), status.figures.limit, one, mail_time_ns());
   return status;
 }
 

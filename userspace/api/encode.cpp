@@ -116,7 +116,7 @@ Json encode(const AccountStats& stats) {
                     {"redirected", stats.smtp->redirected},
                     {"would_have_redirected", stats.smtp->would_redirect},
                     {"exempt", stats.smtp->exempt},
-                    {"open", stats.smtp->open}};
+                    {"open", stats.mail ? stats.mail->open : 0}};
   json["mail"] = nullptr;
   if (stats.mail)
     json["mail"] = {
@@ -129,7 +129,7 @@ Json encode(const AccountStats& stats) {
 Json encode(const MailStatus& status) {
   Json sent = Json::object();
   for (const MailField& field : kMailFields)
-    sent[field.name] = field.member == &MailLimits::connections ? status.open : sent_of(status.figures, field);
+    sent[field.name] = field.member == &MailLimits::connections ? status.figures.open : sent_of(status.figures, field);
   return {{"name", status.account},
           {"mode", to_string(status.mode)},
           {"limits", encode(status.limits)},

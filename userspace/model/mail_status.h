@@ -30,6 +30,7 @@ struct MailFigures {
   std::array<np_mail_amount, NP_MAIL_WINDOWS> sent{};  // that still counts
   Deliveries deliveries = {};                          // in the last hour, as far as the MTA has logged them
   bool braked = false;
+  uint64_t open = 0;  // direct connections now, where their number is limited
 
   [[nodiscard]] bool any() const { return sent[NP_MAIL_DAY].messages > 0; }
 };
@@ -41,7 +42,6 @@ struct MailStatus {
   std::optional<MailRaise> raise = {};
   std::optional<MailBrake> brake = {};
   MailFigures figures = {};
-  uint64_t open = 0;  // direct connections now, where their number is limited
   np_smtp_count direct{};
   std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: it may send none at all
   std::vector<Event> refusals = {};       // the newest first, at most 10

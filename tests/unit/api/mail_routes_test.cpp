@@ -13,7 +13,7 @@ class MailRoutes : public Visit {
     MailStatus status{.account = "bob", .mode = GateMode::enforce, .free_in_s = 600};
     status.figures.sent[NP_MAIL_HOUR] = {.messages = 500, .recipients = 700, .bytes = 9000};
     status.figures.count.deferred = 7;
-    status.open = 2;
+    status.figures.open = 2;
     status.refusals = {{.id = 9, .at_ms = 1, .account = "bob", .kind = "mail_deferred", .detail = R"({"count":7})"}};
     return status;
   }
