@@ -104,6 +104,16 @@ struct np_mail_question {
 };
 NP_ASSERT(sizeof(struct np_mail_question) == 56);
 
+/* np_smtp_correct is run by the agent with this as its packet: what a recount of sockets found, and the count said. */
+struct np_smtp_correction {
+	__u8 reserved[16]; /* where a packet has its Ethernet header */
+	__u32 slot;
+	__u32 generation;
+	__u32 counted; /* np_mail_budget.open when the sockets were counted; another one now: nothing is changed */
+	__u32 found;
+};
+NP_ASSERT(sizeof(struct np_smtp_correction) == 32);
+
 enum np_mail_answer {
 	NP_MAIL_FREE,	     /* the feature is off for the account: neither counted nor limited */
 	NP_MAIL_ACCEPT,	     /* charged, if that was asked for */

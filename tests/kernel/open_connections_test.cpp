@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many direct connections an account has open: counted where each really begins and ends.
+#include <bpf/bpf.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -28,6 +29,11 @@ class OpenConnections : public MailKernel {
     return open() == wanted;
   }
   [[nodiscard]] bool all_closed() const { return becomes(0); }
+  int recount_all() {
+    int corrected = 0;
+    for (uint32_t slots = 0; slots < NP_SLOTS; slots += 400) corrected += guard_->recount_open().value();
+    return corrected;
+  }
   std::vector<uint32_t> reasons() {
     std::vector<uint32_t> found;
     EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal.reason); }));
@@ -247,6 +253,44 @@ TEST_F(OpenConnections, SocketsOfADeletedAccountAreNotSubtractedFromItsSuccessor
   finish(first);
   finish(second);
   EXPECT_TRUE(all_closed()) << open();
+  ::close(go[0]);
+  ::close(go[1]);
+}
+
+// A hook that was away for a moment: what it missed would be counted for ever.
+TEST_F(OpenConnections, RecountCorrectsWhatTheSocketsContradict) {
+  limit(5);
+  const np_mail_budget right = guard_->budget(bob_.slot);
+  run_in({}, [&] {  // the count of another process, so that the pinned map is written as a lost hook would leave it
+    const UniqueFd map(bpf_obj_get((sandbox_.pin_dir() + "/v6/np_mail_budget").c_str()));
+    np_mail_budget wrong = right;
+    wrong.open = 5;
+    bpf_map_update_elem(map.get(), &bob_.slot, &wrong, BPF_F_LOCK);
+    return std::vector<int>{};
+  });
+  ASSERT_EQ(open(), 5U);
+  EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{EPERM});
+  EXPECT_EQ(recount_all(), 0) << "it may have been just counting itself";
+  EXPECT_EQ(recount_all(), 1);
+  EXPECT_EQ(open(), 0U);
+  EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{0});
+}
+
+TEST_F(OpenConnections, RecountLeavesOpenOnesCounted) {
+  limit(5);
+  std::array<int, 2> go{};
+  ASSERT_EQ(::pipe(go.data()), 0);
+  const Child holding = start_in({&cgroup_}, [&go] {
+    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    connect_by(socket.get());
+    char byte = 0;
+    return std::vector{static_cast<int>(::read(go[0], &byte, 1))};
+  });
+  ASSERT_TRUE(becomes(1));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(recount_all(), 0);
+  EXPECT_EQ(open(), 1U);
+  ASSERT_EQ(::write(go[1], "x", 1), 1);
+  finish(holding);
   ::close(go[0]);
   ::close(go[1]);
 }

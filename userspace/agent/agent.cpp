@@ -131,6 +131,17 @@ void Agent::reconcile(Entry& entry) {
   report_new_problems(entry, before);
 }
 
+void Agent::recount_open() {
+  if (!reconciler_.smtp()) return;
+  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const auto corrected = reconciler_.smtp()->recount_open();
+  if (!corrected)
+    log_error(corrected.error().text + "; tried again every second");
+  else if (*corrected > 0)
+    log_warning("open SMTP connections of " + std::to_string(*corrected) +
+                " accounts were miscounted and are corrected");
+}
+
 void Agent::mind_subuids() {
   if (!reconciler_.smtp() || !subuids_.is_stale()) return;
   std::vector<Subuids::Account> accounts;
@@ -191,6 +202,7 @@ void Agent::tick() {
     log_warning("feature gates in the kernel had been changed by others and were restored");
   reconcile_some();
   mind_subuids();
+  recount_open();
   work_.each_second();
   take_refusals();
   write_down_refusals();

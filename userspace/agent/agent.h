@@ -252,6 +252,7 @@ class Agent final : public Service {
   Result<bool> finish_removal(Entry& entry, int wait_ms);
   void write_down_refusals();
   void mind_subuids();
+  void recount_open();
   void report_new_problems(const Entry& entry, const std::vector<std::string>& before);
 
   // ENOENT names the account; EBUSY says that it is being deleted.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "base/clock.h"
@@ -16,12 +17,14 @@
 #include "kernel/links.h"
 #include "kernel/pins.h"
 #include "kernel/smtp_move.h"
+#include "kernel/smtp_recount.h"
 #include "smtp.skel.h"
 
 namespace npanel {
 namespace {
 
-constexpr const char* kOver = "over";  // the pin of np_smtp_over
+constexpr const char* kOver = "over";    // the pin of np_smtp_over
+constexpr uint32_t kRecountSlots = 400;  // at once: half a millisecond
 
 np_smtp_mode kernel_mode(SmtpMode mode) {
   if (mode == SmtpMode::off) return NP_SMTP_OFF;
@@ -116,9 +119,12 @@ struct SmtpGuard::Attached {
   MappedValues mail_counts;
   MappedValues totals;
   MappedValues cache;  // np_acct_cache
+  MappedValues found;  // np_smtp_found
   RefusalHandler handler;
   UniqueFd ring_fd;  // the ring's own: the skeleton's goes when the programs are swapped
   RingPtr ring;
+  std::map<uint32_t, OpenCount> miscounted = {};  // when they were recounted last
+  uint32_t recounted_to = 0;
 };
 
 SmtpGuard::SmtpGuard(std::unique_ptr<Attached> attached) : attached_(std::move(attached)) {}
@@ -150,11 +156,12 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
   MappedValues cache =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_acct_cache), sizeof(uint64_t), NP_ACCT_CACHE));
+  MappedValues found = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_found), sizeof(uint32_t), NP_SLOTS));
   UniqueFd ring_fd(::fcntl(bpf_map__fd(skeleton->maps.np_smtp_ring), F_DUPFD_CLOEXEC, 3));
-  auto attached =
-      std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4), std::move(link6),
-                                 std::move(release), std::move(over), std::move(counts), std::move(mail_counts),
-                                 std::move(totals), std::move(cache), RefusalHandler{}, std::move(ring_fd), RingPtr{});
+  auto attached = std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4),
+                                             std::move(link6), std::move(release), std::move(over), std::move(counts),
+                                             std::move(mail_counts), std::move(totals), std::move(cache),
+                                             std::move(found), RefusalHandler{}, std::move(ring_fd), RingPtr{});
   attached->ring.reset(ring_buffer__new(attached->ring_fd.get(), hand_over, &attached->handler, nullptr));
   if (!attached->ring) return libbpf_failure("open the ring of refusals", errno);
   return SmtpGuard(std::move(attached));
@@ -347,6 +354,26 @@ np_mail_limit SmtpGuard::mail_limit(uint32_t slot) const {
 
 np_mail_count SmtpGuard::mail_count(uint32_t slot) const {
   return attached_->mail_counts.as<np_mail_count>()[slot];
+}
+
+Result<int> SmtpGuard::recount_open() {
+  const uint32_t first = attached_->recounted_to;
+  const uint32_t end = std::min(first + kRecountSlots, NP_SLOTS);
+  attached_->recounted_to = end % NP_SLOTS;
+  const auto wrong = NP_TRY(miscounted(*attached_->skeleton, attached_->found.as<uint32_t>(), first, end));
+  int corrected = 0;
+  for (uint32_t slot = first; slot < end; ++slot) {
+    const auto now = wrong.find(slot);
+    const auto before = attached_->miscounted.find(slot);
+    if (now == wrong.end()) {
+      if (before != attached_->miscounted.end()) attached_->miscounted.erase(before);
+    } else if (before != attached_->miscounted.end() && before->second == now->second) {
+      corrected += NP_TRY(correct(*attached_->skeleton, slot, now->second)) ? 1 : 0;
+    } else {
+      attached_->miscounted.insert_or_assign(slot, now->second);
+    }
+  }
+  return corrected;
 }
 
 np_smtp_count SmtpGuard::count(uint32_t slot) const {

@@ -90,6 +90,11 @@ class SmtpGuard {
   [[nodiscard]] np_mail_limit mail_limit(uint32_t slot) const;
   [[nodiscard]] np_mail_count mail_count(uint32_t slot) const;
 
+  // Compares the counts of open connections of the next 400 slots with the sockets that there are. What was wrong, and
+  // equally so when it was compared last (once a second: 25 s ago, so not one that was just being opened), is
+  // corrected. Returns how many accounts' were.
+  Result<int> recount_open();
+
   [[nodiscard]] np_smtp_count count(uint32_t slot) const;
   [[nodiscard]] np_smtp_total total() const;
 
