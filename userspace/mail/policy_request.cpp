@@ -10,56 +10,51 @@
 namespace npanel {
 namespace {
 
-constexpr size_t kShort = 256;  // a queue id, an address of a host
-constexpr size_t kLong = 4096;  // a path; an address of mail is at most 320 (RFC 5321, 4.5.3.1)
-constexpr uint32_t kRecipientsMost = 1'000'000;
+constexpr uint64_t kRecipientsMost = 1'000'000;
+constexpr uint64_t kBytesMost = 1ULL << 50;
 
 struct TextAttribute {
   std::string_view name;
   std::string PolicyRequest::* member;
-  size_t most;
 };
 constexpr std::array kTexts = {
-    TextAttribute{"protocol_state", &PolicyRequest::state, kShort},
-    TextAttribute{"sasl_username", &PolicyRequest::sasl_username, kShort},
-    TextAttribute{"sender", &PolicyRequest::sender, kLong},
-    TextAttribute{"client_address", &PolicyRequest::client_address, kShort},
-    TextAttribute{"server_address", &PolicyRequest::server_address, kShort},
-    TextAttribute{"cwd", &PolicyRequest::cwd, kLong},
-    TextAttribute{"script", &PolicyRequest::script, kLong},
+    TextAttribute{"protocol_state", &PolicyRequest::state},
+    TextAttribute{"sasl_username", &PolicyRequest::sasl_username},
+    TextAttribute{"sender", &PolicyRequest::sender},
+    TextAttribute{"queue_id", &PolicyRequest::message},
+    TextAttribute{"client_address", &PolicyRequest::client_address},
+    TextAttribute{"server_address", &PolicyRequest::server_address},
+    TextAttribute{"cwd", &PolicyRequest::cwd},
+    TextAttribute{"script", &PolicyRequest::script},
 };
 
-Result<uint64_t> number(std::string_view name, std::string_view value, uint64_t most) {
-  if (value.empty()) return 0;  // not known yet
-  const auto parsed = parse_u64(value);
-  if (!parsed || *parsed > most)
-    return refused(std::string(name), "must be a whole number from 0 to " + std::to_string(most));
-  return *parsed;
+// What is missing, "unknown" or no number is not known; what is larger than there can be is the most there can be.
+std::optional<uint64_t> amount(std::string_view value, uint64_t most) {
+  const bool is_number = !value.empty() && std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+  if (!is_number) return std::nullopt;
+  return std::min(parse_u64(value).value_or(most), most);
 }
 
-Result<void> take(PolicyRequest& request, std::string_view name, std::string_view value, std::string& instance) {
-  for (const TextAttribute& text : kTexts) {
-    if (name != text.name) continue;
-    if (value.size() > text.most)
-      return refused(std::string(name), "must be at most " + std::to_string(text.most) + " bytes");
-    request.*text.member = value;
-    return {};
-  }
-  if (name == "queue_id" || name == "instance") {
-    if (value.size() > kShort)
-      return refused(std::string(name), "must be at most " + std::to_string(kShort) + " bytes");
-    (name == "instance" ? instance : request.message) = value;
-  } else if (name == "recipient_count") {
-    request.recipients = static_cast<uint32_t>(NP_TRY(number(name, value, kRecipientsMost)));
-  } else if (name == "size") {
-    request.bytes = NP_TRY(number(name, value, 1ULL << 50));
-  } else if (name == "client_port" || name == "server_port") {
-    const uint64_t port = NP_TRY(number(name, value, std::numeric_limits<uint16_t>::max()));
-    (name == "client_port" ? request.client_port : request.server_port) = static_cast<uint16_t>(port);
-  } else if (name == "uid" && !value.empty()) {
-    request.uid = static_cast<uid_t>(NP_TRY(number(name, value, std::numeric_limits<uid_t>::max() - 1)));
-  }
-  return {};
+std::optional<uint64_t> number(std::string_view value, uint64_t most) {
+  const auto parsed = parse_u64(value);
+  return parsed && *parsed <= most ? parsed : std::nullopt;
+}
+
+uint16_t port(std::string_view value) {
+  return static_cast<uint16_t>(number(value, std::numeric_limits<uint16_t>::max()).value_or(0));
+}
+
+void take(PolicyRequest& request, std::string_view name, std::string_view value, std::string& instance) {
+  for (const TextAttribute& text : kTexts)
+    if (name == text.name) request.*text.member = value;
+  if (name == "instance") instance = value;
+  if (name == "recipient_count") request.recipients = static_cast<uint32_t>(amount(value, kRecipientsMost).value_or(0));
+  if (name == "size") request.bytes = amount(value, kBytesMost).value_or(0);
+  if (name == "client_port") request.client_port = port(value);
+  if (name == "server_port") request.server_port = port(value);
+  if (name != "uid") return;
+  const auto uid = number(value, std::numeric_limits<uid_t>::max() - 1);
+  request.uid = uid ? std::optional(static_cast<uid_t>(*uid)) : std::nullopt;
 }
 
 }  // namespace
@@ -80,7 +75,7 @@ Result<PolicyRequest> parse_policy_request(std::string_view text) {
       if (value != "smtpd_access_policy") return refused("request", "must be smtpd_access_policy");
       ours = true;
     }
-    NP_TRY(take(request, name, value, instance));
+    take(request, name, value, instance);
   }
   if (!ours) return refused("request", "must be there, as request=smtpd_access_policy");
   if (request.message.empty()) request.message = std::move(instance);

@@ -63,30 +63,56 @@ TEST(PolicyRequest, ValueMayHoldAnEqualsSign) {
   EXPECT_EQ(request->sender, "a=b@example.com");
 }
 
-TEST(PolicyRequest, RefusesWhatIsNoneAndNamesTheAttribute) {
+TEST(PolicyRequest, AttributeThatIsOfNoUseIsNotKnownAndVoidsNoOther) {
   const struct {
-    std::string text;
-    std::string field;
+    const char* text;
+    uint16_t client_port;
+    uint32_t recipients;
+    uint64_t bytes;
+    std::optional<uid_t> uid;
   } rows[] = {
-      {"", "request"},
-      {"protocol_state=RCPT\n", "request"},
-      {"request=other\n", "request"},
-      {"request=smtpd_access_policy\nnonsense\n", "request"},
-      {"request=smtpd_access_policy\n=x\n", "request"},
-      {"request=smtpd_access_policy\nsize=-1\n", "size"},
-      {"request=smtpd_access_policy\nsize=1e3\n", "size"},
-      {"request=smtpd_access_policy\nrecipient_count=1000001\n", "recipient_count"},
-      {"request=smtpd_access_policy\nclient_port=65536\n", "client_port"},
-      {"request=smtpd_access_policy\nuid=4294967295\n", "uid"},
-      {"request=smtpd_access_policy\nuid=root\n", "uid"},
-      {"request=smtpd_access_policy\nqueue_id=" + std::string(257, 'x') + "\n", "queue_id"},
-      {"request=smtpd_access_policy\nsender=" + std::string(4097, 'x') + "\n", "sender"},
-      {std::string("request=smtpd_access_policy\nsender=a\0b\n", 39), "request"},
+      {"client_port=unknown\nrecipient_count=2\nsize=7\n", 0, 2, 7, {}},
+      {"client_port=65536\n", 0, 0, 0, {}},
+      {"client_port=-1\n", 0, 0, 0, {}},
+      {"client_port=25\nserver_port=unknown\n", 25, 0, 0, {}},
+      {"recipient_count=unknown\nsize=9\n", 0, 0, 9, {}},
+      {"recipient_count=1000001\n", 0, 1'000'000, 0, {}},
+      {"recipient_count=99999999999999999999999\n", 0, 1'000'000, 0, {}},
+      {"size=-1\nrecipient_count=3\n", 0, 3, 0, {}},
+      {"size=1e3\n", 0, 0, 0, {}},
+      {"size=99999999999999999999999\n", 0, 0, 1ULL << 50, {}},
+      {"uid=root\n", 0, 0, 0, {}},
+      {"uid=4294967295\n", 0, 0, 0, {}},
+      {"uid=4294967294\n", 0, 0, 0, 4294967294},
   };
   for (const auto& row : rows) {
-    const auto request = parse_policy_request(row.text);
-    ASSERT_FALSE(request) << row.text;
-    EXPECT_EQ(request.error().field, row.field) << row.text;
+    const auto request =
+        parse_policy_request(std::string("request=smtpd_access_policy\nsasl_username=bob\n") + row.text);
+    ASSERT_TRUE(request) << row.text << request.error().text;
+    EXPECT_EQ(request->sasl_username, "bob");
+    EXPECT_EQ(request->client_port, row.client_port) << row.text;
+    EXPECT_EQ(request->recipients, row.recipients) << row.text;
+    EXPECT_EQ(request->bytes, row.bytes) << row.text;
+    EXPECT_EQ(request->uid, row.uid) << row.text;
+  }
+}
+
+// What is cut off could be somebody else's name, and what is left out nobody's.
+TEST(PolicyRequest, OverlongTextsStayAsTheyAre) {
+  const std::string login = std::string(300, 'x') + "@bob.example" + std::string(300, 'x');
+  const auto request = parse_policy_request("request=smtpd_access_policy\nsasl_username=" + login + "\n");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->sasl_username, login);
+}
+
+TEST(PolicyRequest, RefusesWhatIsNoQuestion) {
+  for (const std::string& text :
+       {std::string(), std::string("protocol_state=RCPT\n"), std::string("request=other\n"),
+        std::string("request=smtpd_access_policy\nnonsense\n"), std::string("request=smtpd_access_policy\n=x\n"),
+        std::string("request=smtpd_access_policy\nsender=a\0b\n", 39)}) {
+    const auto request = parse_policy_request(text);
+    ASSERT_FALSE(request) << text;
+    EXPECT_EQ(request.error().field, "request") << text;
   }
 }
 
