@@ -3,19 +3,15 @@
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
-#include <array>
 #include <cstring>
+
+#include "kernel/netlink.h"
 
 namespace npanel {
 namespace {
-
-constexpr suseconds_t kAnswerUs = 200'000;  // the kernel answers at once
-constexpr size_t kAnswerMost = 8192;
 
 struct Question {
   nlmsghdr header;
@@ -30,36 +26,30 @@ int parse_address(const std::string& text, __be32 (&words)[4]) {
   return ::inet_pton(AF_INET6, text.c_str(), words) == 1 ? AF_INET6 : 0;
 }
 
-std::optional<SocketOwner> owner_in(const char* bytes, size_t size) {
+std::optional<SocketOwner> owner_in(std::string_view answer) {
   nlmsghdr header{};
   inet_diag_msg found{};
-  if (size < NLMSG_HDRLEN + sizeof(found)) return std::nullopt;
-  std::memcpy(&header, bytes, sizeof(header));
-  if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || header.nlmsg_len > size) return std::nullopt;
-  std::memcpy(&found, bytes + NLMSG_HDRLEN, sizeof(found));
-  SocketOwner owner{.uid = found.idiag_uid, .cgroup_id = std::nullopt};
-  for (size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(found)); at + sizeof(nlattr) <= header.nlmsg_len;) {
-    nlattr attribute{};
-    std::memcpy(&attribute, bytes + at, sizeof(attribute));
-    if (attribute.nla_len < sizeof(attribute) || at + attribute.nla_len > header.nlmsg_len) break;
+  if (answer.size() < NLMSG_HDRLEN + sizeof(found)) return std::nullopt;
+  std::memcpy(&header, answer.data(), sizeof(header));
+  if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY) return std::nullopt;
+  std::memcpy(&found, answer.data() + NLMSG_HDRLEN, sizeof(found));
+  SocketOwner owner{.uid = std::nullopt, .cgroup_id = std::nullopt};
+  if (found.idiag_inode != 0) owner.uid = found.idiag_uid;
+  each_attribute(answer, sizeof(found), [&](__u16 type, std::string_view payload) {
     uint64_t id = 0;
-    if (attribute.nla_type == INET_DIAG_CGROUP_ID && attribute.nla_len == NLA_HDRLEN + sizeof(id)) {
-      std::memcpy(&id, bytes + at + NLA_HDRLEN, sizeof(id));
-      owner.cgroup_id = id;
-    }
-    at += NLA_ALIGN(attribute.nla_len);
-  }
+    if (type != INET_DIAG_CGROUP_ID || payload.size() != sizeof(id)) return;
+    std::memcpy(&id, payload.data(), sizeof(id));
+    owner.cgroup_id = id;
+  });
   return owner;
 }
 
 }  // namespace
 
 Result<SocketOwners> SocketOwners::open() {
-  UniqueFd netlink(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!netlink.valid()) return errno_failure("open sock_diag", errno);
-  const timeval most{.tv_sec = 0, .tv_usec = kAnswerUs};
-  ::setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
-  return SocketOwners(std::move(netlink));
+  auto netlink = open_netlink(NETLINK_SOCK_DIAG);
+  if (!netlink) return std::unexpected(std::move(netlink.error()).within("sock_diag"));
+  return SocketOwners(std::move(*netlink));
 }
 
 std::optional<SocketOwner> SocketOwners::find(const std::string& client_address, uint16_t client_port,
@@ -68,19 +58,15 @@ std::optional<SocketOwner> SocketOwners::find(const std::string& client_address,
   inet_diag_sockid& id = question.request.id;
   const int family = parse_address(client_address, id.idiag_src);
   if (family == 0 || parse_address(server_address, id.idiag_dst) != family) return std::nullopt;
-  question.header.nlmsg_len = sizeof(question);
   question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  question.header.nlmsg_flags = NLM_F_REQUEST;
   question.request.sdiag_family = static_cast<__u8>(family);
   question.request.sdiag_protocol = IPPROTO_TCP;
   question.request.idiag_states = ~0U;
   id.idiag_sport = htons(client_port);
   id.idiag_dport = htons(server_port);
   id.idiag_cookie[0] = id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  std::array<char, kAnswerMost> answer{};
-  if (::send(netlink_.get(), &question, sizeof(question), 0) < 0) return std::nullopt;
-  const ssize_t got = ::recv(netlink_.get(), answer.data(), answer.size(), 0);
-  return got < 0 ? std::nullopt : owner_in(answer.data(), static_cast<size_t>(got));
+  const auto answer = ask_netlink(netlink_, std::span(reinterpret_cast<char*>(&question), sizeof(question)));
+  return answer ? owner_in(*answer) : std::nullopt;
 }
 
 }  // namespace npanel

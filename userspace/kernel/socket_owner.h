@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// socket_owner.h: whose process on this host has opened this TCP connection?
+// socket_owner.h: whose process on this host has made this TCP socket, which still exists?
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +14,10 @@
 namespace npanel {
 
 struct SocketOwner {
-  uid_t uid;                          // of the process that made the socket
-  std::optional<uint64_t> cgroup_id;  // where it was made
+  // Who made the socket. nullopt: no process holds it any more (FIN-WAIT, TIME-WAIT), and then sock_diag says 0, which
+  // would be root.
+  std::optional<uid_t> uid;
+  std::optional<uint64_t> cgroup_id;  // where it was made; outlives the process, but for TIME-WAIT
 };
 
 // sock_diag(7). The kernel says so, the client has no say in it.

@@ -26,6 +26,12 @@ std::optional<uint32_t> parse_address(const std::string& text, std::span<__u8, 1
   return std::nullopt;
 }
 
+bool same_bits(std::span<const __u8, 16> one, std::span<const __u8, 16> other, uint32_t bits) {
+  for (uint32_t bit = 0; bit < bits; ++bit)
+    if (((one[bit / kBitsAByte] ^ other[bit / kBitsAByte]) >> (kBitsAByte - 1 - bit % kBitsAByte)) & 1) return false;
+  return true;
+}
+
 bool is_zero_behind(std::span<const __u8, 16> bytes, uint32_t prefix) {
   for (uint32_t bit = prefix; bit < kBits; ++bit)
     if ((bytes[bit / kBitsAByte] >> (kBitsAByte - 1 - bit % kBitsAByte)) & 1) return false;
@@ -50,6 +56,21 @@ Result<np_smtp_net> parse_net(std::string_view text) {
   }
   if (!is_zero_behind(net.address, net.prefix)) return wanted(", with nothing but 0 behind the prefix");
   return net;
+}
+
+std::optional<NetAddress> parse_net_address(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
+  NetAddress address{};
+  if (!parse_address(std::string(text.substr(0, text.find('%'))), address)) return std::nullopt;
+  return address;
+}
+
+bool holds(const np_smtp_net& net, const NetAddress& address) {
+  return same_bits(net.address, address, net.prefix);
+}
+
+bool overlap(const np_smtp_net& one, const np_smtp_net& other) {
+  return same_bits(one.address, other.address, std::min(one.prefix, other.prefix));
 }
 
 }  // namespace npanel
