@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is every question either refused with the attribute's name, or the same after another round?
+// Is every question either refused as none, or the same after another round? And is it never an account's that neither
+// login, opener nor relay rule names?
+#include <algorithm>
+#include <cctype>
+
 #include "mail/policy_request.h"
 #include "must.h"
+#include "unit/agent/world.h"
 
 namespace npanel {
 namespace {
@@ -25,11 +30,52 @@ std::string sent(const PolicyRequest& request) {
   return text;
 }
 
+// As another would say it: does the text end in a domain of the account's, or is it its name or one of its logins?
+bool names(std::string text, const std::string& account) {
+  const bool ascii = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (!ascii) return account == "bob" || account == "ann";  // what IDNA makes of it is the unit tests' affair
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (text.ends_with('.')) text.pop_back();
+  const auto ends = [&](const char* domain) { return text.ends_with(domain); };
+  if (text == account) return true;
+  if (account == "ann") return ends("ann.example") || ends("strasse.example");
+  return ends("bob.example") || ends("xn--bcher-kva.example") || ends(".wild.example") || text == "mailbox7" ||
+         ends("desk@ann.example") || ends("desk+ann.example") || ends("desk%ann.example");
+}
+
+bool is_opened_by(const PolicyRequest& request, const World& world, const std::string& account) {
+  const uint32_t slot = account == "bob" ? 1 : 2;
+  if (request.uid) return *request.uid == 2000 + slot;
+  const auto opener = world.connections.find(request.client_port);
+  return opener != world.connections.end() && opener->second.slot == slot;
+}
+
+bool is_relayed_by(const PolicyRequest& request, const std::string& account) {
+  const auto client = parse_net_address(request.client_address);
+  const bool relay =
+      client && (holds(*parse_net("198.51.100.0/24"), *client) || holds(*parse_net("2001:db8:77::/48"), *client));
+  return relay && !holds(*parse_net("198.51.100.10"), *client) && !request.uid && request.sasl_username.empty() &&
+         names(request.sender, account);
+}
+
+void judge_owner(const PolicyRequest& request) {
+  static World world;
+  world.connections = {{1, {.slot = 1, .uid = 2001}},
+                       {2, {.slot = 2, .uid = 2002}},
+                       {3, {.slot = {}, .uid = 0}},
+                       {4, {.slot = 7, .uid = 0}}};
+  const Whose whose = world.senders.find(request);
+  if (!whose.account) return;
+  must(names(request.sasl_username, *whose.account) || is_opened_by(request, world, *whose.account) ||
+           is_relayed_by(request, *whose.account),
+       "an account is named by its login, its process or a relay", *whose.account + "\n" + sent(request));
+}
+
 void judge(std::string_view text) {
   const auto request = parse_policy_request(text);
   if (!request) {
     const Error& why = request.error();
-    must(why.code == EINVAL && !why.field.empty(), "a refusal names its attribute", why.text);
+    must(why.code == EINVAL && why.field == "request", "only what is no question is refused", why.text);
     must(why.text.find('\n') == std::string::npos, "the reason is one line", why.text);
     return;
   }
@@ -38,6 +84,7 @@ void judge(std::string_view text) {
   const auto again = parse_policy_request(once);
   must(again.has_value(), "what was accepted is accepted again", once);
   must(sent(*again) == once, "another round changes nothing", once);
+  judge_owner(*request);
 }
 
 }  // namespace

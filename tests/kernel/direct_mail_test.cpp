@@ -5,7 +5,6 @@
 #include <array>
 #include <thread>
 
-#include "kernel/socket_owner.h"
 #include "mail_fixture.h"
 #include "model/net.h"
 
@@ -79,31 +78,6 @@ TEST_F(DirectMail, MtaInTheAccountsCgroupIsExempt) {
   EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kMtaUid), std::vector(3, 0));
   EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kBobUid), std::vector(3, EPERM));
   EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, 0), std::vector(3, EPERM)) << "root is not, unless it is named";
-}
-
-// The ports of a connection from 127.0.0.1 by `uid` in bob's cgroup, while it is open.
-TEST_F(DirectMail, KernelSaysWhoOpenedAConnection) {
-  const auto owners = SocketOwners::open();
-  ASSERT_TRUE(owners);
-  for (const char* address : {"127.0.0.1", "::1"}) {
-    const auto found = run_in({&cgroup_, kBobUid}, [&] {
-      socklen_t length = 0;
-      const sockaddr_storage to = address_of({address, kSmtp}, length);
-      const UniqueFd socket(::socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), length) != 0) return std::vector<int>{};
-      sockaddr_in6 own{};
-      socklen_t size = sizeof(own);
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size);
-      const uint16_t port = ntohs(own.sin6_port);  // at the same place for IPv4
-      const auto owner = owners->find(address, port, address, kSmtp);
-      const auto nobody = owners->find(address, port, address, kSmtps);
-      if (!owner) return std::vector<int>{-1};
-      return std::vector{static_cast<int>(owner->uid), static_cast<int>(owner->cgroup_id.value_or(0)), nobody ? 1 : 0};
-    });
-    EXPECT_EQ(found, (std::vector{static_cast<int>(kBobUid), static_cast<int>(cgroup_.id().value()), 0})) << address;
-  }
-  EXPECT_EQ(owners->find("192.0.2.1", 1, "127.0.0.1", kSmtp), std::nullopt);
-  EXPECT_EQ(owners->find("nobody", 1, "127.0.0.1", kSmtp), std::nullopt);
 }
 
 }  // namespace

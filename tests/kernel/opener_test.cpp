@@ -138,6 +138,9 @@ TEST_F(OpenerKernel, KnowsUidsOfAUserNamespace) {
     ASSERT_TRUE(found);
     EXPECT_EQ(found->slot, bob_.slot) << uid;
   }
+  EXPECT_EQ(guard_->slot_of_user(123456), bob_.slot);
+  EXPECT_EQ(guard_->slot_of_user(kBobUid), bob_.slot);
+  EXPECT_EQ(guard_->slot_of_user(99999), std::nullopt);
   for (const uid_t uid : {99999U, 165536U})
     EXPECT_EQ(opener("127.0.0.1", connect_from({&outside, uid}, "127.0.0.1", kSmtp))->slot, std::nullopt) << uid;
   ASSERT_TRUE(guard_->set_subuids({}));

@@ -40,7 +40,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   if (!gates) agent->take_gates_from_kernel();
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
-  agent->senders_.configure(agent->config_);
+  agent->open_netlink();
+  agent->configure_senders();
   agent->deliveries_.configure(agent->config_);
   agent->restore_budgets();
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
@@ -124,7 +125,6 @@ void Agent::reconcile(Entry& entry) {
   const Spending::Meter meter(spending_, NP_CGROUPS_ISOLATION);
   const std::vector<std::string> before = entry.applied.problems;
   entry.applied = reconciler_.apply(entry.account, mail_now(entry.account), gates_, entry.applied);
-  senders_.know(entry.account.name, entry.account.uid, entry.applied.cgroup_id);
   ++figures_.passes;
   figures_.writes += static_cast<uint64_t>(entry.applied.writes);
   if (!entry.applied.problems.empty()) ++figures_.errors;
@@ -180,7 +180,6 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
       {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   log_info("account " + name + ": deleted");
   slots_.erase(entry.account.slot);
-  senders_.forget(name);
   mail_.care.erase(name);
   mail_.care_unsaved.erase(name);
   mail_.owed.erase(name);
@@ -235,10 +234,7 @@ void Agent::take_refusals() {
 
 void Agent::write_down_refusals() {
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
-  std::vector<Event> events = refusals_.take([this](uint32_t slot) -> std::optional<std::string> {
-    const auto owner = slots_.find(slot);
-    return owner == slots_.end() || owner->second.empty() ? std::nullopt : std::optional(owner->second);
-  });
+  std::vector<Event> events = refusals_.take([this](uint32_t slot) { return owner_of_slot(slot); });
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
   owe_notices(events);

@@ -15,10 +15,12 @@
 #include "agent/senders.h"
 #include "agent/spending.h"
 #include "agent/subuids.h"
+#include "agent/unattributed_book.h"
 #include "agent/work.h"
 #include "api/codec.h"
 #include "api/service.h"
 #include "daemon/config_load.h"
+#include "kernel/local_addresses.h"
 #include "mail/notice.h"
 #include "model/progress.h"
 #include "store/backups.h"
@@ -84,6 +86,7 @@ class Agent final : public Service {
                                                   std::optional<int64_t> below_id, int limit) override;
   [[nodiscard]] Result<MailStatus> mail(const std::string& name) override;
   [[nodiscard]] std::vector<MailStatus> mail_top(size_t most) override;
+  [[nodiscard]] UnattributedMail unattributed_mail() override;
   Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                  uint64_t seconds) override;
   Result<AccountView> end_raise(const Caller& caller, const std::string& name) override;
@@ -152,15 +155,15 @@ class Agent final : public Service {
       uint64_t count = 0;
       Json first;
     };
-    std::map<std::pair<std::string, bool>, Bundle> refusals = {};  // since the last second; deferred, or only observed
+    // Since the last second, by account, "" for none; deferred, or only observed.
+    std::map<std::pair<std::string, bool>, Bundle> refusals = {};
     std::set<std::string> raised = {};
     StoredCare care = {};
     std::set<std::string> care_unsaved = {};
     std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
-    uint64_t unknown = 0;  // questions about nobody's mail
-    uint64_t failed = 0;   // questions that the kernel did not answer: passed
+    uint64_t failed = 0;  // questions that the kernel did not answer: passed
     uint64_t asked = 0;
     bool charged_once = false;
   };
@@ -180,7 +183,18 @@ class Agent final : public Service {
 
   // The account's mail limits at this moment: raised, braked.
   [[nodiscard]] MailLimits mail_now(const Account& account) const;
-  [[nodiscard]] std::string deferral(const Entry& entry, const np_mail_amount& amount, uint32_t verdict);
+  [[nodiscard]] std::string deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict);
+  [[nodiscard]] std::string answer_for(const PolicyRequest& request, const Whose& whose, uint32_t slot);
+
+  void open_netlink();
+  void configure_senders();
+  void put_unattributed_limits();
+  [[nodiscard]] GateMode unattributed_mode() const;
+  [[nodiscard]] std::optional<std::string> unattributed_complaint();
+  [[nodiscard]] std::optional<Opener> opener_of(const PolicyRequest& request);
+  [[nodiscard]] std::optional<uint32_t> slot_of_user(uid_t uid);
+  [[nodiscard]] std::optional<bool> is_local(const NetAddress& address);
+  [[nodiscard]] std::optional<std::string> owner_of_slot(uint32_t slot) const;
   void mind_uncharged(bool charged);
   void mind_mail();
   void write_down_mail();
@@ -292,7 +306,13 @@ class Agent final : public Service {
   std::optional<Applying> applying_;
   bool backing_up_ = false;  // by a job
   Refusals refusals_;
-  Senders senders_;
+  std::optional<LocalAddresses> local_addresses_;
+  Senders senders_{{.exists = [this](const std::string& account) { return accounts_.contains(account); },
+                    .owner_of = [this](uint32_t slot) { return owner_of_slot(slot); },
+                    .slot_of_user = [this](uid_t uid) { return slot_of_user(uid); },
+                    .opener = [this](const PolicyRequest& request) { return opener_of(request); },
+                    .is_local = [this](const NetAddress& address) { return is_local(address); }}};
+  UnattributedBook unattributed_;
   Subuids subuids_;
   DeliveryBook deliveries_;
   MailBook mail_;

@@ -124,7 +124,7 @@ Result<ReloadReport> Agent::reload(const Caller& caller) {
   config_ = std::move(fresh.config);
   config_values_ = std::move(fresh.values);
   spending_.set_budget(config_);
-  senders_.configure(config_);
+  configure_senders();
   deliveries_.configure(config_);
   watch_spending();
   if (tell_config_) tell_config_(config_);

@@ -29,17 +29,50 @@ np_mail_amount amount_of(const PolicyRequest& request) {
   return {.messages = 1, .recipients = std::max(request.recipients, 1U), .bytes = request.bytes};
 }
 
-Json who(const PolicyRequest& request, uint32_t verdict) {
-  return {{"limit", limit_name(verdict)},
-          {"sender", request.sender},
-          {"login", or_null(request.sasl_username)},
-          {"client", or_null(request.client_address)},
-          {"uid", or_null(request.uid)},
-          {"cwd", or_null(request.cwd)},
-          {"script", or_null(request.script)},
-          {"message", or_null(request.message)},
-          {"recipients", request.recipients},
-          {"bytes", request.bytes}};
+// Much of it is the client's own word, and an event is kept.
+std::string clipped(const std::string& text) {
+  constexpr size_t kTextMost = 1024;  // bytes
+  return text.substr(0, kTextMost);
+}
+
+Json who(const PolicyRequest& request, const Whose& whose, uint32_t verdict) {
+  const auto uid = request.uid ? request.uid : whose.uid;
+  Json json{{"limit", limit_name(verdict)}};
+  if (!whose.account) json["reason"] = to_string(whose.why);
+  json.update({{"sender", clipped(request.sender)},
+               {"login", or_null(clipped(request.sasl_username))},
+               {"client", or_null(clipped(request.client_address))},
+               {"uid", or_null(uid)},
+               {"cwd", or_null(clipped(request.cwd))},
+               {"script", or_null(clipped(request.script))},
+               {"message", or_null(clipped(request.message))},
+               {"recipients", request.recipients},
+               {"bytes", request.bytes}});
+  return json;
+}
+
+NobodyAnswer answer_of(uint32_t answer) {
+  switch (answer) {
+    case NP_MAIL_ACCEPT:
+      return NobodyAnswer::accepted;
+    case NP_MAIL_REPEATED:
+      return NobodyAnswer::repeated;
+    case NP_MAIL_WOULD_DEFER:
+      return NobodyAnswer::would_defer;
+    case NP_MAIL_DEFER:
+      return NobodyAnswer::deferred;
+    default:
+      return NobodyAnswer::passed;
+  }
+}
+
+std::string event_kind(bool of_account, bool deferred) {
+  return std::string(of_account ? "mail" : "mail_unattributed") + (deferred ? "_deferred" : "_would_defer");
+}
+
+// "account bob", and what all such mail is called.
+std::string subject(const std::string& account) {
+  return account.empty() ? "mail of no account" : "account " + account;
 }
 
 }  // namespace
@@ -56,18 +89,19 @@ MailLimits Agent::mail_now(const Account& account) const {
 }
 
 // RFC 5321: 452 insufficient storage, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4.
-std::string Agent::deferral(const Entry& entry, const np_mail_amount& amount, uint32_t verdict) {
+std::string Agent::deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict) {
   const SmtpGuard& smtp = *reconciler_.smtp();
-  const np_mail_limit limit = smtp.mail_limit(entry.account.slot);
-  const std::string what = "account " + entry.account.name + " has a limit of " + limit_text(verdict, limit);
+  const np_mail_limit limit = smtp.mail_limit(slot);
+  const std::string what = subject(whose.account.value_or("")) + " has a limit of " + limit_text(verdict, limit);
+  const std::string advice = whose.account ? "" : "; to the administrator: " + std::string(remedy(whose.why));
   const np_mail_amount& window = limit.windows[std::min<uint32_t>(verdict / 4, NP_MAIL_DAY)];
   const np_mail_amount nothing{};
   // What is larger than the limit will not fit tomorrow either.
   if (verdict % 4 != NP_MAIL_MESSAGES && np_mail_over(&nothing, &amount, &window) == verdict % 4)
-    return "552 5.3.4 This message is too large: " + what;
-  const auto wait = fits_in_s(smtp.budget(entry.account.slot), limit, amount, mail_time_ns());
+    return "552 5.3.4 This message is too large: " + what + advice;
+  const auto wait = fits_in_s(smtp.budget(slot), limit, amount, mail_time_ns());
   return "452 4.7.1 Try again later: " + what + ", which is used up" +
-         (wait ? "; it is free again in " + in_words(*wait) : "");
+         (wait ? "; it is free again in " + in_words(*wait) : "") + advice;
 }
 
 // Asked at an earlier state alone nothing would ever be charged.
@@ -81,31 +115,34 @@ void Agent::mind_uncharged(bool charged) {
 std::string Agent::answer_mail(const PolicyRequest& request) {
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   if (!reconciler_.smtp()) return kPass;
-  const auto name = senders_.find(request, [this](const std::string& account) { return accounts_.contains(account); });
-  if (!name) {
-    ++mail_.unknown;
-    return kPass;
-  }
-  const Entry& entry = accounts_.at(*name);
+  const Whose whose = senders_.find(request);
   const bool charge = request.state == kEndOfMessage;
   mind_uncharged(charge);
-  const np_mail_amount amount = amount_of(request);
-  const auto answer =
-      reconciler_.smtp()->ask(entry.account.slot, amount, request.message.empty() ? 0 : message_id(request.message),
-                              charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
-  if (!answer) {
-    ++mail_.failed;
-    log_error("account " + *name + ": " + answer.error().text + "; the mail passes");
-    return kPass;
-  }
-  const bool deferred = answer->answer == NP_MAIL_DEFER;
-  if (!deferred && answer->answer != NP_MAIL_WOULD_DEFER) return kPass;
-  auto& bundle = mail_.refusals[{*name, deferred}];
-  if (bundle.count++ == 0) bundle.first = who(request, answer->verdict);
-  return deferred ? deferral(entry, amount, answer->verdict) : kPass;
+  if (whose.account) return answer_for(request, whose, accounts_.at(*whose.account).account.slot);
+  if (is_charged(whose.why)) return answer_for(request, whose, NP_SLOT_NOBODY);
+  unattributed_.add(request, whose, NobodyAnswer::passed, charge, now_ms());
+  return kPass;
 }
 
-// One event and one line a second an account, however often it tries.
+std::string Agent::answer_for(const PolicyRequest& request, const Whose& whose, uint32_t slot) {
+  const bool charge = request.state == kEndOfMessage;
+  const np_mail_amount amount = amount_of(request);
+  const auto answer = reconciler_.smtp()->ask(slot, amount, request.message.empty() ? 0 : message_id(request.message),
+                                              charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
+  if (!answer) {
+    ++mail_.failed;
+    log_error(subject(whose.account.value_or("")) + ": " + answer.error().text + "; the mail passes");
+    return kPass;
+  }
+  if (!whose.account) unattributed_.add(request, whose, answer_of(answer->answer), charge, now_ms());
+  const bool deferred = answer->answer == NP_MAIL_DEFER;
+  if (!deferred && answer->answer != NP_MAIL_WOULD_DEFER) return kPass;
+  auto& bundle = mail_.refusals[{whose.account.value_or(""), deferred}];
+  if (bundle.count++ == 0) bundle.first = who(request, whose, answer->verdict);
+  return deferred ? deferral(slot, whose, amount, answer->verdict) : kPass;
+}
+
+// One event and one line a second an account, however often it tries; and one for all mail of no account.
 void Agent::write_down_mail() {
   Notes notes;
   for (auto& [key, bundle] : mail_.refusals) {
@@ -113,10 +150,10 @@ void Agent::write_down_mail() {
     Json detail{{"count", bundle.count}};
     detail.update(bundle.first);
     notes.events.push_back({.at_ms = now_ms(),
-                            .account = account,
-                            .kind = deferred ? "mail_deferred" : "mail_would_defer",
+                            .account = account.empty() ? std::nullopt : std::optional(account),
+                            .kind = event_kind(!account.empty(), deferred),
                             .detail = detail.dump(-1, ' ', true, Json::error_handler_t::replace)});
-    log_warning("account " + account + ": " + notes.events.back().kind + " " + notes.events.back().detail);
+    log_warning(subject(account) + ": " + notes.events.back().kind + " " + notes.events.back().detail);
   }
   mail_.refusals.clear();
   if (notes.empty()) return;
@@ -126,6 +163,7 @@ void Agent::write_down_mail() {
 
 void Agent::mind_mail() {
   for (const std::string& complaint : senders_.refresh()) log_error(complaint + "; carrying on");
+  put_unattributed_limits();
   write_down_mail();
   end_raises();
   mind_deliveries();

@@ -1,102 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/senders.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "mail/domain_name.h"
 
 namespace npanel {
 namespace {
 
-template <class Map, class Key>
-std::optional<std::string> value_of(const Map& map, const Key& key) {
-  const auto found = map.find(key);
-  return found == map.end() ? std::nullopt : std::optional(found->second);
+constexpr uid_t kRoot = 0;
+constexpr uint32_t kOneAddress = 128;  // bits
+
+// A map of the same name keeps what is known: a reload while its file is away must not forget whose mail it is.
+void follow(AccountMap& map, const std::string& path, AccountMap::Keys keys) {
+  if (map.path() != path) map = AccountMap(path, keys);
 }
 
 }  // namespace
 
-void Senders::configure(const Config& config) {
-  ways_ = config.account_by;
-  users_path_ = config.users_map;
-  domains_path_ = config.domains_map;
-  read(users_, users_path_);
-  read(domains_, domains_path_);
-  if (auto sockets = SocketOwners::open())
-    sockets_.emplace(std::move(*sockets));
-  else
-    complaints_.push_back("who opened a connection is not known: " + sockets.error().text);
-}
-
-void Senders::read(AccountMap& map, const std::string& path) {
-  if (path.empty()) {
-    map = {};
-    return;
+void Senders::configure(const Config& config, std::set<uid_t> system) {
+  system_ = std::move(system);
+  system_.insert(kRoot);
+  follow(users_, config.users_map, AccountMap::Keys::logins);
+  follow(domains_, config.domains_map, AccountMap::Keys::domains);
+  relays_.clear();
+  for (const std::string& text : config.mail_relays) {
+    const auto net = parse_net(text);
+    if (!net) continue;  // was checked with the configuration
+    NetAddress address{};
+    std::ranges::copy(net->address, address.begin());
+    if (net->prefix == kOneAddress && lookups_.is_local(address).value_or(false))
+      complaints_.push_back("mail.relays: " + text +
+                            " is this host's own address: its mail is by process, not by sender");
+    relays_.push_back(*net);
   }
-  auto fresh = AccountMap::read(path);
-  if (!fresh) {  // what was known stays
-    complaints_.push_back(fresh.error().text);
-    return;
-  }
-  map = std::move(*fresh);
-  complaints_.insert(complaints_.end(), map.complaints().begin(), map.complaints().end());
+  for (std::string& complaint : refresh()) complaints_.push_back(std::move(complaint));
 }
 
 std::vector<std::string> Senders::refresh() {
-  if (users_.is_stale()) read(users_, users_path_);
-  if (domains_.is_stale()) read(domains_, domains_path_);
-  return std::exchange(complaints_, {});
+  std::vector<std::string> complaints = std::exchange(complaints_, {});
+  for (AccountMap* map : {&users_, &domains_})
+    for (std::string& complaint : map->refresh()) complaints.push_back(std::move(complaint));
+  return complaints;
 }
 
-void Senders::know(const std::string& account, std::optional<uid_t> uid, std::optional<uint64_t> cgroup_id) {
-  if (uid) by_uid_.insert_or_assign(*uid, account);
-  if (cgroup_id) by_cgroup_.insert_or_assign(*cgroup_id, account);
+Whose Senders::find(const PolicyRequest& request) const {
+  const std::string& login = request.sasl_username;
+  if (auto account = by_login(login)) return {.account = std::move(account)};
+  Whose process = of_process(request);
+  if (!process.account && !login.empty()) process.why = Nobody::login;
+  return process;
 }
 
-void Senders::forget(const std::string& account) {
-  std::erase_if(by_uid_, [&](const auto& known) { return known.second == account; });
-  std::erase_if(by_cgroup_, [&](const auto& known) { return known.second == account; });
+std::optional<std::string> Senders::if_exists(std::optional<std::string> account) const {
+  return account && lookups_.exists(*account) ? account : std::nullopt;
 }
 
-std::optional<std::string> Senders::find(const PolicyRequest& request, const ByName& exists) const {
-  for (const std::string& way : ways_) {
-    std::optional<std::string> account;
-    if (way == "sasl") account = by_login(request.sasl_username, exists);
-    if (way == "uid") account = by_process(request);
-    if (way == "sender") account = by_sender(request);
-    if (account && exists(*account)) return account;
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> Senders::by_login(const std::string& login, const ByName& exists) const {
+std::optional<std::string> Senders::by_login(const std::string& login) const {
   if (login.empty()) return std::nullopt;
-  if (auto mapped = users_.find(login)) return mapped;
-  if (exists(login)) return login;
-  return by_domain(login);
+  if (auto mapped = users_.find_login(login)) return if_exists(std::move(mapped));
+  if (auto named = if_exists(lower_ascii(login))) return named;
+  const auto realmed = split_login(login);
+  return realmed ? if_exists(domains_.find_domain(realmed->domain)) : std::nullopt;
 }
 
-std::optional<std::string> Senders::by_process(const PolicyRequest& request) const {
-  if (request.uid) return value_of(by_uid_, *request.uid);
-  if (!sockets_ || request.client_port == 0) return std::nullopt;
-  const auto owner =
-      sockets_->find(request.client_address, request.client_port, request.server_address, request.server_port);
-  if (!owner) return std::nullopt;
-  if (owner->cgroup_id)
-    if (auto account = value_of(by_cgroup_, *owner->cgroup_id)) return account;
-  return value_of(by_uid_, owner->uid);
+Whose Senders::of_process(const PolicyRequest& request) const {
+  if (!request.uid) return of_connection(request);
+  return of_opener({.slot = lookups_.slot_of_user(*request.uid), .uid = *request.uid});
 }
 
-// An outsider may write to us in anybody's name: he has no account, and must not use up one's.
-std::optional<std::string> Senders::by_sender(const PolicyRequest& request) const {
-  const std::string& client = request.client_address;
-  const bool local = client.empty() || client.starts_with("127.") || client == "::1";
-  if (!local && request.sasl_username.empty()) return std::nullopt;
-  return by_domain(request.sender);
+Whose Senders::of_connection(const PolicyRequest& request) const {
+  if (const auto opener = lookups_.opener(request)) return of_opener(*opener);
+  const auto client = parse_net_address(request.client_address);
+  // Who is not known to be elsewhere is here: "unknown" is what Postfix says of a client that has gone already.
+  if (!client || lookups_.is_local(*client).value_or(true)) return {.why = Nobody::unknown};
+  return is_relay(*client) && request.sasl_username.empty() ? of_relayed(request) : Whose{.why = Nobody::outside};
 }
 
-std::optional<std::string> Senders::by_domain(const std::string& address) const {
+Whose Senders::of_opener(const Opener& opener) const {
+  if (!opener.slot) return {.why = system_.contains(opener.uid) ? Nobody::system : Nobody::process, .uid = opener.uid};
+  // What is left of a deleted account is nobody's, and not the system's either.
+  return {.account = if_exists(lookups_.owner_of(*opener.slot)), .why = Nobody::process, .uid = opener.uid};
+}
+
+Whose Senders::of_relayed(const PolicyRequest& request) const {
+  return {.account = by_domain_of(request.sender), .why = Nobody::relay};
+}
+
+bool Senders::is_relay(const NetAddress& client) const {
+  return std::ranges::any_of(relays_, [&](const np_smtp_net& net) { return holds(net, client); });
+}
+
+std::optional<std::string> Senders::by_domain_of(const std::string& address) const {
   const size_t at = address.rfind('@');
   if (at == std::string::npos) return std::nullopt;
-  return domains_.find(std::string_view(address).substr(at + 1));
+  return if_exists(domains_.find_domain(std::string_view(address).substr(at + 1)));
 }
 
 }  // namespace npanel

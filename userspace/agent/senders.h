@@ -4,56 +4,67 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "daemon/config.h"
-#include "kernel/socket_owner.h"
+#include "kernel/connection_opener.h"
 #include "mail/account_map.h"
 #include "mail/policy_request.h"
+#include "model/net.h"
+#include "model/unattributed.h"
 
 namespace npanel {
 
-// In the order of mail.account_by, the first that knows:
-//   sasl    the login that the MTA has authenticated: by users_map, or it is an account's name, or domains_map has its
-//           domain
-//   uid     who called sendmail, or whose process on this host opened the SMTP connection: the kernel's word, by the
-//           cgroup of the socket and else by its uid
-//   sender  the envelope sender's domain, by domains_map, of mail from this host or with a login: the client's own
-//   word, so
-//           it comes last
+struct Whose {
+  std::optional<std::string> account = {};
+  Nobody why = Nobody::unknown;   // where there is no account
+  std::optional<uid_t> uid = {};  // of the process, where it is known
+};
+
+// The first that knows, and what comes later is never asked because what came before gave no account:
+//   1. the login that the MTA has authenticated: by users_map, or it is an account's name, or domains_map has its
+//   domain
+//   2. who called sendmail, or which process of this host opened the SMTP connection: the kernel's word
+//   3. for hosts of mail.relays only, without a login: the domain of the envelope's sender, by domains_map
+// Else it is nobody's. What a client may write as it likes names nobody's account, but where the administrator has said
+// whom he believes.
 class Senders {
  public:
-  using ByName = std::function<bool(const std::string& account)>;  // is there such an account?
+  // What others know.
+  struct Lookups {
+    std::function<bool(const std::string& account)> exists;
+    std::function<std::optional<std::string>(uint32_t slot)> owner_of;
+    std::function<std::optional<uint32_t>(uid_t)> slot_of_user;         // who calls sendmail
+    std::function<std::optional<Opener>(const PolicyRequest&)> opener;  // nullopt: the kernel knows no such connection
+    std::function<std::optional<bool>(const NetAddress& address)> is_local;  // nullopt: the kernel did not say
+  };
+  explicit Senders(Lookups lookups) : lookups_(std::move(lookups)) {}
 
-  // Reads the maps; a map that cannot be read is a complaint, and knows nobody.
-  void configure(const Config& config);
-  // Reads maps that have changed. What is wrong with them, one sentence each, once.
+  // `system`: users whose processes are the system's own, besides root.
+  void configure(const Config& config, std::set<uid_t> system);
+  // Reads maps that have changed, or have come. What is wrong with them and with mail.relays, one sentence each, once.
   [[nodiscard]] std::vector<std::string> refresh();
 
-  // An account's process is known by these.
-  void know(const std::string& account, std::optional<uid_t> uid, std::optional<uint64_t> cgroup_id);
-  void forget(const std::string& account);
-
-  [[nodiscard]] std::optional<std::string> find(const PolicyRequest& request, const ByName& exists) const;
+  [[nodiscard]] Whose find(const PolicyRequest& request) const;
 
  private:
-  void read(AccountMap& map, const std::string& path);
-  [[nodiscard]] std::optional<std::string> by_login(const std::string& login, const ByName& exists) const;
-  [[nodiscard]] std::optional<std::string> by_process(const PolicyRequest& request) const;
-  [[nodiscard]] std::optional<std::string> by_sender(const PolicyRequest& request) const;
-  [[nodiscard]] std::optional<std::string> by_domain(const std::string& address) const;
+  [[nodiscard]] std::optional<std::string> by_login(const std::string& login) const;
+  [[nodiscard]] std::optional<std::string> by_domain_of(const std::string& address) const;
+  [[nodiscard]] Whose of_process(const PolicyRequest& request) const;
+  [[nodiscard]] Whose of_connection(const PolicyRequest& request) const;
+  [[nodiscard]] Whose of_opener(const Opener& opener) const;
+  [[nodiscard]] Whose of_relayed(const PolicyRequest& request) const;
+  [[nodiscard]] bool is_relay(const NetAddress& client) const;
+  [[nodiscard]] std::optional<std::string> if_exists(std::optional<std::string> account) const;
 
-  std::vector<std::string> ways_;
-  std::string users_path_;
-  std::string domains_path_;
+  Lookups lookups_;
   AccountMap users_;
   AccountMap domains_;
+  std::vector<np_smtp_net> relays_;
+  std::set<uid_t> system_;
   std::vector<std::string> complaints_;
-  std::optional<SocketOwners> sockets_;
-  std::unordered_map<uid_t, std::string> by_uid_;
-  std::unordered_map<uint64_t, std::string> by_cgroup_;
 };
 
 }  // namespace npanel

@@ -257,7 +257,7 @@ AgentStatus Agent::status() {
           .smtp_reason = reconciler_.smtp_reason(),
           .smtp_ports = config_.smtp_ports,
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
-          .mail_unknown = mail_.unknown,
+          .unattributed = unattributed_mail(),
           .mail_failed = mail_.failed,
           .reconcile = figures_,
           .orphans = orphans_,
@@ -279,6 +279,7 @@ std::vector<std::string> Agent::complaints() {
   const auto failing =
       std::ranges::count_if(accounts_, [](const auto& named) { return !named.second.applied.problems.empty(); });
   if (failing > 0) complaints.push_back(std::to_string(failing) + " accounts have limits that could not be applied");
+  if (auto unattributed = unattributed_complaint()) complaints.push_back(std::move(*unattributed));
   return complaints;
 }
 

@@ -52,6 +52,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json encode(const AgentStatus& status);
 [[nodiscard]] Json encode(const Job& job);
 [[nodiscard]] Json encode(const MailStatus& status);  // without its refusals
+[[nodiscard]] Json encode(const UnattributedMail& mail);
 
 template <class Value>
 [[nodiscard]] Json or_null(const std::optional<Value>& value) {

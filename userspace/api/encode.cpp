@@ -149,6 +149,44 @@ Json encode(const MailStatus& status) {
             {"redirected", status.direct.redirected}}}};
 }
 
+namespace {
+
+Json encode(const NobodyCounts& counts) {
+  Json json = Json::object();
+  for (const Nobody why : kAllNobodies)
+    for (const NobodyAnswer answer : kAllNobodyAnswers)
+      json[to_string(why)][to_string(answer)] = counts[static_cast<size_t>(why)][static_cast<size_t>(answer)];
+  return json;
+}
+
+Json encode(const NobodySender& sender) {
+  return {{"reason", to_string(sender.why)},  {"login", or_null(sender.login)},   {"uid", or_null(sender.uid)},
+          {"client", or_null(sender.client)}, {"sender", or_null(sender.sender)}, {"messages", sender.messages},
+          {"deferred", sender.deferred},      {"time", utc_time(sender.last_ms)}, {"remedy", remedy(sender.why)}};
+}
+
+}  // namespace
+
+Json encode(const UnattributedMail& mail) {
+  Json limits = Json::object();
+  Json sent = Json::object();
+  for (const MailField& field : kMailFields) {
+    if (field.member == &MailLimits::connections) continue;
+    limits[field.name] = or_null(mail.limits.*field.member);
+    sent[field.name] = sent_of(mail.figures, field);
+  }
+  Json senders = Json::array();
+  for (const NobodySender& sender : mail.newest) senders.push_back(encode(sender));
+  return {{"mode", to_string(mail.mode)},
+          {"limits", std::move(limits)},
+          {"sent", std::move(sent)},
+          {"free_in_seconds", or_null(mail.free_in_s)},
+          {"deferred", mail.figures.count.deferred},
+          {"would_have_deferred", mail.figures.count.would_defer},
+          {"messages", encode(mail.counts)},
+          {"senders", std::move(senders)}};
+}
+
 Json encode(const Event& event) {
   return {{"id", event.id},
           {"time", utc_time(event.at_ms)},

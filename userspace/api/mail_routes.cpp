@@ -34,6 +34,10 @@ Result<Response> show_mail(const Call& call) {
   return ok(json);
 }
 
+Result<Response> show_unattributed(const Call& call) {
+  return ok(encode(call.service.unattributed_mail()));
+}
+
 Result<Response> raise(const Call& call) {
   NP_TRY(call.service.account(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
@@ -55,6 +59,10 @@ Result<Response> release_brake(const Call& call) {
 
 constexpr std::array kRoutes = std::to_array<Route>({
     {.method = "GET", .path = "/api/v1/mail", .handler = show_top, .feature = NP_EMAIL_RATE_LIMITING},
+    {.method = "GET",
+     .path = "/api/v1/mail/unattributed",
+     .handler = show_unattributed,
+     .feature = NP_EMAIL_RATE_LIMITING},
     {.method = "GET", .path = "/api/v1/accounts/*/mail", .handler = show_mail, .feature = NP_EMAIL_RATE_LIMITING},
     {.method = "POST",
      .path = "/api/v1/accounts/*/mail/raise",

@@ -20,6 +20,7 @@
 #include "model/mail_status.h"
 #include "model/stats.h"
 #include "model/token.h"
+#include "model/unattributed.h"
 
 namespace npanel {
 
@@ -67,6 +68,8 @@ class Service {
   [[nodiscard]] virtual Result<MailStatus> mail(const std::string& name) = 0;
   // Those that have sent something within a day, or were deferred: the most in this hour first. Without refusals.
   [[nodiscard]] virtual std::vector<MailStatus> mail_top(size_t most) = 0;
+  // Mail that no account owns: its allowance, and who sent it last.
+  [[nodiscard]] virtual UnattributedMail unattributed_mail() = 0;
   virtual Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                          uint64_t seconds) = 0;
   virtual Result<AccountView> end_raise(const Caller& caller, const std::string& name) = 0;

@@ -34,9 +34,9 @@ struct Config {
   std::vector<std::string> smtp_allow;                // networks that may be connected to without limit, at most 1024
   uint64_t smtp_redirect_port = 25;                   // of the local MTA on 127.0.0.1 and ::1; 0: none, 0 … 65535
   std::vector<std::string> mta_users = {"Debian-exim", "postfix", "mail"};  // who, besides root, may ask for mail
-  std::vector<std::string> account_by = {"sasl", "uid", "sender"};          // whose mail is it? The first that knows
-  std::string users_map;    // login: account, a line each; empty: logins are account names
-  std::string domains_map;  // domain: account, a line each; empty: no domain is known
+  std::vector<std::string> mail_relays;  // networks of other hosts whose envelope sender is believed, at most 1024
+  std::string users_map;                 // login: account, a line each; empty: logins are account names
+  std::string domains_map;               // domain: account, a line each; empty: no domain is known
   std::vector<std::string> mail_logs = {"/var/log/exim4/mainlog", "/var/log/postfix.log"};  // of the MTA, at most 8
   BrakeRule brake;                         // when too much of an account's mail is not wanted
   uint64_t notice_hours = 24;              // an owner is told at most once in so many, 0 (never) … 720
@@ -51,6 +51,7 @@ struct Config {
   Limits default_limits;
   RateLimit default_rate_limit;
   MailLimits default_mail;
+  MailLimits unattributed_mail;  // of all mail together that no account owns; `connections` means nothing here
 
   // Beside the database: what the watchdog leaves for the agent, and what it remembers itself.
   [[nodiscard]] std::string failure_directory() const;

@@ -106,7 +106,6 @@ auto texts(const std::string& what, size_t most, bool (*fits)(const std::string&
 
 constexpr size_t kDevicesMost = 256;
 constexpr size_t kUsersMost = 16;
-constexpr size_t kWaysMost = 3;
 constexpr size_t kLogsMost = 8;
 
 bool is_device(const std::string& text) {
@@ -126,8 +125,10 @@ bool is_net(const std::string& text) {
 bool is_path(const std::string& text) {
   return text.starts_with('/');
 }
-bool is_way(const std::string& text) {
-  return text == "sasl" || text == "uid" || text == "sender";
+// This host's own mail is known by its process, so nobody's word on it is asked for.
+bool is_elsewhere(const std::string& text) {
+  const auto net = parse_net(text);
+  return net && !overlap(*net, *parse_net("127.0.0.0/8")) && !overlap(*net, *parse_net("::1"));
 }
 
 Result<std::string> mailbox(const toml::node& node) {
@@ -231,8 +232,9 @@ std::vector<ConfigKey> all_keys() {
       key("smtp.redirect_port", at(&Config::smtp_redirect_port), number(0, 65535)),
       key("mail.mta_users", at(&Config::mta_users),
           texts(R"(at most 16 system users, ["Debian-exim"])", kUsersMost, is_user)),
-      key("mail.account_by", at(&Config::account_by),
-          texts(R"("sasl", "uid" and "sender", in the order in which they are tried)", kWaysMost, is_way)),
+      key("mail.relays", at(&Config::mail_relays),
+          texts(R"(at most 1024 networks of other hosts, without this one's loopback, ["192.0.2.25", "2001:db8::/64"])",
+                NP_SMTP_NETS, is_elsewhere)),
       key("mail.users_map", at(&Config::users_map), file_or_none),
       key("mail.domains_map", at(&Config::domains_map), file_or_none),
       key("mail.logs", at(&Config::mail_logs), texts("at most 8 absolute paths of log files", kLogsMost, is_path)),
@@ -263,6 +265,10 @@ std::vector<ConfigKey> all_keys() {
   for (const MailField& field : kMailFields)
     keys.push_back(
         key(std::string("defaults.mail.") + field.name, at(&Config::default_mail, field.member), limit(field)));
+  for (const MailField& field : kMailFields)
+    if (field.member != &MailLimits::connections)
+      keys.push_back(key(std::string("mail.unattributed.") + field.name, at(&Config::unattributed_mail, field.member),
+                         limit(field)));
   return keys;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/config_layer.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "daemon/config_keys.h"
@@ -50,6 +51,23 @@ Result<toml::table> parse_toml(std::string_view text, const std::string& path) {
   } catch (const toml::parse_error& problem) {
     return failure(place(path, problem.source()) + ": " + std::string(problem.description()), EINVAL);
   }
+}
+
+// Keys that there were, and what is said instead.
+struct GoneKey {
+  std::string_view name;
+  std::string_view variable;
+  std::string_view instead;
+};
+constexpr std::array kGone = {GoneKey{
+    "mail.account_by", "NPANEL_MAIL_ACCOUNT_BY",
+    "whose mail it is does not depend on the configuration any more: the login, then the process that opened the "
+    "connection; take the line out, and name hosts whose envelope sender is to be believed in mail.relays"}};
+
+// "; did you mean smtp.ports?", or ": what is said instead of it".
+std::string advice(std::string_view wrong, std::string_view GoneKey::* called, const std::vector<std::string>& known) {
+  const auto gone = std::ranges::find(kGone, wrong, called);
+  return gone == kGone.end() ? meant(wrong, known) : ": " + std::string(gone->instead);
 }
 
 // Is it [smtp], or [defaults] above [defaults.limits]?
@@ -108,7 +126,7 @@ Result<ConfigLayer> one_value(const ConfigKey& key, const std::string& text, con
 Error unknown_key(const std::string& name) {
   std::vector<std::string> names;
   for (const ConfigKey& key : config_keys()) names.push_back(key.name);
-  return {.text = name + " is not a key of npanel-agent" + meant(name, names), .code = EINVAL};
+  return {.text = name + " is not a key of npanel-agent" + advice(name, &GoneKey::name, names), .code = EINVAL};
 }
 
 Result<ConfigLayer> parse_layer(std::string_view text, const std::string& path) {
@@ -131,7 +149,8 @@ Result<ConfigLayer> parse_variable(const std::string& name, const std::string& v
   const std::string origin = "environment " + name;
   const auto key = std::ranges::find(config_keys(), name, &ConfigKey::variable);
   if (key == config_keys().end())
-    return failure(origin + " is not a variable of npanel-agent" + meant(name, all_variables()), EINVAL);
+    return failure(origin + " is not a variable of npanel-agent" + advice(name, &GoneKey::variable, all_variables()),
+                   EINVAL);
   return one_value(*key, value, origin);
 }
 

@@ -246,6 +246,22 @@ Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::
   return written;
 }
 
+Result<int> SmtpGuard::set_unattributed(const MailLimits& mail, uint32_t place) {
+  const auto& maps = attached_->skeleton->maps;
+  const uint32_t slot = NP_SLOT_NOBODY;
+  np_smtp_limit limit{};  // direct connections of nobody's processes pass: only the MTA's questions come to this slot
+  limit.mode = NP_SMTP_OFF;
+  limit.place = static_cast<__u16>(place);
+  return NP_TRY(make_say(maps.np_mail_limit, slot, kernel_limit(mail))) +
+         NP_TRY(make_say(maps.np_smtp_limit, slot, limit));
+}
+
+std::optional<uint32_t> SmtpGuard::slot_of_user(uid_t uid) const {
+  const auto& maps = attached_->skeleton->maps;
+  if (const auto slot = lookup<uint32_t>(maps.np_acct_uid, uint32_t{uid})) return slot;
+  return lookup<uint32_t>(maps.np_acct_subuid, whole_uid(uid));
+}
+
 Result<void> SmtpGuard::reset(uint32_t slot) {
   const auto& maps = attached_->skeleton->maps;
   // What sockets and connections remember of the account that had the slot is not this one's.

@@ -56,6 +56,10 @@ class SmtpGuard {
   // limits bound the sum of its children's mail; it may have one itself, no more. The error's field is "parent".
   Result<int> set(const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup_id,
                   np_override override, std::optional<uint32_t> parent = {});
+  // The limits of all mail that no account owns (NP_SLOT_NOBODY), in force where the rollout has reached `place`.
+  Result<int> set_unattributed(const MailLimits& mail, uint32_t place);
+  // Whose processes have this uid, or it for a subordinate one, where no cgroup says more? nullopt: no account's.
+  [[nodiscard]] std::optional<uint32_t> slot_of_user(uid_t uid) const;
   // An account that is new in this slot starts with a full bucket and counts of zero.
   Result<void> reset(uint32_t slot);
   // Forgets the account; its slot may be used again. Its subordinate uids go with the next set_subuids().

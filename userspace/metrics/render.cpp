@@ -172,6 +172,29 @@ void add_smtp(AccountFamilies& out, std::span<const AccountStats> accounts, cons
           static_cast<double>(agent.smtp.lost));
 }
 
+// Mail that no account owns.
+void add_unattributed(AccountFamilies& out, const UnattributedMail& mail) {
+  using enum MetricType;
+  MetricFamily& counts =
+      out.family(Counter, "npanel_mail_unattributed_total",
+                 "Questions of the MTA about mail of no account, by why it is no account's and answer");
+  for (const Nobody why : kAllNobodies)
+    for (const NobodyAnswer answer : kAllNobodyAnswers)
+      counts.metric.push_back(
+          series(Counter, static_cast<double>(mail.counts[static_cast<size_t>(why)][static_cast<size_t>(answer)]),
+                 {{"reason", std::string(to_string(why))}, {"answer", std::string(to_string(answer))}}));
+  const auto figure = [&](const char* name, const char* help, auto value) {
+    MetricFamily& family = out.family(Gauge, name, help);
+    for (const MailField& field : kMailFields)
+      if (const auto limit = limit_of(mail.figures, field))
+        family.metric.push_back(series(Gauge, static_cast<double>(value(field, *limit)), {{"limit", field.name}}));
+  };
+  figure("npanel_mail_unattributed_current", "What counts against the limits of mail of no account now",
+         [&](const MailField& field, uint64_t) { return sent_of(mail.figures, field); });
+  figure("npanel_mail_unattributed_configured", "The limits of mail of no account",
+         [](const MailField&, uint64_t limit) { return limit; });
+}
+
 // The figures of a limit have a series only where there is the limit.
 void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
   using enum MetricType;
@@ -220,8 +243,7 @@ void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, cons
   figure("npanel_mail_rate_limit_configured", "The limit that is in force now",
          [](const auto&, const MailField&, uint64_t limit) { return static_cast<double>(limit); });
   if (agent.smtp_reason) return;
-  out.add(Counter, "npanel_mail_unknown_total", "Questions of the MTA about mail of no account, passed",
-          static_cast<double>(agent.mail_unknown));
+  add_unattributed(out, agent.unattributed);
   out.add(Counter, "npanel_mail_failed_total", "Questions that the kernel did not answer, passed",
           static_cast<double>(agent.mail_failed));
 }

@@ -12,6 +12,7 @@
 #include "model/feature.h"
 #include "model/mail_status.h"
 #include "model/settings.h"
+#include "model/unattributed.h"
 #include "npanel/smtp.h"
 #include "npanel/usage.h"
 
@@ -54,8 +55,8 @@ struct AgentStatus {
   std::optional<std::string> smtp_reason;   // why the hooks are not attached
   std::vector<uint16_t> smtp_ports;
   np_smtp_total smtp{};
-  uint64_t mail_unknown = 0;  // questions of the MTA about nobody's mail
-  uint64_t mail_failed = 0;   // that the kernel did not answer
+  UnattributedMail unattributed;
+  uint64_t mail_failed = 0;  // questions of the MTA that the kernel did not answer
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
   std::vector<FeatureFigures> features;

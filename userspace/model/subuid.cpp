@@ -66,6 +66,15 @@ SubuidRanges parse_subuids(std::string_view text, uint32_t least) {
   return found;
 }
 
+np_uid_prefix whole_uid(uint32_t uid) {
+  np_uid_prefix prefix{.bits = kBits, .uid = {}};
+  for (__u8& byte : prefix.uid) {
+    byte = static_cast<__u8>(uid >> 24);
+    uid <<= 8;
+  }
+  return prefix;
+}
+
 std::vector<np_uid_prefix> prefixes_of(const SubuidRange& range) {
   std::vector<np_uid_prefix> prefixes;
   uint64_t left = range.count;
@@ -73,8 +82,8 @@ std::vector<np_uid_prefix> prefixes_of(const SubuidRange& range) {
     const auto aligned = at == 0 ? kBits : static_cast<uint32_t>(std::countr_zero(at));
     const auto fits = static_cast<uint32_t>(std::bit_width(left)) - 1;
     const uint32_t free_bits = std::min({aligned, fits, kBits - 1});
-    np_uid_prefix prefix{.bits = kBits - free_bits, .uid = {}};
-    for (uint32_t i = 0; i < sizeof(prefix.uid); ++i) prefix.uid[i] = static_cast<__u8>(at >> (24 - 8 * i));
+    np_uid_prefix prefix = whole_uid(static_cast<uint32_t>(at));
+    prefix.bits = kBits - free_bits;
     prefixes.push_back(prefix);
     at += uint64_t{1} << free_bits;
     left -= uint64_t{1} << free_bits;

@@ -27,6 +27,9 @@ struct SubuidRanges {
 // that share a uid with one before them are left out: they say of a process that it is two users'.
 [[nodiscard]] SubuidRanges parse_subuids(std::string_view text, uint32_t least);
 
+// The key of np_acct_subuid that finds a uid.
+[[nodiscard]] np_uid_prefix whole_uid(uint32_t uid);
+
 // The same uids as a range, as the longest prefixes that hold no other.
 [[nodiscard]] std::vector<np_uid_prefix> prefixes_of(const SubuidRange& range);
 

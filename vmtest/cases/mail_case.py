@@ -121,10 +121,12 @@ class MailCase(support.AgentCase):
         self.assertEqual(self.mail()["sent"]["messages_per_hour"], 1)
         self.assertEqual(self.accepted(1, queue_id="1abcDE-000002-Xy"), 1)
 
-    def test_account_is_known_by_login_uid_connection_and_domain(self):
+    def test_account_is_known_by_login_and_by_uid_and_never_by_the_sender(self):
         self.bob(messages_per_hour=100)
         whoever = (({"sasl_username": "bob"}, 1), ({"sasl_username": "info@BOB.example"}, 1), ({"uid": BOB_UID}, 1),
-                   ({"sender": "x@bob.example", "client_address": "127.0.0.1"}, 1),
+                   ({"sasl_username": "info+bob.example."}, 1), ({"sasl_username": "BOB", "client_port": "unknown", "size": -1}, 1),
+                   ({"sender": "x@bob.example", "client_address": "127.0.0.1"}, 0), ({"sender": "x@bob.example", "uid": 0}, 0),
+                   ({"sender": "x@bob.example", "sasl_username": "warehouse-scanner"}, 0),
                    ({"sender": "x@bob.example", "client_address": "192.0.2.1"}, 0),  # an outsider in bob's name
                    ({"sasl_username": "eve"}, 0), ({"uid": 0}, 0), ({"sender": "x@other.example"}, 0), ({}, 0))
         for attributes, charged in whoever:
@@ -276,10 +278,10 @@ class MailCase(support.AgentCase):
 
     def test_nonsense_is_not_answered_and_is_told(self):
         self.bob(messages_per_hour=1)
-        self.policy.file.write("request=smtpd_access_policy\nsize=large\n\n")
+        self.policy.file.write("request=smtpd_access_policy\nnonsense\n\n")
         self.policy.file.flush()
         self.assertEqual(self.policy.file.readline(), "")
-        support.wait_until(lambda: "size must be a whole number" in self.agent.log(), EVENT_SECONDS, "the log says what was wrong")
+        support.wait_until(lambda: "request must be lines of name=value" in self.agent.log(), EVENT_SECONDS, "the log says what was wrong")
 
     def test_redirected_connection_reaches_the_local_mta_and_465_does_not(self):
         bob = self.account("bob", rate_limit={"per_minute": 1, "burst": 1, "mode": "redirect"}, mail={"messages_per_hour": 0})

@@ -3,81 +3,78 @@
 
 #include <gtest/gtest.h>
 
-#include "support/temp_dir.h"
+#include "unit/agent/world.h"
 
 namespace npanel {
 namespace {
 
 class SendersTest : public testing::Test {
  protected:
-  SendersTest() {
-    dir_.write("users", "mailbox7: bob\n");
-    dir_.write("domains", "bob.example: bob\neve.example: eve\ngone.example: gone\n");
-    config_.users_map = dir_.path("users");
-    config_.domains_map = dir_.path("domains");
-    senders_.configure(config_);
-    senders_.know("bob", 2001, 77);
-    senders_.know("eve", 2002, 78);
-  }
-  std::optional<std::string> find(const PolicyRequest& request) {
-    return senders_.find(request, [](const std::string& name) { return name == "bob" || name == "eve"; });
-  }
+  Whose find(const PolicyRequest& request) { return world_.senders.find(request); }
 
-  const TempDir dir_;
-  Config config_;
-  Senders senders_;
+  World world_;
 };
 
-TEST_F(SendersTest, KnowsALoginByTheMapByItsNameAndByItsDomain) {
-  EXPECT_EQ(find({.sasl_username = "mailbox7"}), "bob");
-  EXPECT_EQ(find({.sasl_username = "eve"}), "eve");
-  EXPECT_EQ(find({.sasl_username = "info@EVE.example"}), "eve");
-  EXPECT_EQ(find({.sasl_username = "somebody"}), std::nullopt);
+TEST_F(SendersTest, TellsWhoseProcessItWasWhereNoAccountOwnsIt) {
+  const Whose whose = find({.uid = 33});
+  EXPECT_EQ(whose.account, std::nullopt);
+  EXPECT_EQ(whose.why, Nobody::process);
+  EXPECT_EQ(whose.uid, 33U);
 }
 
-TEST_F(SendersTest, KnowsWhoCalledSendmail) {
-  EXPECT_EQ(find({.uid = 2001}), "bob");
-  EXPECT_EQ(find({.uid = 33}), std::nullopt);
+TEST_F(SendersTest, WhoseWordIsBelievedIsTheAdministratorsToSay) {
+  const PolicyRequest relayed{.sender = "x@bob.example", .client_address = "198.51.100.7"};
+  EXPECT_EQ(find(relayed).account, "bob");
+  world_.config.mail_relays.clear();
+  world_.senders.configure(world_.config, {kMta});
+  EXPECT_EQ(find(relayed).account, std::nullopt);
+  EXPECT_EQ(find(relayed).why, Nobody::outside);
 }
 
-TEST_F(SendersTest, LoginGoesBeforeUidAndUidBeforeSender) {
-  EXPECT_EQ(find({.sasl_username = "eve", .sender = "x@bob.example", .uid = 2001}), "eve");
-  EXPECT_EQ(find({.sender = "x@eve.example", .uid = 2001}), "bob");
+TEST_F(SendersTest, UsersOfTheSystemAreThoseThatTheConfigurationNames) {
+  EXPECT_EQ(find({.uid = kMta}).why, Nobody::system);
+  world_.senders.configure(world_.config, {});
+  EXPECT_EQ(find({.uid = kMta}).why, Nobody::process);
+  EXPECT_EQ(find({.uid = 0}).why, Nobody::system);
 }
 
-TEST_F(SendersTest, SenderCountsOnlyFromThisHostOrWithALogin) {
-  EXPECT_EQ(find({.sender = "x@bob.example"}), "bob");
-  EXPECT_EQ(find({.sender = "x@bob.example", .client_address = "127.0.0.1"}), "bob");
-  EXPECT_EQ(find({.sender = "x@bob.example", .client_address = "192.0.2.1"}), std::nullopt);
-  EXPECT_EQ(find({.sasl_username = "stranger", .sender = "x@bob.example", .client_address = "192.0.2.1"}), "bob");
+TEST_F(SendersTest, RelayThatIsThisHostIsComplainedOf) {
+  world_.config.mail_relays = {"192.0.2.10", "192.0.2.0/24", "198.51.100.7"};
+  world_.senders.configure(world_.config, {});
+  const auto complaints = world_.senders.refresh();
+  ASSERT_EQ(complaints.size(), 1U);
+  EXPECT_EQ(complaints[0].find("mail.relays: 192.0.2.10 is this host's own address"), 0U) << complaints[0];
+  EXPECT_TRUE(world_.senders.refresh().empty());
+  EXPECT_EQ(find({.sender = "x@bob.example", .client_address = "192.0.2.10"}).why, Nobody::unknown);
+  EXPECT_EQ(find({.sender = "x@bob.example", .client_address = "192.0.2.11"}).account, "bob");
 }
 
-TEST_F(SendersTest, NameOfAnAccountThatIsNotThereIsNobody) {
-  EXPECT_EQ(find({.sasl_username = "x@gone.example"}), std::nullopt);
+TEST_F(SendersTest, MapThatIsMissingIsToldOnceAndReadWhenItComes) {
+  world_.config.domains_map = world_.dir_.path("late");
+  world_.senders.configure(world_.config, {});
+  EXPECT_EQ(world_.senders.refresh().size(), 1U);
+  EXPECT_EQ(find({.sasl_username = "x@bob.example"}).why, Nobody::login);
+  EXPECT_TRUE(world_.senders.refresh().empty());
+  world_.dir_.write("late", "new.example: ann\n");
+  EXPECT_TRUE(world_.senders.refresh().empty());
+  EXPECT_EQ(find({.sasl_username = "x@new.example"}).account, "ann");
 }
 
-TEST_F(SendersTest, OnlyTheWaysThatAreConfiguredAreTried) {
-  config_.account_by = {"uid"};
-  senders_.configure(config_);
-  EXPECT_EQ(find({.sasl_username = "bob"}), std::nullopt);
-  EXPECT_EQ(find({.sasl_username = "bob", .uid = 2002}), "eve");
+TEST_F(SendersTest, ReloadKeepsWhatIsKnownOfAMapThatIsAwayForAMoment) {
+  std::filesystem::remove(world_.dir_.path("domains"));
+  world_.senders.configure(world_.config, {});
+  EXPECT_EQ(world_.senders.refresh().size(), 1U);
+  EXPECT_EQ(find({.sasl_username = "x@bob.example"}).account, "bob");
 }
 
-TEST_F(SendersTest, ForgetsAnAccount) {
-  senders_.forget("bob");
-  EXPECT_EQ(find({.uid = 2001}), std::nullopt);
-  EXPECT_EQ(find({.uid = 2002}), "eve");
-}
-
-TEST_F(SendersTest, MapThatCannotBeReadIsToldOnceAndWhatWasKnownStays) {
-  EXPECT_TRUE(senders_.refresh().empty());
-  std::filesystem::remove(dir_.path("domains"));
-  EXPECT_EQ(senders_.refresh().size(), 1U);
-  EXPECT_EQ(find({.sender = "x@bob.example"}), "bob");
-  dir_.write("domains", "new.example: eve\n");
-  EXPECT_TRUE(senders_.refresh().empty());
-  EXPECT_EQ(find({.sender = "x@new.example"}), "eve");
-  EXPECT_EQ(find({.sender = "x@bob.example"}), std::nullopt);
+// Not known is not "elsewhere": a mail of this host must not pass for one from outside.
+TEST(Senders, TakeAClientForThisHostWhereTheKernelDoesNotSay) {
+  const Senders senders({.exists = [](const std::string&) { return true; },
+                         .owner_of = [](uint32_t) { return std::nullopt; },
+                         .slot_of_user = [](uid_t) { return std::nullopt; },
+                         .opener = [](const PolicyRequest&) { return std::nullopt; },
+                         .is_local = [](const NetAddress&) { return std::nullopt; }});
+  EXPECT_EQ(senders.find({.client_address = "203.0.113.9"}).why, Nobody::unknown);
 }
 
 }  // namespace

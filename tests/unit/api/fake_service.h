@@ -77,6 +77,8 @@ struct FakeService final : Service {
   std::vector<MailStatus> mail_top(size_t most) override {
     return {mails.begin(), mails.begin() + static_cast<std::ptrdiff_t>(std::min(most, mails.size()))};
   }
+  UnattributedMail unattributed;
+  UnattributedMail unattributed_mail() override { return unattributed; }
   Result<AccountView> raise_mail(const Caller& who, const std::string& name, uint64_t messages,
                                  uint64_t seconds) override {
     AccountView* view = NP_TRY(find(name));

@@ -40,6 +40,33 @@ TEST_F(MailRoutes, TopHasAsManyAsAreWantedAndNoRefusals) {
   EXPECT_EQ(get("/api/v1/mail?limit=0").status, 400);
 }
 
+TEST_F(MailRoutes, MailOfNoAccountIsShownWithWhoSentIt) {
+  service.unattributed.mode = GateMode::enforce;
+  service.unattributed.figures.sent[NP_MAIL_HOUR] = {.messages = 500, .recipients = 700, .bytes = 9000};
+  service.unattributed.figures.count.deferred = 7;
+  service.unattributed.free_in_s = 600;
+  service.unattributed.counts[static_cast<size_t>(Nobody::login)][static_cast<size_t>(NobodyAnswer::deferred)] = 7;
+  service.unattributed.newest = {{.why = Nobody::login,
+                                  .login = "scanner\xff",
+                                  .client = "192.0.2.9",
+                                  .messages = 3,
+                                  .deferred = 7,
+                                  .last_ms = 1}};
+  const Json body = json_of(get("/api/v1/mail/unattributed"));
+  EXPECT_EQ(body["mode"], "enforce");
+  EXPECT_EQ(body["limits"]["messages_per_hour"], 500);
+  EXPECT_FALSE(body["limits"].contains("connections"));
+  EXPECT_EQ(body["sent"]["recipients_per_hour"], 700);
+  EXPECT_EQ(body["free_in_seconds"], 600);
+  EXPECT_EQ(body["deferred"], 7);
+  EXPECT_EQ(body["messages"]["login"]["deferred"], 7);
+  EXPECT_EQ(body["messages"]["outside"]["passed"], 0);
+  EXPECT_EQ(body["senders"][0]["login"], "scanner\xef\xbf\xbd");
+  EXPECT_EQ(body["senders"][0]["deferred"], 7);
+  EXPECT_TRUE(body["senders"][0]["uid"].is_null());
+  EXPECT_NE(body["senders"][0]["remedy"].get<std::string>().find("mail.users_map"), std::string::npos);
+}
+
 TEST_F(MailRoutes, ARaiseIsMadeShownAndEnded) {
   const Response raised = ask(local("POST", kRaise, R"({"messages_per_hour":2000,"seconds":7200})"));
   EXPECT_EQ(raised.status, 200);
@@ -86,6 +113,7 @@ TEST_F(MailRoutes, AreShutWithTheFeature) {
   service.enable(NP_EMAIL_RATE_LIMITING, {.enabled = false});
   EXPECT_EQ(get(kMail).status, 403);
   EXPECT_EQ(get("/api/v1/mail").status, 403);
+  EXPECT_EQ(get("/api/v1/mail/unattributed").status, 403);
   EXPECT_EQ(post(kRaise, "{}").status, 403);
 }
 

@@ -50,6 +50,7 @@ TEST(CommandLine, MailIsLookedAtRaisedAndLowered) {
   EXPECT_EQ(asked({"mail", "top"}), "GET /api/v1/mail?limit=20");
   EXPECT_EQ(asked({"mail", "top", "--limit", "5"}), "GET /api/v1/mail?limit=5");
   EXPECT_EQ(asked({"mail", "why", "bob"}), "GET /api/v1/accounts/bob/mail");
+  EXPECT_EQ(asked({"mail", "unattributed"}), "GET /api/v1/mail/unattributed");
   const std::string raise = "POST /api/v1/accounts/bob/mail/raise ";
   EXPECT_EQ(asked({"mail", "raise", "bob", "--to", "2000/h", "--for", "2h"}),
             raise + R"({"messages_per_hour":2000,"seconds":7200})");

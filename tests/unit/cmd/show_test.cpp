@@ -57,6 +57,18 @@ TEST(Show, WhyAnAccountWaitsNamesLimitsRaiseAndRefusals) {
   EXPECT_TRUE(has(mail_why_view(mail(R"({"free_in_seconds": null})")), "it may send none"));
 }
 
+TEST(Show, MailOfNoAccountSaysWhoSentItAndWhatToDo) {
+  const std::string text = mail_unattributed_view(json::parse(R"({"mode": "enforce",
+    "limits": {"messages_per_hour": 500}, "sent": {"messages_per_15min": 20, "messages_per_hour": 500, "messages_per_day": 900},
+    "free_in_seconds": 600, "deferred": 3, "senders": [{"reason": "login", "login": "a\u001b[2J b", "uid": null, "client": "192.0.2.9",
+    "sender": "x@ann.example", "messages": 500, "deferred": 3, "time": "2026-11-25T10:00:00.000Z", "remedy": "name it"}]})"));
+  for (const char* part :
+       {"messages_per_hour:  500 of 500", "free:               in 10 min", "deferred:           3",
+        R"(login   "a\u001b[2J b"    -  192.0.2.9  x@ann.example       500         3  2026-11-25T10)",
+        "\nlogin: name it\n"})
+    EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
+}
+
 TEST(Show, FeaturesAreATable) {
   EXPECT_EQ(features(feature()),
             "NAME               TRACK  STATE  MODE     ROLLOUT  ACCOUNTS  SUMMARY\n"

@@ -289,6 +289,16 @@ TEST_F(ConfigLoadTest, RefusesVariablesThatLookLikeOurs) {
   EXPECT_EQ(refusal(), "environment NPANEL_DEFAULTS_COLOUR is not a variable of npanel-agent");
 }
 
+TEST_F(ConfigLoadTest, KeyThatIsGoneSaysWhatIsSaidInstead) {
+  sources_.environment = {{"NPANEL_MAIL_ACCOUNT_BY", "[]"}};
+  EXPECT_EQ(refusal().find("environment NPANEL_MAIL_ACCOUNT_BY is not a variable of npanel-agent: whose mail it is"),
+            0U);
+  EXPECT_NE(refusal().find("mail.relays"), std::string::npos);
+  sources_.environment = {};
+  sources_.sets = {"mail.account_by=[]"};
+  EXPECT_EQ(refusal().find("--set: mail.account_by is not a key of npanel-agent: whose mail it is"), 0U) << refusal();
+}
+
 TEST_F(ConfigLoadTest, IgnoresVariablesOfOthers) {
   sources_.environment = {{"NPANEL_VM_TIMEOUT", "1"},
                           {"NPANEL_VM_IO_DISK", "/dev/sda"},

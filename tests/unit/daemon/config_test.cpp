@@ -42,6 +42,18 @@ TEST(Config, TakesEveryKind) {
   EXPECT_EQ(config->budget_kernel_percent, 0.5);
 }
 
+TEST(Config, TakesRelaysAndTheAllowanceOfMailThatNobodyOwns) {
+  const auto config = read_text(
+      "[mail]\nrelays = [\"192.0.2.0/24\", \"2001:db8::25\"]\n[mail.unattributed]\nmessages_per_hour = 3\n"
+      "recipients_per_day = 7\nbytes_per_hour = \"max\"\n");
+  ASSERT_TRUE(config) << config.error().text;
+  EXPECT_EQ(config->mail_relays.size(), 2U);
+  EXPECT_EQ(config->unattributed_mail.messages_per_15min, 100U) << "as an account has";
+  EXPECT_EQ(config->unattributed_mail.messages_per_hour, 3U);
+  EXPECT_EQ(config->unattributed_mail.recipients_per_day, 7U);
+  EXPECT_EQ(config->unattributed_mail.bytes_per_hour, std::nullopt);
+}
+
 TEST(Config, TakesAddressesOfThisHostAndOthersWithTls) {
   const std::string tls = "tls_certificate = \"/etc/npanel/api.crt\"\ntls_key = \"/etc/npanel/api.key\"\n";
   for (const std::string& text :
@@ -75,6 +87,18 @@ TEST(Config, NamesFileLineAndKeyOfAnError) {
       {"[io]\ndevices = [\"sda\"]\n", "io.devices must be"},
       {"[io]\ndevices = [\"/dev/\\u0000\"]\n", "io.devices must be"},
       {"[io]\ndevices = \"/dev/sda\"\n", "io.devices must be"},
+      {"[mail]\naccount_by = [\"sasl\"]\n", "agent.toml:2: mail.account_by is not a key of npanel-agent: whose mail"},
+      {"[mail]\naccount_by = [\"sasl\"]\n", "to be believed in mail.relays"},
+      {"[mail]\nrelays = \"192.0.2.1\"\n", "agent.toml:2: mail.relays must be a list of at most 1024 networks"},
+      {"[mail]\nrelays = [\"relay.example\"]\n", "mail.relays must be"},
+      {"[mail]\nrelays = [\"192.0.2.1/24\"]\n", "mail.relays must be"},
+      {"[mail]\nrelays = [\"127.0.0.1\"]\n", "without this one's loopback"},
+      {"[mail]\nrelays = [\"0.0.0.0/0\"]\n", "without this one's loopback"},
+      {"[mail]\nrelays = [\"::1\"]\n", "without this one's loopback"},
+      {"[mail]\nrelays = [\"::ffff:127.1.2.3\"]\n", "without this one's loopback"},
+      {"[mail]\nrelays = [\"::/0\"]\n", "without this one's loopback"},
+      {"[mail.unattributed]\nmessages_per_hour = -1\n", "agent.toml:2: mail.unattributed.messages_per_hour must be"},
+      {"[mail.unattributed]\nconnections = 1\n", "mail.unattributed.connections is not a key"},
       {"[reconcile]\naccounts_per_second = 0\n", "must be a whole number from 1 to 10000"},
       {"[api]\nlisten = \"localhost:80\"\n", "api.listen must be an address with its port"},
       {"[api]\nlisten = \"127.0.0.1\"\n", "api.listen must be an address with its port"},

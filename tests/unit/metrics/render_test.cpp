@@ -70,6 +70,21 @@ TEST(Metrics, HaveNoSeriesForWhatIsUnavailable) {
     EXPECT_EQ(text.find(absent), std::string::npos) << absent;
 }
 
+TEST(Metrics, TellWhatMailOfNoAccountThereWas) {
+  AgentStatus agent;
+  UnattributedMail& mail = agent.unattributed;
+  mail.figures.limit = kernel_limit({.messages_per_hour = 3});
+  mail.figures.sent[NP_MAIL_HOUR].messages = 2;
+  mail.counts[static_cast<size_t>(Nobody::login)][static_cast<size_t>(NobodyAnswer::deferred)] = 7;
+  const std::string text = render_metrics({}, agent);
+  for (const char* line : {"npanel_mail_unattributed_total{reason=\"login\",answer=\"deferred\"} 7",
+                           "npanel_mail_unattributed_total{reason=\"outside\",answer=\"passed\"} 0",
+                           "npanel_mail_unattributed_current{limit=\"messages_per_hour\"} 2",
+                           "npanel_mail_unattributed_configured{limit=\"messages_per_hour\"} 3"})
+    EXPECT_TRUE(has_line(text, line)) << line << "\n" << text;
+  EXPECT_EQ(text.find("npanel_mail_unattributed_current{limit=\"messages_per_day\"}"), std::string::npos);
+}
+
 TEST(Metrics, TellWhichFeaturesAreOnAndWhatTheyCost) {
   AgentStatus agent;
   for (const Feature feature : kAllFeatures) agent.features.push_back({.feature = feature});

@@ -39,6 +39,11 @@ std::string plain(const json& value, const char* null) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+std::string foreign(const json& value) {
+  const bool quoted = value.is_string() && !is_word(value.get<std::string>());
+  return quoted ? value.dump() : plain(value);
+}
+
 std::string size(const json& value, const char* null) {
   return value.is_number_unsigned() ? human_size(value.get<uint64_t>()) : plain(value, null);
 }
@@ -70,8 +75,7 @@ std::string event_detail(const json& detail) {
   std::string text;
   for (const auto& [name, value] : detail.items()) {
     if (!text.empty()) text += ' ';
-    const bool quoted = value.is_string() && !is_word(value.get<std::string>());
-    text.append(name).append("=").append(quoted ? value.dump() : plain(value));
+    text.append(name).append("=").append(foreign(value));
   }
   return text;
 }

@@ -14,6 +14,8 @@ constexpr const char* kNoLimit = "max";
 [[nodiscard]] const nlohmann::json& field(const nlohmann::json& from, const std::string& key);
 
 [[nodiscard]] std::string plain(const nlohmann::json& value, const char* null = kUnavailable);
+// A text that a stranger has chosen: in quotes, and escaped, unless it is one plain word.
+[[nodiscard]] std::string foreign(const nlohmann::json& value);
 [[nodiscard]] std::string size(const nlohmann::json& value, const char* null = kUnavailable);
 [[nodiscard]] std::string seconds(const nlohmann::json& microseconds);
 [[nodiscard]] std::string joined(const nlohmann::json& list, const char* between, const char* none);

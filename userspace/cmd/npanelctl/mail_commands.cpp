@@ -70,6 +70,10 @@ void add_mail(Line& line) {
   });
   add_plain(*app, line, "why", "Says what the account has sent, what it may, and who was refused last.", "GET", "/mail",
             mail_why_view);
+  CLI::App* unattributed = app->add_subcommand(
+      "unattributed",
+      "Shows mail that no account owns: its allowance, and who sent it last, so that it can be attributed.");
+  unattributed->callback([&line] { ask(line, mail_unattributed_view, {"GET", "/api/v1/mail/unattributed", {}}); });
   add_raise(*app, line);
   add_plain(*app, line, "release", "Takes the brake off an account before its time.", "DELETE", "/mail/brake",
             account_view);

@@ -34,6 +34,7 @@ using View = std::string (*)(const nlohmann::json& answer);
 [[nodiscard]] std::string job_id_view(const nlohmann::json& answer);
 [[nodiscard]] std::string mail_top_view(const nlohmann::json& answer);
 [[nodiscard]] std::string mail_why_view(const nlohmann::json& answer);
+[[nodiscard]] std::string mail_unattributed_view(const nlohmann::json& answer);
 
 [[nodiscard]] Result<std::string> show(View view, const std::string& body);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cmd/npanelctl/cells.h"
@@ -76,6 +77,30 @@ std::string mail_why_view(const json& answer) {
     pairs.emplace_back("refused", plain(field(refusal, "time")) + " " + plain(field(refusal, "kind")) + " " +
                                       event_detail(field(refusal, "detail")));
   return key_values(pairs);
+}
+
+std::string mail_unattributed_view(const json& answer) {
+  Pairs pairs = {{"mode", plain(field(answer, "mode"))}};
+  for (const MailField& limit : kMailFields) {
+    const bool limited = !field(field(answer, "limits"), limit.name).is_null();
+    if (limited || std::string_view(limit.name).starts_with("messages"))
+      pairs.emplace_back(limit.name, sent_of(answer, limit.name));
+  }
+  pairs.emplace_back("free", free_text(answer));
+  pairs.emplace_back("deferred", plain(field(answer, "deferred")));
+  Table table({"REASON", "LOGIN", ">UID", "CLIENT", "SENDER", ">MESSAGES", ">DEFERRED", "LAST"});
+  std::map<std::string, std::string> remedies;
+  for (const json& sender : field(answer, "senders")) {
+    table.add({plain(field(sender, "reason")), foreign(field(sender, "login")), plain(field(sender, "uid")),
+               foreign(field(sender, "client")), foreign(field(sender, "sender")), plain(field(sender, "messages")),
+               plain(field(sender, "deferred")), plain(field(sender, "time"))});
+    remedies[plain(field(sender, "reason"))] = plain(field(sender, "remedy"));
+  }
+  std::string text = key_values(pairs);
+  if (remedies.empty()) return text;
+  text += "\n" + table.text() + "\n";
+  for (const auto& [reason, remedy] : remedies) text += reason + ": " + remedy + "\n";
+  return text;
 }
 
 }  // namespace npanel

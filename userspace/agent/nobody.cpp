@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// nobody.cpp: mail that no account owns has an allowance of its own, so that it is neither free nor somebody else's.
+#include "agent/agent.h"
+#include "base/clock.h"
+#include "daemon/log.h"
+#include "kernel/local_users.h"
+
+namespace npanel {
+namespace {
+
+constexpr __u32 kLastPlace = 99;  // of a rollout: on when all accounts are
+constexpr int64_t kJustNowMs = 60'000;
+constexpr np_mail_amount kOneMessage{.messages = 1, .recipients = 1, .bytes = 1};
+
+}  // namespace
+
+void Agent::open_netlink() {
+  if (auto addresses = LocalAddresses::open())
+    local_addresses_.emplace(std::move(*addresses));
+  else
+    log_error("this host's addresses are not known: " + addresses.error().text +
+              "; mail of no account is taken for this host's own");
+}
+
+std::optional<std::string> Agent::owner_of_slot(uint32_t slot) const {
+  const auto owner = slots_.find(slot);
+  return owner == slots_.end() || owner->second.empty() ? std::nullopt : std::optional(owner->second);
+}
+
+// smtp.exempt_users and mail.mta_users: what they send is the system's own, bounces above all.
+void Agent::configure_senders() {
+  std::vector<std::string> system = config_.smtp_exempt_users;
+  system.insert(system.end(), config_.mta_users.begin(), config_.mta_users.end());
+  senders_.configure(config_, local_uids(system));
+  put_unattributed_limits();
+}
+
+// Again each second: what others change in the kernel's map is put back.
+void Agent::put_unattributed_limits() {
+  SmtpGuard* smtp = reconciler_.smtp();
+  if (!smtp) return;
+  const auto written = smtp->set_unattributed(config_.unattributed_mail, kLastPlace);
+  if (!written) log_error("mail that no account owns: " + written.error().text + "; tried again each second");
+}
+
+GateMode Agent::unattributed_mode() const {
+  return static_cast<GateMode>(np_gate_mode_of(&gates_.kernel()[NP_EMAIL_RATE_LIMITING], kLastPlace, NP_OVERRIDE_NONE));
+}
+
+UnattributedMail Agent::unattributed_mail() {
+  UnattributedMail mail{.mode = unattributed_mode(),
+                        .limits = config_.unattributed_mail,
+                        .counts = unattributed_.counts(),
+                        .newest = unattributed_.newest()};
+  const SmtpGuard* smtp = reconciler_.smtp();
+  if (!smtp) return mail;
+  const uint64_t now = mail_time_ns();
+  const np_mail_budget budget = smtp->budget(NP_SLOT_NOBODY);
+  mail.figures.count = smtp->mail_count(NP_SLOT_NOBODY);
+  mail.figures.limit = kernel_limit(config_.unattributed_mail);
+  mail.figures.sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now),
+                       sent(budget, NP_MAIL_DAY, now)};
+  mail.free_in_s = fits_in_s(budget, mail.figures.limit, kOneMessage, now);
+  return mail;
+}
+
+std::optional<std::string> Agent::unattributed_complaint() {
+  if (unattributed_mode() != GateMode::enforce || !reconciler_.smtp()) return std::nullopt;
+  const UnattributedMail mail = unattributed_mail();
+  const bool just_now = now_ms() - unattributed_.deferred_ms() < kJustNowMs;
+  if (mail.free_in_s == 0 && !just_now) return std::nullopt;
+  return "mail: the allowance of mail that no account owns ([mail.unattributed]) is used up, and such mail is "
+         "deferred: "
+         "npanelctl mail unattributed";
+}
+
+std::optional<Opener> Agent::opener_of(const PolicyRequest& request) {
+  const ConnectionOpeners* openers = reconciler_.openers();
+  const auto connection =
+      parse_connection(request.client_address, request.client_port, request.server_address, request.server_port);
+  return openers && connection ? openers->find(*connection) : std::nullopt;
+}
+
+// As the kernel's programs know it.
+std::optional<uint32_t> Agent::slot_of_user(uid_t uid) {
+  const SmtpGuard* smtp = reconciler_.smtp();
+  return smtp ? smtp->slot_of_user(uid) : std::nullopt;
+}
+
+std::optional<bool> Agent::is_local(const NetAddress& address) {
+  return local_addresses_ ? local_addresses_->contains(address) : std::nullopt;
+}
+
+}  // namespace npanel
