@@ -104,7 +104,7 @@ void Agent::write_notice(const Account& account, NoticeFacts facts) {
   const std::string directory = config_.notice_directory();
   const auto written = [&]() -> Result<void> {
     const NoticeTemplate letter = NP_TRY(find_template(languages(account.contact, config_.notice_language)));
-    if (::mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST) return errno_failure("mkdir " + directory, errno);
+    NP_TRY(make_private_directory(directory));
     return replace_file(directory + "/" + name + ".eml", letter.message(facts));
   }();
   MailCare care = care_of(name);

@@ -38,7 +38,7 @@ Visitor Visitors::who_asks(const Request& request) {
     if (const auto token = service_.find_token(text)) {
       visitor.known = true;
       visitor.scope = token->scope;
-      visitor.caller.actor = "token " + token->name;
+      visitor.caller.actor = actor_of_token(token->name);
     }
   }
   return visitor;

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/file.h"
 
+#include <sys/stat.h>
+
 #include <array>
 #include <cstdio>
+#include <filesystem>
 
 namespace npanel {
 
 Result<UniqueFd> open_at(int dir, const std::string& path, int flags, mode_t mode) {
   UniqueFd fd(::openat(dir, path.c_str(), flags | O_CLOEXEC, mode));
   if (!fd.valid()) return errno_failure("open " + path, errno);
+  if ((flags & O_CREAT) != 0 && ::fchmod(fd.get(), mode) != 0) return errno_failure("set the mode of " + path, errno);
   return fd;
 }
 
@@ -33,6 +37,14 @@ Result<void> write_file_at(int dir, const std::string& path, std::string_view te
   const ssize_t put = ::write(fd.get(), text.data(), text.size());
   if (put < 0) return errno_failure("write \"" + std::string(text) + "\" to " + path, errno);
   if (static_cast<size_t>(put) != text.size()) return failure("write to " + path + " was cut short", EIO);
+  return {};
+}
+
+Result<void> make_private_directory(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::create_directories(path, error))
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  if (error) return errno_failure("make " + path, error.value());
   return {};
 }
 

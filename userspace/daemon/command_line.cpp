@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/command_line.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -57,6 +58,7 @@ int run_daemon(int argc, char** argv, const std::string& purpose,
     std::cout << names(loaded->files) << ": ok\n";
     return 0;
   }
+  ::umask(077);  // whoever starts it: what is written is nobody else's business, unless it is said
   if (const auto ran = run(*loaded, sources); !ran) {
     log_error(ran.error().text);
     return 1;

@@ -56,9 +56,7 @@ std::vector<std::filesystem::path> files_in(const std::string& directory) {
 }  // namespace
 
 Result<FailureLog> FailureLog::open(std::string directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return errno_failure("make " + directory, error.value());
+  NP_TRY(make_private_directory(directory));
   FailureLog log(std::move(directory));
   for (Failure& failure : find_failures(log.directory_).open) {
     failure.closed = true;

@@ -23,6 +23,11 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
+// Caller::actor of whoever has it, and whose answers are kept (KeptAnswer::client).
+[[nodiscard]] inline std::string actor_of_token(const std::string& name) {
+  return "token " + name;
+}
+
 struct NewToken {
   Token token;
   std::string text;  // what the client sends: Authorization: Bearer npt_…

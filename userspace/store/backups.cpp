@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/backups.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/check.h"
 #include "store/database.h"
 #include "store/files.h"
@@ -34,11 +34,6 @@ std::string temporary_in(const std::string& directory) {
 
 std::string in(const std::string& directory, std::string_view name) {
   return std::string(directory).append("/").append(name);
-}
-
-Result<void> make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
-  return {};
 }
 
 bool is_before_migration(const std::string& name) {
@@ -114,7 +109,7 @@ Result<bool> Backups::is_due(Store& store, int64_t now_ms) {
 Result<bool> Backups::go_on(Store& store, int64_t now_ms) {
   if (!store.copying()) {
     if (!NP_TRY(is_due(store, now_ms))) return false;
-    NP_TRY(make_directory(directory_of(temporary_)));
+    NP_TRY(make_private_directory(directory_of(temporary_)));
     remove_database(temporary_);
     NP_TRY(make_empty_file(temporary_));
     copying_ = NP_TRY(store.version());
@@ -142,7 +137,7 @@ Result<void> back_up_before(const std::string& migration, SQLite::Database& data
                             const std::string& database_path) {
   const std::string directory = backups_of(database_path);
   const std::string temporary = temporary_in(directory);
-  NP_TRY(make_directory(directory));
+  NP_TRY(make_private_directory(directory));
   remove_database(temporary);
   NP_TRY(make_empty_file(temporary));
   NP_TRY(catching(

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/database.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
 
 namespace npanel {
 namespace {
 
-constexpr int kBusyMs = 1000;  // an administrator's sqlite3 may hold the lock for a moment
+constexpr mode_t kMode = 0600;  // what customers have is nobody else's business
+constexpr int kBusyMs = 1000;   // an administrator's sqlite3 may hold the lock for a moment
 
 struct Cause {
   int code;
@@ -94,6 +99,18 @@ void distrust(SQLite::Database& database) {
   database.exec("PRAGMA cell_size_check = ON");
 }
 
+// SQLite would make the file as the umask says, and -wal and -shm like the file. A file that is there must not be
+// opened for this: closing it would give up the locks that this process has on it.
+void keep_private(const std::string& path) {
+  if (const auto made = open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL, kMode)) return;
+  for (const char* part : {"", "-wal", "-shm", "-journal"}) {
+    struct stat now{};
+    const std::string file = path + part;
+    if (::stat(file.c_str(), &now) == 0 && S_ISREG(now.st_mode) && (now.st_mode & ~kMode & 0777U) != 0)
+      ::chmod(file.c_str(), kMode);
+  }
+}
+
 }  // namespace
 
 Error explain(std::string_view what, const SQLite::Exception& problem, const SQLite::Database* database) {
@@ -109,6 +126,7 @@ bool is_disk_trouble(const Error& error) {
 }
 
 Result<std::unique_ptr<SQLite::Database>> open_untouched(const std::string& path) {
+  keep_private(path);
   auto opened = NP_TRY(catching("open database " + path, [&] {
     auto database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
     set_flag(*database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);

@@ -16,7 +16,21 @@ std::vector<Token> read_tokens(SQLite::Database& database) {
   return tokens;
 }
 
+namespace {
+
+// Who had a token of this name before is somebody else, to whom other answers were given.
+void forget_answers_unless_rotated(SQLite::Database& database, const std::string& name) {
+  SQLite::Statement row(database,
+                        "DELETE FROM kept_answer WHERE client = ? AND NOT EXISTS (SELECT 1 FROM token WHERE name = ?)");
+  row.bind(1, actor_of_token(name));
+  row.bind(2, name);
+  row.exec();
+}
+
+}  // namespace
+
 void write_token(SQLite::Database& database, const Token& token) {
+  forget_answers_unless_rotated(database, token.name);
   SQLite::Statement row(database, "INSERT OR REPLACE INTO token (name, scope, hash, created_ms) VALUES (?, ?, ?, ?)");
   row.bind(1, token.name);
   row.bind(2, token.scope == TokenScope::write ? "write" : "read");

@@ -13,7 +13,9 @@ namespace npanel {
 
 // Each of these throws what SQLiteCpp throws.
 [[nodiscard]] std::vector<Token> read_tokens(SQLite::Database& database);  // by name
-void write_token(SQLite::Database& database, const Token& token);          // one of the same name is written over
+// One of the same name is written over: its owner has a new secret. A new token sees no answer that was kept for its
+// name.
+void write_token(SQLite::Database& database, const Token& token);
 void erase_token_row(SQLite::Database& database, const std::string& name);
 
 }  // namespace npanel

@@ -202,6 +202,22 @@ TEST_F(Control, KeptAnswersAreOfOneClientAndExpireAfterADay) {
   EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM kept_answer").getInt(), 1);
 }
 
+TEST_F(Control, ATokenMadeAnewDoesNotSeeTheAnswersOfItsPredecessor) {
+  Store store = open();
+  const Token panel{.name = "panel", .scope = TokenScope::write, .hash = std::string(64, 'a'), .created_ms = 5};
+  Token fresh = panel;
+  fresh.hash = std::string(64, 'b');
+  ASSERT_TRUE(store.put(panel, {}));
+  ASSERT_TRUE(store.keep(answer_of(actor_of_token("panel"), "k", kNowMs)));
+  ASSERT_TRUE(store.keep(answer_of(actor_of_token("other"), "k", kNowMs)));
+  ASSERT_TRUE(store.put(fresh, {}));
+  EXPECT_TRUE(store.find(actor_of_token("panel"), "k", kNowMs).value()) << "rotated, it is the same client's";
+  ASSERT_TRUE(store.erase_token("panel", {}));
+  ASSERT_TRUE(store.put(fresh, {}));
+  EXPECT_FALSE(store.find(actor_of_token("panel"), "k", kNowMs).value());
+  EXPECT_TRUE(store.find(actor_of_token("other"), "k", kNowMs).value());
+}
+
 TEST_F(Control, KeepsAtMostAHundredThousandAnswers) {
   Store store = open();
   raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO kept_answer "

@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "store/database.h"
 #include "support/temp_dir.h"
@@ -31,6 +32,46 @@ TEST(Store, GivesBackWhatWasPutAfterReopening) {
   auto store = Store::open(dir.path("db"));
   ASSERT_TRUE(store) << store.error().text;
   EXPECT_EQ(store->accounts().value(), (std::vector{kBob, kEve}));
+}
+
+// Whatever the umask says.
+class Umask {
+ public:
+  explicit Umask(mode_t mask) : before_(::umask(mask)) {}
+  Umask(const Umask&) = delete;
+  Umask& operator=(const Umask&) = delete;
+  ~Umask() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+void expect_private(const TempDir& dir) {
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+    ++files;
+    EXPECT_EQ(entry.status().permissions(), std::filesystem::perms(0600)) << entry.path();
+  }
+  EXPECT_EQ(files, 3u) << "the database, -wal and -shm";
+}
+
+TEST(Store, ItsFilesAreForItsOwnerOnlyWhateverTheUmask) {
+  const TempDir dir;
+  const Umask none(0);
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kBob, {}));
+  expect_private(dir);
+}
+
+TEST(Store, FilesThatAnybodyCouldReadAreShut) {
+  const TempDir dir;
+  auto before = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(before.put(kBob, {}));
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
+    std::filesystem::permissions(entry.path(), std::filesystem::perms(0644));
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kEve, {}));
+  expect_private(dir);
 }
 
 TEST(Store, ReplacesAnAccountOfTheSameName) {
