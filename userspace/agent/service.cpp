@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "agent/agent.h"
 #include "api/codec.h"
@@ -261,7 +262,8 @@ AgentStatus Agent::status() {
           .mail_failed = mail_.failed,
           .reconcile = figures_,
           .orphans = orphans_,
-          .features = figures_of_features()};
+          .features = figures_of_features(),
+          .doors = doors_ ? doors_() : DoorStatus{}};
 }
 
 std::vector<std::string> Agent::complaints() {
@@ -280,6 +282,7 @@ std::vector<std::string> Agent::complaints() {
       std::ranges::count_if(accounts_, [](const auto& named) { return !named.second.applied.problems.empty(); });
   if (failing > 0) complaints.push_back(std::to_string(failing) + " accounts have limits that could not be applied");
   if (auto unattributed = unattributed_complaint()) complaints.push_back(std::move(*unattributed));
+  if (doors_) std::ranges::move(doors_().complaints, std::back_inserter(complaints));
   return complaints;
 }
 

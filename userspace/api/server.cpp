@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/server.h"
 
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <list>
 #include <ranges>
 #include <vector>
 
+#include "api/problem.h"
+#include "base/acceptor.h"
 #include "base/clock.h"
 #include "base/digest.h"
 
@@ -24,12 +28,21 @@ constexpr size_t kPoolBytes = 16384;
 constexpr int64_t kSilentUs = 500'000;  // half the time that stopping takes at most
 constexpr size_t kIdMost = 64;
 constexpr size_t kIdBytes = 16;
-constexpr const char* kPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+// Each session has keys of its own (RFC 9325, 4.1): no RSA key exchange, and of TLS 1.2 what has elliptic curves.
+constexpr const char* kPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA";
+// One user's answers of one turn; whatever else he has asked waits for the next, behind everybody else's.
+constexpr int64_t kTurnUs = 5000;
+constexpr size_t kResumedAtOnce = 16;
+constexpr std::string_view kUrgent = "/healthz";  // the watchdog's question, which waits for nobody
+constexpr uid_t kOverTcp = static_cast<uid_t>(-1);
 
 struct Connection {
   enum class Phase { fresh, asking, kept };
   int fd = -1;
   std::optional<uid_t> uid = {};
+  size_t uri_bytes = 0;  // of the request, as a C string has it
+  bool waits = false;    // for its user's next turn
+  bool resumed = false;  // it has waited
   Phase phase = Phase::fresh;
   int64_t since_us = 0;
   std::list<Connection>::iterator place = {};
@@ -39,11 +52,20 @@ struct Connection {
 
 // Every step of an exchange may take equally long, so the line is sorted by who runs out of time first.
 struct Server::Shared {
+  // Those whose question waits for its user's next turn.
+  struct Waiting {
+    MHD_Connection* connection;
+    Connection* whose;
+  };
   Answerer answer;
+  Acceptor acceptor;
+  UniqueFd epoll;  // of the acceptor's and the library's
   int64_t patience_us = 0;
-  bool over_unix = false;
+  std::optional<Accepted> arriving = {};  // whom the library is just told about
   std::list<Connection> line = {};
   size_t asking = 0;
+  std::map<uid_t, std::deque<Waiting>> waiting = {};
+  std::map<uid_t, int64_t> spent_us = {};  // in this turn
 
   void enter(Connection& connection, Connection::Phase phase) {
     if (connection.phase == Connection::Phase::asking) --asking;
@@ -51,6 +73,33 @@ struct Server::Shared {
     connection.phase = phase;
     connection.since_us = steady_us();
     line.splice(line.end(), line, connection.place);
+  }
+
+  static uid_t user(const Connection& connection) { return connection.uid.value_or(kOverTcp); }
+
+  bool has_turn(const Connection& connection) {
+    const uid_t who = user(connection);
+    return spent_us[who] < kTurnUs && (connection.resumed || !waiting.contains(who));
+  }
+
+  void wait(MHD_Connection* connection, Connection& whose) {
+    MHD_suspend_connection(connection);
+    whose.waits = true;
+    auto& line_of_user = waiting[user(whose)];
+    // Who was called up, and finds the turn used up all the same, is the first of the next.
+    line_of_user.insert(whose.resumed ? line_of_user.begin() : line_of_user.end(), {connection, &whose});
+  }
+
+  void resume(size_t most_of_each) {
+    for (auto& [who, line_of_user] : waiting)
+      for (size_t i = 0; i < most_of_each && !line_of_user.empty(); ++i) {
+        const auto [connection, whose] = line_of_user.front();
+        line_of_user.pop_front();
+        whose->waits = false;
+        whose->resumed = true;
+        MHD_resume_connection(connection);
+      }
+    std::erase_if(waiting, [](const auto& user) { return user.second.empty(); });
   }
 };
 
@@ -80,14 +129,45 @@ MHD_Result keep_query(void* query, MHD_ValueKind, const char* key, const char* v
   return MHD_YES;
 }
 
+// The headers as a request has them, and how often each was sent.
+struct Headers {
+  std::map<std::string, std::string> joined = {};
+  std::map<std::string, int, std::less<>> times = {};
+
+  [[nodiscard]] int count(std::string_view name) const {
+    const auto found = times.find(name);
+    return found == times.end() ? 0 : found->second;
+  }
+};
+
 MHD_Result keep_header(void* headers, MHD_ValueKind, const char* key, const char* value) {
+  auto& all = *static_cast<Headers*>(headers);
   std::string name = key;
   std::ranges::transform(name, name.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  std::string& kept = (*static_cast<std::map<std::string, std::string>*>(headers))[name];
+  ++all.times[name];
+  std::string& kept = all.joined[name];
   if (!kept.empty()) kept += ", ";
   kept += value ? value : "";
   return MHD_YES;
+}
+
+// The library's strings end at a NUL, and the version stands behind the whole of the URI.
+bool has_nul(const char* url, const char* version, size_t uri_bytes) {
+  return version != url + uri_bytes + 1 || std::string_view(url).find("%00") != std::string_view::npos;
+}
+
+// What two readers may take for two requests (RFC 9112, 3.2, 6.1 and 6.3) is refused before anybody reads on.
+Response ambiguous(const Headers& headers, std::string_view version) {
+  const int hosts = headers.count("host");
+  if (hosts > 1 || (hosts == 0 && version != "HTTP/1.0")) return problem(400, "must be sent once", "Host");
+  const int lengths = headers.count("content-length");
+  if (lengths > 1) return problem(400, "must be sent once", "Content-Length");
+  if (headers.count("transfer-encoding") == 0) return {};
+  if (lengths > 0) return problem(400, "must not be sent with Transfer-Encoding", "Content-Length");
+  if (::strcasecmp(headers.joined.at("transfer-encoding").c_str(), "chunked") != 0)
+    return problem(400, "must be chunked, or not sent", "Transfer-Encoding");
+  return {};
 }
 
 bool is_request_id(std::string_view text) {
@@ -96,12 +176,12 @@ bool is_request_id(std::string_view text) {
 }
 
 std::unique_ptr<Request> begin_request(MHD_Connection* connection, const char* url, const char* method,
-                                       const Connection& whose) {
+                                       const Headers& headers, const Connection& whose) {
   auto request = std::make_unique<Request>();
   request->method = method;
   request->path = url;
   MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, keep_query, &request->query);
-  MHD_get_connection_values(connection, MHD_HEADER_KIND, keep_header, &request->headers);
+  request->headers = headers.joined;
   request->uid = whose.uid;
   request->began_us = whose.since_us;
   const auto id = request->headers.find("x-request-id");
@@ -110,14 +190,29 @@ std::unique_ptr<Request> begin_request(MHD_Connection* connection, const char* u
   return request;
 }
 
-// Called once for the headers, once for each piece of the body, once at the end.
+// Null when the request is refused, with the answer on its way.
+std::unique_ptr<Request> let_in(MHD_Connection* connection, const char* url, const char* method, const char* version,
+                                const Connection& whose) {
+  Headers headers;
+  MHD_get_connection_values(connection, MHD_HEADER_KIND, keep_header, &headers);
+  auto request = begin_request(connection, url, method, headers, whose);
+  Response refusal = ambiguous(headers, version);
+  if (has_nul(url, version, whose.uri_bytes)) refusal = problem(400, "must not hold a NUL", "path");
+  if (refusal.status == 200) return request;
+  refusal.headers.emplace_back("Connection", "close");
+  send(connection, *request, refusal);
+  return nullptr;
+}
+
+// Called once for the headers, once for each piece of the body, once at the end; again when it had to wait.
 MHD_Result on_request(void* shared_pointer, MHD_Connection* connection, const char* url, const char* method,
-                      const char*, const char* piece, size_t* piece_bytes, void** state) {
+                      const char* version, const char* piece, size_t* piece_bytes, void** state) {
   auto& shared = *static_cast<Server::Shared*>(shared_pointer);
   Connection& whose = state_of(connection);
   if (!*state) {
     shared.enter(whose, Phase::asking);
-    *state = begin_request(connection, url, method, whose).release();
+    whose.resumed = false;
+    *state = let_in(connection, url, method, version, whose).release();
     return MHD_YES;
   }
   auto& request = *static_cast<Request*>(*state);
@@ -130,9 +225,21 @@ MHD_Result on_request(void* shared_pointer, MHD_Connection* connection, const ch
     *piece_bytes = 0;
     return MHD_YES;
   }
+  if (request.path != kUrgent && !shared.has_turn(whose)) {
+    shared.wait(connection, whose);
+    return MHD_YES;
+  }
+  const int64_t began_us = steady_us();
   const MHD_Result sent = send(connection, request, shared.answer(request));
+  shared.spent_us[Server::Shared::user(whose)] += steady_us() - began_us;
   shared.enter(whose, Phase::asking);
   return sent;
+}
+
+// Before the library takes the URI apart.
+void* on_uri(void*, const char* uri, MHD_Connection* connection) {
+  state_of(connection).uri_bytes = std::strlen(uri);
+  return nullptr;
 }
 
 void on_completed(void* shared, MHD_Connection* connection, void** state, MHD_RequestTerminationCode) {
@@ -141,39 +248,27 @@ void on_completed(void* shared, MHD_Connection* connection, void** state, MHD_Re
   static_cast<Server::Shared*>(shared)->enter(state_of(connection), Phase::kept);
 }
 
-std::optional<uid_t> peer_uid(int fd) {
-  ucred peer{};
-  socklen_t bytes = sizeof(peer);
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) return std::nullopt;
-  return peer.uid;
-}
-
 void on_connection(void* shared_pointer, MHD_Connection* connection, void** state,
                    MHD_ConnectionNotificationCode code) {
   auto& shared = *static_cast<Server::Shared*>(shared_pointer);
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    Connection& whose = shared.line.emplace_back(Connection{.fd = fd});
+    Connection& whose = shared.line.emplace_back(Connection{.fd = fd, .uid = shared.arriving->uid});
     whose.place = std::prev(shared.line.end());
-    if (shared.over_unix) whose.uid = peer_uid(fd);
     shared.enter(whose, Phase::fresh);
+    shared.arriving.reset();
     *state = &whose;
     return;
   }
   auto& whose = *static_cast<Connection*>(*state);
   shared.enter(whose, Phase::kept);
+  shared.acceptor.ended(whose.uid);
   shared.line.erase(whose.place);
 }
 
 // The path stays as it was sent: "bob%00x" and "..%2f" must never turn into another name.
 size_t keep_escapes(void*, MHD_Connection*, char* text) {
   return std::strlen(text);
-}
-
-bool is_unix(const UniqueFd& socket) {
-  int domain = 0;
-  socklen_t bytes = sizeof(domain);
-  return ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &bytes) == 0 && domain == AF_UNIX;
 }
 
 // The library that serves would refuse without a reason.
@@ -196,13 +291,23 @@ Result<void> check(const Tls& tls) {
 
 Server::Server(std::unique_ptr<Shared> shared, MHD_Daemon* daemon) : shared_(std::move(shared)), daemon_(daemon) {}
 Server::Server(Server&&) noexcept = default;
-Server::~Server() = default;
+Server::~Server() {
+  if (shared_) shared_->resume(SIZE_MAX);  // the library ends with nobody who waits
+}
 
 Result<Server> Server::listen(Listening listening, Answerer answer) {
+  std::vector<UniqueFd> sockets;
+  sockets.push_back(std::move(listening.socket));
+  Acceptor acceptor = NP_TRY(Acceptor::listen(
+      std::move(sockets), {.connections_most = listening.connections_most,
+                           .connections_of_uid_most = std::max<size_t>(listening.connections_most / 2, 1)}));
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return errno_failure("epoll_create1", errno);
   auto shared = std::make_unique<Shared>(Shared{.answer = std::move(answer),
-                                                .patience_us = std::chrono::microseconds(listening.patience).count(),
-                                                .over_unix = is_unix(listening.socket)});
-  unsigned flags = MHD_USE_EPOLL | MHD_NO_FLAG;
+                                                .acceptor = std::move(acceptor),
+                                                .epoll = std::move(epoll),
+                                                .patience_us = std::chrono::microseconds(listening.patience).count()});
+  unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
   std::vector<MHD_OptionItem> tls;
   if (listening.tls) {
     NP_TRY(check(*listening.tls));
@@ -212,15 +317,21 @@ Result<Server> Server::listen(Listening listening, Answerer answer) {
            {MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>(kPriorities)}};
   }
   tls.push_back({MHD_OPTION_END, 0, nullptr});
-  // MHD closes the socket when it stops. It knows no timeouts: those of the line cover more.
+  // MHD accepts nobody itself: it would have no measure. It knows no timeouts: those of the line cover more.
   MHD_Daemon* daemon = MHD_start_daemon(
-      flags, 0, nullptr, nullptr, on_request, shared.get(), MHD_OPTION_LISTEN_SOCKET,
-      ::fcntl(listening.socket.get(), F_DUPFD_CLOEXEC, 3), MHD_OPTION_CONNECTION_LIMIT, listening.connections_most,
+      flags, 0, nullptr, nullptr, on_request, shared.get(), MHD_OPTION_CONNECTION_LIMIT, listening.connections_most + 1,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, kPoolBytes, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, nullptr,
-      MHD_OPTION_NOTIFY_COMPLETED, on_completed, shared.get(), MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-      shared.get(), MHD_OPTION_ARRAY, tls.data(), MHD_OPTION_END);
+      MHD_OPTION_URI_LOG_CALLBACK, on_uri, nullptr, MHD_OPTION_NOTIFY_COMPLETED, on_completed, shared.get(),
+      MHD_OPTION_NOTIFY_CONNECTION, on_connection, shared.get(), MHD_OPTION_ARRAY, tls.data(), MHD_OPTION_END);
   if (!daemon) return errno_failure("start the HTTP server", errno);
-  return Server(std::move(shared), daemon);
+  Server server(std::move(shared), daemon);
+  for (const int fd :
+       {server.shared_->acceptor.epoll_fd(), MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    if (::epoll_ctl(server.epoll_fd(), EPOLL_CTL_ADD, fd, &event) != 0)
+      return errno_failure("watch the HTTP server", errno);
+  }
+  return server;
 }
 
 void Server::Stop::operator()(MHD_Daemon* daemon) const {
@@ -228,25 +339,40 @@ void Server::Stop::operator()(MHD_Daemon* daemon) const {
 }
 
 int Server::epoll_fd() const {
-  return MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  return shared_->epoll.get();
+}
+
+void Server::accept_some() {
+  for (Accepted& client : shared_->acceptor.accept()) {
+    const int fd = client.socket.release();
+    const auto uid = client.uid;
+    const auto address = client.address;
+    shared_->arriving = std::move(client);
+    MHD_add_connection(daemon_.get(), fd, reinterpret_cast<const sockaddr*>(&address), client.address_bytes);
+    if (std::exchange(shared_->arriving, std::nullopt)) shared_->acceptor.ended(uid);  // it came to nothing
+  }
 }
 
 // First whatever has come in: after a long request of somebody else's, it may be in time all the same.
 void Server::run() {
+  shared_->spent_us.clear();
+  accept_some();
+  shared_->resume(kResumedAtOnce);
   MHD_run(daemon_.get());
   auto& line = shared_->line;
   const int64_t latest_us = steady_us() - shared_->patience_us;
   while (!line.empty() && line.front().since_us <= latest_us) {
     Connection& late = line.front();
-    ::shutdown(late.fd, SHUT_RDWR);  // wakes the library up, which closes it
+    if (!late.waits) ::shutdown(late.fd, SHUT_RDWR);  // wakes the library up, which closes it
     shared_->enter(late, late.phase);
   }
 }
 
 std::optional<uint64_t> Server::timeout_ms() const {
-  std::optional<uint64_t> least;
+  if (!shared_->waiting.empty()) return 0;
+  std::optional<uint64_t> least = shared_->acceptor.timeout_ms();
   MHD_UNSIGNED_LONG_LONG ms = 0;
-  if (MHD_get_timeout(daemon_.get(), &ms) == MHD_YES) least = ms;
+  if (MHD_get_timeout(daemon_.get(), &ms) == MHD_YES) least = std::min<uint64_t>(least.value_or(ms), ms);
   if (!shared_->line.empty()) {
     const int64_t left_us = shared_->line.front().since_us + shared_->patience_us - steady_us();
     const uint64_t left_ms = left_us <= 0 ? 0 : static_cast<uint64_t>(left_us) / 1000 + 1;
@@ -256,8 +382,11 @@ std::optional<uint64_t> Server::timeout_ms() const {
 }
 
 void Server::stop_accepting() {
-  const int listening = MHD_quiesce_daemon(daemon_.get());
-  if (listening >= 0) ::close(listening);
+  shared_->acceptor.close();
+}
+
+AcceptFigures Server::figures() const {
+  return shared_->acceptor.figures();
 }
 
 bool Server::busy() const {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "api/message.h"
+#include "base/acceptor.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -25,7 +26,7 @@ struct Tls {
 struct Listening {
   UniqueFd socket;  // listens: Unix or TCP; only over a Unix socket Request::uid is known
   std::optional<Tls> tls = {};
-  unsigned connections_most = 1024;  // whoever comes then waits in the socket's backlog
+  unsigned connections_most = 1024;  // whoever comes then waits in the socket's backlog; of one user half of them
   // Each of: sending the headers, sending the body, taking the answer, asking again on a kept connection. Who needs
   // longer is cut off, however steadily the bytes trickle.
   std::chrono::milliseconds patience = std::chrono::seconds(15);
@@ -39,7 +40,8 @@ class Server {
   // EINVAL: the certificate and the key cannot be read, or are not of each other.
   static Result<Server> listen(Listening listening, Answerer answer);
 
-  // Readable when there is work: call run().
+  // Readable when there is work: call run(), which does one turn of it: a few of those who connect, and of each user
+  // what takes a few milliseconds.
   [[nodiscard]] int epoll_fd() const;
   void run();
   // Milliseconds until run() must be called though nothing came (a connection times out); nullopt: never.
@@ -50,12 +52,14 @@ class Server {
   // Are there requests that are not answered yet, or connections so new that theirs is on its way? Who has connected
   // and sent nothing for half a second keeps nobody waiting.
   [[nodiscard]] bool busy() const;
+  [[nodiscard]] AcceptFigures figures() const;
 
  private:
   struct Stop {
     void operator()(MHD_Daemon* daemon) const;
   };
   Server(std::unique_ptr<Shared> shared, MHD_Daemon* daemon);
+  void accept_some();
   std::unique_ptr<Shared> shared_;
   std::unique_ptr<MHD_Daemon, Stop> daemon_;
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/parse.h"
@@ -23,9 +24,12 @@ std::vector<std::string> real_block_devices(const std::string& sys_block) {
   return numbers;
 }
 
-Result<std::string> device_number(const std::string& node) {
+Result<std::string> device_number(const std::string& node, const std::string& host_devices) {
+  constexpr std::string_view kDev = "/dev/";
   struct stat status{};
-  if (::stat(node.c_str(), &status) != 0) return errno_failure(node, errno);
+  const bool at_host =
+      node.starts_with(kDev) && ::stat((host_devices + "/" + node.substr(kDev.size())).c_str(), &status) == 0;
+  if (!at_host && ::stat(node.c_str(), &status) != 0) return errno_failure(node, errno);
   if (!S_ISBLK(status.st_mode)) return failure(node + " is not a block device", ENOTBLK);
   return std::to_string(major(status.st_rdev)) + ":" + std::to_string(minor(status.st_rdev));
 }

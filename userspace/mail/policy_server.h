@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,9 +22,10 @@ using PolicyDecider = std::function<std::string(const PolicyRequest&)>;
 
 struct PolicyFigures {
   uint64_t requests = 0;
-  uint64_t malformed = 0;  // closed without an answer, which Postfix and Exim take as a fault: their default holds
-  uint64_t strangers = 0;  // connections by users that may not ask
-  size_t connections = 0;  // open now
+  uint64_t malformed = 0;   // closed without an answer, which Postfix and Exim take as a fault: their default holds
+  uint64_t strangers = 0;   // connections by users that may not ask
+  uint64_t over_share = 0;  // connections by a user who had as many as one may have
+  size_t connections = 0;   // open now
 };
 
 // Non-blocking, for a loop that watches epoll_fd(). A connection may ask many times (Postfix keeps it); who has closed
@@ -37,8 +39,10 @@ class PolicyServer {
   ~PolicyServer();
 
   [[nodiscard]] int epoll_fd() const;
-  // Answers all that waits.
+  // One turn: a few of those who connect, a few questions of each. What is left keeps epoll_fd() readable.
   void run();
+  // Milliseconds until run() must be called though nothing came; nullopt: never.
+  [[nodiscard]] std::optional<uint64_t> timeout_ms() const;
   void set_may_ask(std::set<uid_t> may_ask);
   [[nodiscard]] PolicyFigures figures() const;
   // What was wrong with the last malformed request; empty once it was told.

@@ -44,6 +44,15 @@ struct FeatureFigures {
   std::optional<FeatureCost> cost = {};
 };
 
+// The sockets where the agent is asked.
+struct DoorStatus {
+  std::vector<std::string> complaints = {};
+  std::optional<bool> tcp_open = {};  // nullopt: nobody wants it
+  uint64_t policy_strangers = 0;      // connections of users that may not ask
+  uint64_t policy_over_share = 0;     // of a user who had as many as one may have
+  uint64_t policy_connections = 0;    // open now
+};
+
 struct AgentStatus {
   std::string version;
   std::string kernel;
@@ -60,6 +69,7 @@ struct AgentStatus {
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
   std::vector<FeatureFigures> features;
+  DoorStatus doors = {};
 };
 
 }  // namespace npanel

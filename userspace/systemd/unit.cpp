@@ -20,6 +20,7 @@ constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kService = "org.freedesktop.systemd1.Service";
 constexpr uint64_t kCallUs = 5'000'000;  // daemon-reload on a host with thousands of units takes a second or two
 
+using Message = std::unique_ptr<sd_bus_message, decltype([](sd_bus_message* m) { sd_bus_message_unref(m); })>;
 using Text = std::unique_ptr<char, decltype([](char* text) { std::free(text); })>;
 
 struct BusError {
@@ -68,15 +69,21 @@ class Properties {
     return value;
   }
 
-  Result<std::string> hex(const char* interface, const char* name) const {
+  // The property as a message, to be read by whoever knows its type.
+  Result<Message> message(const char* interface, const char* name, const char* type) const {
     BusError error;
-    sd_bus_message* message = nullptr;
-    int result = sd_bus_get_property(bus_, kDestination, path_.c_str(), interface, name, &error.error, &message, "ay");
+    sd_bus_message* found = nullptr;
+    const int result =
+        sd_bus_get_property(bus_, kDestination, path_.c_str(), interface, name, &error.error, &found, type);
     if (result < 0) return error.as_failure(std::string("ask systemd for ") + name, result);
-    const std::unique_ptr<sd_bus_message, decltype([](sd_bus_message* m) { sd_bus_message_unref(m); })> owned(message);
+    return Message(found);
+  }
+
+  Result<std::string> hex(const char* interface, const char* name) const {
+    const Message found = NP_TRY(message(interface, name, "ay"));
     const void* bytes = nullptr;
     size_t length = 0;
-    result = sd_bus_message_read_array(message, 'y', &bytes, &length);
+    const int result = sd_bus_message_read_array(found.get(), 'y', &bytes, &length);
     if (result < 0) return errno_failure(std::string("read ") + name, -result);
     constexpr char kDigits[] = "0123456789abcdef";
     std::string text;
@@ -92,6 +99,39 @@ class Properties {
   sd_bus* bus_;
   std::string path_;
 };
+
+// RestrictAddressFamilies=: whether these are the only ones, or those that are not.
+Result<void> read_families(sd_bus_message* message, Confinement& confinement) {
+  int only_these = 0;
+  int result = sd_bus_message_enter_container(message, 'r', "bas");
+  if (result >= 0) result = sd_bus_message_read_basic(message, 'b', &only_these);
+  if (result >= 0) result = sd_bus_message_enter_container(message, 'a', "s");
+  const char* family = nullptr;
+  while (result >= 0 && (result = sd_bus_message_read_basic(message, 's', &family)) > 0)
+    confinement.families.insert(family);
+  if (result < 0) return errno_failure("read RestrictAddressFamilies", -result);
+  confinement.only_these_families = only_these != 0;
+  return {};
+}
+
+// IPAddressAllow=, IPAddressDeny=.
+Result<std::vector<Network>> read_networks(sd_bus_message* message) {
+  std::vector<Network> networks;
+  int result = sd_bus_message_enter_container(message, 'a', "(iayu)");
+  while (result >= 0 && (result = sd_bus_message_enter_container(message, 'r', "iayu")) > 0) {
+    Network network;
+    const void* bytes = nullptr;
+    size_t length = 0;
+    result = sd_bus_message_read_basic(message, 'i', &network.family);
+    if (result >= 0) result = sd_bus_message_read_array(message, 'y', &bytes, &length);
+    if (result >= 0) result = sd_bus_message_read_basic(message, 'u', &network.prefix_bits);
+    if (result >= 0) result = sd_bus_message_exit_container(message);
+    network.address.assign(static_cast<const char*>(bytes), length);
+    networks.push_back(std::move(network));
+  }
+  if (result < 0) return errno_failure("read the networks of a unit", -result);
+  return networks;
+}
 
 UnitState::Activity activity(const std::string& state) {
   using enum UnitState::Activity;
@@ -176,6 +216,24 @@ Result<bool> Systemd::stop(const std::string& unit) {
   if (stopped) return true;
   if (stopped.error().code == ENOENT) return false;
   return std::unexpected(stopped.error());
+}
+
+Result<std::optional<Confinement>> Systemd::confinement(const std::string& unit) {
+  const Properties of(bus_.get(), NP_TRY(path_of(unit)));
+  if (NP_TRY(of.text(kUnit, "LoadState")) != "loaded") return std::nullopt;
+  Confinement confinement;
+  const Message families = NP_TRY(of.message(kService, "RestrictAddressFamilies", "(bas)"));
+  const Message allowed = NP_TRY(of.message(kService, "IPAddressAllow", "a(iayu)"));
+  const Message denied = NP_TRY(of.message(kService, "IPAddressDeny", "a(iayu)"));
+  NP_TRY(read_families(families.get(), confinement));
+  confinement.allowed = NP_TRY(read_networks(allowed.get()));
+  confinement.denied = NP_TRY(read_networks(denied.get()));
+  return confinement;
+}
+
+Result<bool> Systemd::is_active(const std::string& unit) {
+  const Properties of(bus_.get(), NP_TRY(path_of(unit)));
+  return NP_TRY(of.text(kUnit, "ActiveState")) == "active";
 }
 
 Result<void> Systemd::watch(const std::string& unit, std::function<void()> changed) {

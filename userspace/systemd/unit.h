@@ -4,10 +4,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "model/recovery.h"
+#include "systemd/confinement.h"
 
 struct sd_bus;
 struct sd_bus_slot;
@@ -26,6 +28,10 @@ class Systemd {
   Result<void> restart(const std::string& unit);
   // False when there is no such unit.
   Result<bool> stop(const std::string& unit);
+
+  // What the unit says of its network; nullopt: there is no such unit.
+  [[nodiscard]] Result<std::optional<Confinement>> confinement(const std::string& unit);
+  [[nodiscard]] Result<bool> is_active(const std::string& unit);
 
   // Calls `changed` from dispatch() when a property of the unit changes.
   Result<void> watch(const std::string& unit, std::function<void()> changed);

@@ -19,6 +19,7 @@ namespace {
 constexpr const char* kService = "npanel-agent.service";
 constexpr const char* kSocket = "npanel-agent.socket";
 constexpr const char* kPolicySocket = "npanel-policy.socket";
+constexpr const char* kApiSocket = "npanel-api.socket";
 constexpr size_t kLogLines = 100;
 constexpr auto kTick = std::chrono::milliseconds(250);
 
@@ -114,7 +115,7 @@ void Watchdog::obey(Orders::Unit order) {
       break;
     case Orders::Unit::stop:
       // The socket first: a client would start the agent again.
-      to_stop_ = {kSocket, kPolicySocket, kService};
+      to_stop_ = {kSocket, kPolicySocket, kApiSocket, kService};
       stop_units();
       return;
   }

@@ -40,6 +40,20 @@ bool turn_until(Server& server, Condition condition) {
   return true;
 }
 
+// As the event loop does it: the server has its turn only when it has asked for it.
+template <class Condition>
+bool turn_when_asked(Server& server, Condition condition) {
+  const auto deadline = Clock::now() + std::chrono::seconds(5);
+  while (!condition()) {
+    if (Clock::now() > deadline) return false;
+    pollfd waiting{.fd = server.epoll_fd(), .events = POLLIN, .revents = 0};
+    const auto timeout_ms = server.timeout_ms();
+    const int ready = ::poll(&waiting, 1, timeout_ms && *timeout_ms < 5 ? static_cast<int>(*timeout_ms) : 5);
+    if (ready > 0 || timeout_ms == 0) server.run();
+  }
+  return true;
+}
+
 class Client {
  public:
   Client(int family, const sockaddr* address, socklen_t bytes) : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -71,12 +85,13 @@ class ServerTest : public testing::Test {
   ~ServerTest() override { std::filesystem::remove_all(directory_); }
 
   std::string path() const { return directory_ + "/api.sock"; }
-  Server start(std::chrono::milliseconds patience = kDeadline) {
+  Server start(std::chrono::milliseconds patience = kDeadline, unsigned connections_most = 8192) {
     Listening listening{.socket = listen_unix(path(), "").value(), .patience = patience};
-    listening.connections_most = 8192;
+    listening.connections_most = connections_most;
     return Server::listen(std::move(listening),
                           [this](const Request& request) {
                             requests.push_back(request);
+                            if (request.path == "/slow") work(kSlow);
                             return response;
                           })
         .value();
@@ -92,6 +107,19 @@ class ServerTest : public testing::Test {
     client.send(text);
     EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
     return client.received;
+  }
+
+  static constexpr auto kSlow = std::chrono::milliseconds(3);
+  static void work(Clock::duration time) {
+    for (const auto until = Clock::now() + time; Clock::now() < until;) continue;
+  }
+  std::vector<Client> connect_many(size_t count, const std::string& text) {
+    std::vector<Client> clients;
+    for (size_t i = 0; i < count; ++i) {
+      clients.push_back(connect());
+      if (!text.empty()) clients.back().send(text);
+    }
+    return clients;
   }
 
   std::vector<Request> requests;
@@ -220,6 +248,120 @@ TEST_F(ServerTest, ManyHalfOpenConnectionsKeepNobodyFromBeingAnswered) {
   for (Client& client : silent) EXPECT_FALSE(client.ended());
 }
 
+TEST_F(ServerTest, TakesAFewConnectionsATurn) {
+  Server server = start();
+  const auto clients = connect_many(100, "");
+  for (size_t turn = 1; turn <= 3; ++turn) {
+    server.run();
+    EXPECT_EQ(server.figures().connections, turn * Acceptor::kAtOnce);
+  }
+}
+
+TEST_F(ServerTest, ListensAgainWhenItsConnectionsHaveEnded) {
+  Server server = start(kDeadline, 3);
+  for (int i = 0; i < 3; ++i) {
+    auto clients = connect_many(5, "");
+    ASSERT_TRUE(turn_when_asked(server, [&] { return server.figures().connections == 3; }));
+    pollfd quiet{.fd = server.epoll_fd(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&quiet, 1, 0), 0) << "nobody is waited on whom it has no room for";
+    clients.clear();
+    Client late = connect();
+    late.send(kGet);
+    ASSERT_TRUE(turn_when_asked(server, [&] { return late.ended(); }));
+    EXPECT_EQ(late.received.find("HTTP/1.1 200"), 0u);
+  }
+}
+
+TEST_F(ServerTest, WithoutDescriptorsItRestsAndComesBack) {
+  Server server = start();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  Client client = connect();
+  client.send(kGet);
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(client.fd()), .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  server.run();
+  pollfd quiet{.fd = server.epoll_fd(), .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&quiet, 1, 0);
+  const auto timeout_ms = server.timeout_ms();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(ready, 0) << "the loop would turn without end";
+  EXPECT_GT(timeout_ms.value_or(0), 50u);
+  EXPECT_TRUE(turn_when_asked(server, [&] { return client.ended(); }));
+  EXPECT_EQ(client.received.find("HTTP/1.1 200"), 0u);
+}
+
+TEST_F(ServerTest, AThousandQuestionsAtOnceAreAnsweredAFewATurnAndHealthBeforeThem) {
+  constexpr size_t kMany = 200;
+  Server server = start();
+  auto clients = connect_many(kMany, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  Client watchdog = connect();
+  watchdog.send("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  size_t most = 0;
+  size_t before_health = kMany;
+  const bool all = turn_until(server, [&, answered = size_t{0}]() mutable {
+    most = std::max(most, requests.size() - answered);
+    answered = requests.size();
+    if (watchdog.ended()) before_health = std::min(before_health, answered);
+    return answered == kMany + 1;
+  });
+  EXPECT_TRUE(all);
+  EXPECT_LE(most, 3u) << "a turn is 5 ms, each answer takes 3, and health waits for nobody";
+  EXPECT_LT(before_health, kMany / 2);
+  for (Client& client : clients) EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
+}
+
+TEST_F(ServerTest, WhoWaitsForHisTurnIsNotLate) {
+  Server server = start(std::chrono::milliseconds(50));
+  auto clients = connect_many(60, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  for (Client& client : clients) {
+    EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
+    EXPECT_EQ(client.received.find("HTTP/1.1 200"), 0u);
+  }
+}
+
+TEST_F(ServerTest, EndsWhileQuestionsWaitForTheirTurn) {
+  Server server = start();
+  const auto clients = connect_many(10, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  server.run();
+  server.run();
+  EXPECT_TRUE(server.busy());
+  EXPECT_EQ(server.timeout_ms(), 0u);
+}
+
+TEST_F(ServerTest, RefusesWhatTwoReadersMayTakeForTwoRequests) {
+  Server server = start();
+  const std::string host = "Host: x\r\n";
+  for (const std::string& headers :
+       {host + "Content-Length: 2\r\nContent-Length: 3\r\n", host + "Content-Length: 2\r\ncontent-length: 2\r\n",
+        host + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", host + "Transfer-Encoding: identity\r\n",
+        host + "Transfer-Encoding: gzip, chunked\r\n",
+        host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", host + "Host: y\r\n", host + host,
+        std::string("Content-Length: 2\r\n")}) {
+    const std::string answer =
+        exchange(server, "POST /a HTTP/1.1\r\n" + headers + "\r\n{}GET /b HTTP/1.1\r\n" + host + "\r\n");
+    EXPECT_EQ(answer.find("HTTP/1.1 400"), 0u) << headers << answer;
+    EXPECT_NE(answer.find("application/problem+json"), std::string::npos) << headers << answer;
+    EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << "no second request: " << headers << answer;
+  }
+  EXPECT_EQ(exchange(server, "POST /a HTTP/1.1\r\n" + host + "Content-Length: 2, 2\r\n\r\n{}").find("HTTP/1.1 400"),
+            0u);
+  EXPECT_TRUE(requests.empty());
+}
+
+TEST_F(ServerTest, RefusesANulInThePath) {
+  Server server = start();
+  using namespace std::string_literals;
+  for (const std::string& uri : {"/accounts/bob\0x"s, "/accounts/bob\0x?a=1"s, "/accounts/bob\0"s,
+                                 "/accounts/bob?a=\0x"s, "/accounts/bob%00x"s, "/accounts/bob\0?a=1&b=2"s}) {
+    const std::string answer = exchange(server, "GET " + uri + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(answer.find("HTTP/1.1 400"), 0u) << uri << answer;
+  }
+  EXPECT_TRUE(requests.empty());
+  exchange(server, "GET /accounts/bob?a=%00&b=1&c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(requests.size(), 1u) << "what has none is let in";
+}
+
 TEST_F(ServerTest, IsBusyWithANewConnectionOnlyForAMoment) {
   Server server = start();
   EXPECT_FALSE(server.busy());
@@ -277,11 +419,12 @@ TEST(Tcp, KnowsNoUid) {
 }
 
 // A certificate of its own, for a minute's test.
-Tls self_signed() {
+Tls self_signed(gnutls_pk_algorithm_t algorithm = GNUTLS_PK_ECDSA,
+                unsigned bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)) {
   gnutls_x509_privkey_t key = nullptr;
   gnutls_x509_crt_t certificate = nullptr;
   gnutls_x509_privkey_init(&key);
-  gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+  gnutls_x509_privkey_generate(key, algorithm, bits, 0);
   gnutls_x509_crt_init(&certificate);
   gnutls_x509_crt_set_version(certificate, 3);
   gnutls_x509_crt_set_serial(certificate, "\1", 1);
@@ -306,12 +449,15 @@ Tls self_signed() {
 class TlsTest : public testing::Test {
  protected:
   TlsTest() {
+    serve(self_signed());
+    gnutls_certificate_allocate_credentials(&credentials_);
+  }
+  void serve(Tls tls) {
     UniqueFd socket = listen_tcp("127.0.0.1:0").value();
     port_ = port_of(socket);
-    server.emplace(Server::listen({.socket = std::move(socket), .tls = self_signed()}, [](const Request&) {
+    server.emplace(Server::listen({.socket = std::move(socket), .tls = std::move(tls)}, [](const Request&) {
                      return Response{.body = "hello"};
                    }).value());
-    gnutls_certificate_allocate_credentials(&credentials_);
   }
   ~TlsTest() override { gnutls_certificate_free_credentials(credentials_); }
 
@@ -359,6 +505,15 @@ TEST_F(TlsTest, SpeaksTls12And13) {
 
 TEST_F(TlsTest, SpeaksNothingOlder) {
   EXPECT_EQ(exchange("LEGACY:-VERS-ALL:+VERS-TLS1.1:+VERS-TLS1.0:%COMPAT"), "");
+}
+
+TEST_F(TlsTest, EachSessionHasKeysOfItsOwn) {
+  serve(self_signed(GNUTLS_PK_RSA, 2048));
+  const std::string tls12 = "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:";
+  EXPECT_EQ(exchange((tls12 + "+RSA").c_str()), "");
+  EXPECT_EQ(exchange((tls12 + "+DHE-RSA").c_str()), "");
+  EXPECT_EQ(exchange((tls12 + "+ECDHE-RSA").c_str()).find("HTTP/1.1 200"), 0u);
+  EXPECT_EQ(exchange("NORMAL:-VERS-ALL:+VERS-TLS1.3").find("HTTP/1.1 200"), 0u);
 }
 
 TEST_F(TlsTest, RefusesAKeyThatIsNotTheCertificates) {

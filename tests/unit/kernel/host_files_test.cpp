@@ -27,6 +27,16 @@ TEST(BlockDevices, AreNoneWhereThereIsNoSysfs) {
   EXPECT_TRUE(real_block_devices("/nonexistent").empty());
 }
 
+TEST(BlockDevices, HaveTheirNumbersWhereTheHostsDevicesAre) {
+  const TempDir host;
+  const auto absent = device_number("/dev/npanel-nonexistent", host.path());
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, ENOENT);
+  host.write("npanel-nonexistent", "no device");
+  EXPECT_EQ(device_number("/dev/npanel-nonexistent", host.path()).error().code, ENOTBLK);
+  EXPECT_EQ(device_number(host.path("npanel-nonexistent"), host.path()).error().code, ENOTBLK) << "not below /dev";
+}
+
 TEST(Mounts, GivesTheFirstOfTheType) {
   const TempDir dir;
   const std::string mounts = dir.write("mounts",

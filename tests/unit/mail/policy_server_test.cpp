@@ -31,7 +31,7 @@ class PolicyServerTest : public testing::Test {
     const sockaddr_un address = address_of(path_);
     ::unlink(path_.c_str());
     ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-    ASSERT_EQ(::listen(socket.get(), 64), 0);
+    ASSERT_EQ(::listen(socket.get(), 256), 0);
     std::vector<UniqueFd> sockets;
     sockets.push_back(std::move(socket));
     auto server = PolicyServer::listen(std::move(sockets), std::move(may_ask), [this](const PolicyRequest& request) {
@@ -158,6 +158,40 @@ TEST_F(PolicyServerTest, ClientThatDoesNotReadIsNotReadFromAndGetsAllInTheEnd) {
   }
   EXPECT_LT(asked_.size(), 5000U) << "the server did not ask for more than was taken";
   EXPECT_GE(heard.size(), asked_.size() * (action_.size() + 9) - 1);
+}
+
+TEST_F(PolicyServerTest, AnswersAFewQuestionsOfOneClientATurnAndAllInTheEnd) {
+  const UniqueFd busy = connect();
+  std::string many;
+  for (int i = 0; i < 300; ++i) many += kQuestion;
+  EXPECT_EQ(::send(busy.get(), many.data(), many.size(), MSG_NOSIGNAL), static_cast<ssize_t>(many.size()));
+  const UniqueFd other = connect();
+  send(other, kQuestion);
+  EXPECT_LE(asked_.size(), 50U) << "the others' turn comes after a few";
+  EXPECT_EQ(hear(other), kAnswer);
+  ::shutdown(busy.get(), SHUT_WR);
+  std::string heard;
+  pollfd waiting{.fd = server_->epoll_fd(), .events = POLLIN, .revents = 0};
+  while (::poll(&waiting, 1, 0) == 1) {
+    server_->run();
+    heard += hear(busy);
+  }
+  EXPECT_EQ(asked_.size(), 301U);
+  EXPECT_EQ(heard.size(), 300 * std::string_view(kAnswer).size());
+  EXPECT_EQ(hear(busy), "closed");
+}
+
+TEST_F(PolicyServerTest, TakesAFewATurnOfThoseWhoConnectWithoutEnd) {
+  std::vector<UniqueFd> clients;
+  const sockaddr_un address = address_of(path_);
+  for (int i = 0; i < 200; ++i) {
+    clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(clients.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  const auto taken = [this] { return server_->figures().connections + server_->figures().strangers; };
+  server_->run();
+  EXPECT_LE(taken(), 64U);
+  EXPECT_FALSE(server_->timeout_ms());
 }
 
 TEST_F(PolicyServerTest, RootAlwaysMayAskAndStrangersMayNot) {

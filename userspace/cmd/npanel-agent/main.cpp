@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // npanel-agent: argv -> wire -> run.
 #include <malloc.h>
-#include <pwd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -10,16 +9,19 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <set>
+#include <iterator>
+#include <memory>
 
 #include "agent/agent.h"
+#include "agent/tcp_door.h"
 #include "api/door.h"
 #include "api/listen.h"
 #include "api/server.h"
-#include "base/file.h"
+#include "base/clock.h"
 #include "daemon/command_line.h"
 #include "daemon/event_loop.h"
 #include "daemon/log.h"
+#include "mail/policy_access.h"
 #include "mail/policy_server.h"
 
 namespace {
@@ -44,9 +46,11 @@ void raise_limits() {
 struct Sockets {
   UniqueFd api;
   std::vector<UniqueFd> policy;
+  std::vector<UniqueFd> tcp;
 };
 
 constexpr const char* kPolicyName = "policy";
+constexpr const char* kTcpName = "tcp";
 
 Result<Sockets> open_sockets(const Config& config) {
   Sockets sockets;
@@ -56,6 +60,8 @@ Result<Sockets> open_sockets(const Config& config) {
     UniqueFd socket(SD_LISTEN_FDS_START + i);
     if (std::string_view(names[i]) == kPolicyName)
       sockets.policy.push_back(std::move(socket));
+    else if (std::string_view(names[i]) == kTcpName)
+      sockets.tcp.push_back(std::move(socket));
     else
       sockets.api = std::move(socket);
     std::free(names[i]);
@@ -65,22 +71,8 @@ Result<Sockets> open_sockets(const Config& config) {
   if (sockets.policy.empty() && !config.policy_socket.empty()) {
     make_directory_of(config.policy_socket, 0755);
     sockets.policy.push_back(NP_TRY(listen_unix(config.policy_socket, "")));
-    ::chmod(config.policy_socket.c_str(), 0666);  // who may ask is decided by who has connected
   }
   return sockets;
-}
-
-std::set<uid_t> uids_of(const std::vector<std::string>& users) {
-  std::set<uid_t> uids;
-  for (const std::string& name : users)
-    if (const passwd* user = ::getpwnam(name.c_str())) uids.insert(user->pw_uid);
-  return uids;
-}
-
-Result<std::optional<Tls>> tls_of(const Config& config) {
-  if (config.tls_certificate.empty()) return std::nullopt;
-  return Tls{.certificate = NP_TRY(read_file_at(AT_FDCWD, config.tls_certificate)),
-             .key = NP_TRY(read_file_at(AT_FDCWD, config.tls_key))};
 }
 
 DoorRules rules_of(const Config& config) {
@@ -117,11 +109,46 @@ class Servers {
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
-Result<void> open_doors(Servers& servers, UniqueFd socket, const Config& config) {
-  NP_TRY(servers.listen({.socket = std::move(socket), .connections_most = kConnectionsMost}));
-  if (config.listen.empty()) return {};
-  return servers.listen({.socket = NP_TRY(listen_tcp(config.listen)), .tls = NP_TRY(tls_of(config))});
-}
+// The MTA's questions: who may come, and what is answered.
+class Policy {
+ public:
+  static Result<std::unique_ptr<Policy>> open(EventLoop& loop, std::vector<UniqueFd> sockets, const Config& config,
+                                              PolicyDecider decide) {
+    PolicyAccess access(sockets, config.mta_users);
+    access.look();
+    PolicyServer server = NP_TRY(PolicyServer::listen(std::move(sockets), access.uids(), std::move(decide)));
+    std::unique_ptr<Policy> policy(new Policy(std::move(access), std::move(server)));
+    Policy& opened = *policy;
+    NP_TRY(loop.on_readable_or_late(
+        opened.server_.epoll_fd(), [&opened] { opened.run(); }, [&opened] { return opened.server_.timeout_ms(); }));
+    return policy;
+  }
+
+  void look() {
+    if (access_.look()) server_.set_may_ask(access_.uids());
+  }
+  void set_users(const std::vector<std::string>& users) {
+    access_.set_users(users);
+    look();
+  }
+  void tell(DoorStatus& status) const {
+    status.complaints = access_.complaints();
+    const PolicyFigures figures = server_.figures();
+    status.policy_strangers = figures.strangers;
+    status.policy_over_share = figures.over_share;
+    status.policy_connections = figures.connections;
+  }
+
+ private:
+  Policy(PolicyAccess access, PolicyServer server) : access_(std::move(access)), server_(std::move(server)) {}
+  void run() {
+    server_.run();
+    if (const std::string wrong = server_.take_complaint(); !wrong.empty())
+      log_warning("a question of the MTA was not answered: " + wrong);
+  }
+  PolicyAccess access_;
+  PolicyServer server_;
+};
 
 Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   const Config& config = loaded.config;
@@ -134,23 +161,31 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   Sockets sockets = NP_TRY(open_sockets(config));
   const auto agent = NP_TRY(Agent::start(loaded, sources, NPANEL_VERSION));
   Door door(*agent, rules_of(config));
-  PolicyServer policy =
-      NP_TRY(PolicyServer::listen(std::move(sockets.policy), uids_of(config.mta_users),
-                                  [&agent](const PolicyRequest& request) { return agent->answer_mail(request); }));
-  NP_TRY(loop.on_readable(policy.epoll_fd(), [&policy] {
-    policy.run();
-    if (const std::string wrong = policy.take_complaint(); !wrong.empty())
-      log_warning("a question of the MTA was not answered: " + wrong);
-  }));
+  const auto policy =
+      NP_TRY(Policy::open(loop, std::move(sockets.policy), config,
+                          [&agent](const PolicyRequest& request) { return agent->answer_mail(request); }));
   agent->on_config([&door, &policy](const Config& fresh) {
     door.set_rules(rules_of(fresh));
-    policy.set_may_ask(uids_of(fresh.mta_users));
+    policy->set_users(fresh.mta_users);
   });
   Servers servers(loop, [&door](const Request& request) { return door.answer(request); });
-  NP_TRY(open_doors(servers, std::move(sockets.api), config));
+  NP_TRY(servers.listen({.socket = std::move(sockets.api), .connections_most = kConnectionsMost}));
+  TcpDoor tcp(config, std::move(sockets.tcp),
+              [&servers](Listening listening) { return servers.listen(std::move(listening)); });
+  tcp.look(steady_ms());
+  agent->ask_of_doors([&policy, &tcp] {
+    DoorStatus status{.tcp_open = tcp.is_open()};
+    policy->tell(status);
+    std::ranges::move(tcp.complaints(), std::back_inserter(status.complaints));
+    return status;
+  });
   if (const int fd = agent->refusals_fd(); fd >= 0) NP_TRY(loop.on_readable(fd, [&] { agent->take_refusals(); }));
   NP_TRY(loop.on_readable(agent->work_fd(), [&] { agent->work(); }));
-  NP_TRY(loop.every(std::chrono::seconds(1), [&] { agent->tick(); }));
+  NP_TRY(loop.every(std::chrono::seconds(1), [&] {
+    policy->look();
+    tcp.look(steady_ms());
+    agent->tick();
+  }));
   for (const int signal : {SIGTERM, SIGINT})
     NP_TRY(loop.on_signal(signal, [&] {
       if (!servers.stop_politely()) loop.stop();

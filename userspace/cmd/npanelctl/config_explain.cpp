@@ -6,6 +6,7 @@
 #include "cmd/npanelctl/config_answer.h"
 #include "cmd/npanelctl/config_commands.h"
 #include "cmd/npanelctl/config_rollback.h"
+#include "cmd/npanelctl/config_unit.h"
 #include "cmd/npanelctl/format.h"
 #include "daemon/config_layer.h"
 
@@ -34,14 +35,17 @@ ordered_json value_json(const ConfigValue& value) {
 }
 
 int run_check(const LoadedConfig& loaded, bool json) {
+  const auto forbidden = forbidden_by_unit(loaded.config);
   if (json) {
     auto files = ordered_json::array();
     for (const auto& [path, text] : loaded.files) files.push_back(path);
-    print({{"status", "ok"}, {"files", files}});
+    ordered_json body{{"status", forbidden ? "forbidden" : "ok"}, {"files", files}};
+    if (forbidden) body["reason"] = *forbidden;
+    print(body);
   } else {
-    std::cout << "ok\n";
+    std::cout << forbidden.value_or("ok") << '\n';
   }
-  return 0;
+  return forbidden ? kWrong : 0;
 }
 
 // What puts a change of the key in force.

@@ -20,7 +20,7 @@ constexpr int kUsage = 2;
 constexpr auto kStopWithin = std::chrono::seconds(10);
 // The watchdog first: it would bring the agent back. The sockets before the service: a client would start it.
 constexpr const char* kUnits[] = {"npanel-watchdog.service", "npanel-agent.socket", "npanel-policy.socket",
-                                  "npanel-agent.service"};
+                                  "npanel-api.socket", "npanel-agent.service"};
 
 int complain(const std::string& text, int exit_code) {
   std::cerr << "npanelctl: " << printable(text) << '\n';
