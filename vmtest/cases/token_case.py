@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 import time
@@ -17,6 +18,8 @@ SECRET_LETTERS = 43  # of the text, behind "npt_<name>_"
 PER_SECOND = BURST = 5
 REQUESTS = 60
 REFUSED_START_SECONDS = 10
+AGAIN_SECONDS = 15
+SQUATTER_UID = 4001
 
 
 def bearer(token):
@@ -197,5 +200,41 @@ class StartCase(unittest.TestCase):
 
     def test_tls_without_its_key_is_refused(self):
         self.assertIn("api.tls_key", self.refused_start(f'listen = "{HOST}:{PORT}"\ntls_certificate = "/nonexistent"'))
-        said = self.refused_start(f'listen = "{HOST}:{PORT}"\ntls_certificate = "/nonexistent"\ntls_key = "/nonexistent"')
-        self.assertIn("/nonexistent", said)
+
+    def started(self, listen):
+        agent = support.Agent(f"[api]\n{listen}\n")
+        self.addCleanup(agent.clean_up)
+        agent.start()
+        return agent
+
+    def why_not(self, agent):
+        return [reason for reason in agent.ask("GET", "/healthz")["reasons"] if "not open over TCP" in reason]
+
+    def tcp_metric(self, agent):
+        return "npanel_api_tcp_open 1" in agent.request("GET", "/metrics").body.decode()
+
+    def test_a_certificate_that_cannot_be_read_ends_nothing(self):
+        agent = self.started(f'listen = "{HOST}:{PORT}"\ntls_certificate = "/nonexistent"\ntls_key = "/nonexistent"')
+        self.assertIn("/nonexistent", self.why_not(agent)[0])
+        self.assertFalse(self.tcp_metric(agent))
+
+    def test_a_port_that_a_customer_has_taken_ends_nothing_and_is_opened_when_it_is_free(self):
+        squatter = support.Worker(squat, uid=SQUATTER_UID).begin()
+        self.addCleanup(squatter.kill)
+        squatter.hear()
+        agent = self.started(f'listen = "{HOST}:{PORT}"')
+        self.assertIn("Address already in use", self.why_not(agent)[0])
+        self.assertFalse(self.tcp_metric(agent))
+        squatter.kill()
+        support.wait_until(lambda: self.tcp_metric(agent), AGAIN_SECONDS, "the API is open over TCP")
+        self.assertEqual(self.why_not(agent), [])
+        with contextlib.closing(http.client.HTTPConnection(HOST, PORT, timeout=support.HTTP_SECONDS)) as connection:
+            connection.request("GET", "/healthz")
+            self.assertIn("any user can listen", connection.getresponse().read().decode())
+
+
+def squat(pipe):
+    listener = socket.create_server((HOST, PORT))
+    pipe.send("listens")
+    pipe.recv()
+    listener.close()
