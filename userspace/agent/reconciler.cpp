@@ -8,6 +8,7 @@
 
 #include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
+#include "kernel/movable.h"
 #include "kernel/process.h"
 #include "model/in_force.h"
 #include "model/net.h"
@@ -208,13 +209,13 @@ Result<void> Reconciler::kill_all(const Account& account) const {
   return NP_TRY(tree_->find(account.name)).kill();
 }
 
-Result<void> Reconciler::add_process(const Account& account, const Gates& gates, pid_t pid) const {
-  NP_TRY(check_movable(pid));
+Result<void> Reconciler::add_process(const Account& account, const Gates& gates, pid_t pid, bool by_root) const {
+  const Move move{.account_uid = account.uid, .by_root = by_root};
+  const HeldProcess process = NP_TRY(HeldProcess::hold(pid));
+  NP_TRY(check_movable(process, move));
   if (tree_) {
-    if (auto moved = NP_TRY(tree_->find_or_make(account.name)).add(pid); !moved) {
-      moved.error().field = "pid";
-      return moved;
-    }
+    const Cgroup cgroup = NP_TRY(tree_->find_or_make(account.name));
+    NP_TRY(move_process(process, cgroup, tree_->mount_fd(), move));
   }
   return apply_stand_ins(pid, stand_ins_for(in_force(account, gates), host_));
 }

@@ -51,7 +51,8 @@ class Reconciler {
   [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known, bool keep_empty);
 
   [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
-  Result<void> add_process(const Account& account, const Gates& gates, pid_t pid) const;
+  // `by_root`: whoever asks is root on this host, and no token or group (kernel/movable.h).
+  Result<void> add_process(const Account& account, const Gates& gates, pid_t pid, bool by_root) const;
   // SIGTERM to the account's processes that are not in `asked` yet; returns how many there are. SIGKILL to all.
   Result<size_t> ask_to_end(const Account& account, std::set<pid_t>& asked) const;
   Result<void> kill_all(const Account& account) const;

@@ -182,7 +182,7 @@ Result<std::vector<pid_t>> Agent::processes(const std::string& name) {
 
 Result<void> Agent::add_process(const Caller& caller, const std::string& name, pid_t pid) {
   Entry* entry = NP_TRY(find_lasting(name));
-  NP_TRY(reconciler_.add_process(entry->account, gates_, pid));
+  NP_TRY(reconciler_.add_process(entry->account, gates_, pid, caller.root));
   const Json what{{"pid", pid}};
   const Event added = event(name, "process_added", what);
   log_change(added, caller);

@@ -33,10 +33,12 @@ const char* title(int status) {
   }
 }
 
-int status_for(int code) {
-  switch (code) {
+int status_for(const Error& error) {
+  switch (error.code) {
     case EINVAL:
       return 400;
+    case EACCES:  // with a field it is about what was asked for; without, some file of ours
+      return error.field.empty() ? 503 : 403;
     case ENOENT:
       return 404;
     case EEXIST:
@@ -60,7 +62,7 @@ Response problem(int status, std::string_view detail, std::string_view field, st
 }
 
 Response problem(const Error& error) {
-  return problem(status_for(error.code), error.text, error.field);
+  return problem(status_for(error), error.text, error.field);
 }
 
 std::string detail_of(const Response& response) {

@@ -34,6 +34,7 @@ Visitor Visitors::who_asks(const Request& request) {
   if (request.uid) {
     visitor.known = true;
     visitor.caller.actor = local_actor(*request.uid);
+    visitor.caller.root = *request.uid == 0;
   } else if (const std::string_view text = bearer(request); !text.empty()) {
     if (const auto token = service_.find_token(text)) {
       visitor.known = true;

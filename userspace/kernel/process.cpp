@@ -17,28 +17,6 @@
 namespace npanel {
 namespace {
 
-constexpr uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
-
-// proc(5): field 9 of /proc/PID/stat; the command name before it may hold spaces and brackets.
-std::optional<uint64_t> task_flags(std::string_view stat) {
-  const auto name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos) return std::nullopt;
-  stat.remove_prefix(name_end + 1);
-  for (int field = 3; field <= 9; ++field) {
-    const auto start = stat.find_first_not_of(' ');
-    if (start == std::string_view::npos) return std::nullopt;
-    stat.remove_prefix(start);
-    if (field == 9) return parse_u64(stat.substr(0, stat.find(' ')));
-    stat.remove_prefix(std::min(stat.find(' '), stat.size()));
-  }
-  return std::nullopt;
-}
-
-std::unexpected<Error> pid_refused(pid_t pid, std::string_view why, int code) {
-  return std::unexpected(
-      Error{.text = "pid " + std::to_string(pid) + " " + std::string(why), .code = code, .field = "pid"});
-}
-
 Result<void> lower_limit(pid_t pid, __rlimit_resource resource, rlim_t value, const char* name) {
   rlimit now{};
   if (::prlimit(pid, resource, nullptr, &now) != 0) return errno_failure(std::string("read ") + name, errno);
@@ -69,15 +47,6 @@ std::optional<std::string> link_of(pid_t pid, const char* name) {
 }
 
 }  // namespace
-
-Result<void> check_movable(pid_t pid, const std::string& proc) {
-  if (pid == 1) return pid_refused(pid, "is init: it stays where systemd put it", EPERM);
-  if (pid == ::getpid()) return pid_refused(pid, "is the agent itself", EPERM);
-  const auto stat = read_file_at(AT_FDCWD, proc + "/" + std::to_string(pid) + "/stat");
-  if (!stat) return pid_refused(pid, "does not exist", ESRCH);
-  if (task_flags(*stat).value_or(0) & kKernelThread) return pid_refused(pid, "is a kernel thread", EPERM);
-  return {};
-}
 
 Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins) {
   if (stand_ins.address_space_bytes) NP_TRY(lower_limit(pid, RLIMIT_AS, *stand_ins.address_space_bytes, "RLIMIT_AS"));

@@ -14,6 +14,7 @@ struct Caller {
   std::string source;           // "api", "cli" (npanelctl over the API), "agent", "database"
   std::string request_id = {};  // of the HTTP request; empty: none
   int64_t began_us = 0;         // CLOCK_MONOTONIC, when the request had come in
+  bool root = false;            // uid 0 over the Unix socket
 };
 
 // One row of the audit trail. before, after: JSON texts, empty when there is none.

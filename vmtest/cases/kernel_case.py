@@ -24,5 +24,8 @@ class KernelCase(unittest.TestCase):
     def test_maps_of_another_layout_move_in(self):
         self.run_all_tests_of("kernel.pins_test")
 
+    def test_processes_are_held_while_they_are_moved(self):
+        self.run_all_tests_of("kernel.movable_test")
+
     def test_usage_walk_and_account_tree_pass_their_tests(self):
         self.run_all_tests_of("kernel.usage_test")

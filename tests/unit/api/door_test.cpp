@@ -283,6 +283,28 @@ struct Audited {
   const char* target;
 };
 
+// The one thing that neither a token nor the group may do is asked of this (kernel/movable.h).
+TEST_F(DoorTest, RootIsWhoHasUidZeroOnTheSocketAndNobodyElse) {
+  service.add("eve");
+  const std::string path = "/api/v1/accounts/eve/processes";
+  Request member = local("POST", path, R"({"pid":7})");
+  member.uid = 1000;
+  EXPECT_EQ(ask(member).status, 204);
+  EXPECT_FALSE(service.caller.root);
+  EXPECT_EQ(ask(remote("POST", path, kWrite, R"({"pid":7})")).status, 204);
+  EXPECT_FALSE(service.caller.root);
+  EXPECT_EQ(ask(local("POST", path, R"({"pid":7})")).status, 204);
+  EXPECT_TRUE(service.caller.root);
+}
+
+TEST_F(DoorTest, RefusalOfThisCallerIsForbidden) {
+  service.add("eve");
+  service.trouble = Error{.text = "pid 7 runs as uid 0", .code = EACCES, .field = "pid"};
+  EXPECT_EQ(ask(local("POST", "/api/v1/accounts/eve/processes", R"({"pid":7})")).status, 403);
+  service.trouble = Error{.text = "open /var/lib/npanel", .code = EACCES};
+  EXPECT_EQ(ask(local("POST", "/api/v1/accounts/eve/processes", R"({"pid":7})")).status, 503);
+}
+
 TEST_F(DoorTest, AuditsEveryKindOfRefusal) {
   const Audited rows[] = {
       {local("POST", kAccounts, "{"), "uid 0 (root)", "account.create", "", ""},

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kernel room reads in /proc and /sys, from directories that look like them.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "kernel/block_devices.h"
 #include "kernel/mounts.h"
-#include "kernel/process.h"
 #include "support/temp_dir.h"
 
 namespace npanel {
@@ -44,18 +42,6 @@ TEST(Mounts, GivesTheFirstOfTheType) {
                                        "/sys/fs/cgroup/unified cgroup2 rw 0 0\ncgroup2 /mnt cgroup2 rw 0 0\n");
   EXPECT_EQ(find_mount("cgroup2", mounts), "/sys/fs/cgroup/unified");
   EXPECT_EQ(find_mount("bpf", mounts), std::nullopt);
-}
-
-TEST(Process, ThatIsAKernelThreadIsNotMovable) {
-  const TempDir proc;
-  proc.write("50/stat", "50 (kworker/0:1 (x) y) I 2 0 0 0 -1 69238880 0 0 0\n");  // flags with PF_KTHREAD
-  proc.write("51/stat", "51 (bash) S 2 0 0 0 -1 4194304 0 0 0\n");
-  EXPECT_EQ(check_movable(50, proc.path()).error().code, EPERM);
-  EXPECT_TRUE(check_movable(51, proc.path()));
-  EXPECT_EQ(check_movable(52, proc.path()).error().code, ESRCH);
-  EXPECT_EQ(check_movable(52, proc.path()).error().field, "pid");
-  EXPECT_EQ(check_movable(1, proc.path()).error().code, EPERM);
-  EXPECT_EQ(check_movable(::getpid(), proc.path()).error().code, EPERM);
 }
 
 }  // namespace
