@@ -3,6 +3,8 @@
 #ifndef NPANEL_MAIL_BPF_H
 #define NPANEL_MAIL_BPF_H
 
+#include <asm-generic/errno-base.h>
+
 #include "lib/account.bpf.h"
 #include "lib/budget.bpf.h"
 #include "npanel/smtp.h"
@@ -24,13 +26,22 @@ struct {
 	__type(value, struct np_mail_count);
 } np_mail_count SEC(".maps");
 
-/* Key: np_mail_question.id. Value: when it was charged, and to whom. The newest 16,384 messages: 1.4 MB. */
+/* Key: np_mail_question.id. Value: when it was charged, to whom, and for how many. The newest 16,384 messages: 1.5 MB.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct np_mail_charged);
 } np_mail_charged SEC(".maps");
+
+/* Key: np_mail_question.recipient. Value: none. The newest NP_MAIL_KNOWN recipients of those messages: 5 MB. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NP_MAIL_KNOWN);
+	__type(key, __u64);
+	__type(value, __u32);
+} np_mail_known SEC(".maps");
 
 static __always_inline __u64 mail_time(void)
 {
@@ -115,11 +126,45 @@ static __always_inline __u32 charge_mail(__u32 slot, const struct np_mail_amount
 	return verdict ? verdict : above;
 }
 
+/* The agent asks one question after the other, so what is counted here has no rival but the map's own forgetting. */
+static __always_inline void answer_more(struct np_mail_question *question, struct np_mail_charged *message, __u32 mode,
+					struct np_mail_count *count)
+{
+	const struct np_mail_amount one = {.recipients = 1};
+	const bool refuses = question->charge == NP_MAIL_MORE && mode == NP_GATE_ENFORCE;
+	const __u32 none = 0;
+
+	if (!message || message->slot != question->slot)
+		return;
+	question->answer = NP_MAIL_REPEATED;
+	if (bpf_map_update_elem(&np_mail_known, &question->recipient, &none, BPF_NOEXIST) == -EEXIST)
+		return;
+	question->answer = NP_MAIL_ACCEPT;
+	__sync_fetch_and_add(&message->known, 1);
+	if (message->known <= message->recipients)
+		return;
+	question->verdict = charge_mail(question->slot, &one, refuses ? NP_MAIL_CHARGE : NP_MAIL_CHARGE_ANYWAY);
+	if (question->verdict && refuses) {
+		question->answer = NP_MAIL_DEFER;
+		bpf_map_delete_elem(&np_mail_known, &question->recipient);
+		__sync_fetch_and_add(&message->known, -1);
+		__sync_fetch_and_add(&count->deferred, 1);
+		return;
+	}
+	if (question->verdict && mode == NP_GATE_OBSERVE) {
+		question->answer = NP_MAIL_WOULD_DEFER;
+		__sync_fetch_and_add(&count->would_defer, 1);
+	}
+	__sync_fetch_and_add(&message->recipients, 1);
+	__sync_fetch_and_add(&count->accepted.recipients, 1);
+}
+
 static __always_inline void answer_mail(struct np_mail_question *question)
 {
 	struct np_smtp_limit *limit = bpf_map_lookup_elem(&np_smtp_limit, &question->slot);
 	struct np_mail_count *count = bpf_map_lookup_elem(&np_mail_count, &question->slot);
-	struct np_mail_charged charged = {.at_ns = bpf_ktime_get_boot_ns(), .slot = question->slot};
+	struct np_mail_charged charged = {
+		.at_ns = bpf_ktime_get_boot_ns(), .slot = question->slot, .recipients = question->amount.recipients};
 	struct np_mail_charged *before;
 	__u32 charge, mode;
 
@@ -131,6 +176,10 @@ static __always_inline void answer_mail(struct np_mail_question *question)
 	if (mode == NP_GATE_OFF)
 		return;
 	before = question->id ? bpf_map_lookup_elem(&np_mail_charged, &question->id) : NULL;
+	if (question->charge >= NP_MAIL_MORE) {
+		answer_more(question, before, mode, count);
+		return;
+	}
 	if (before && before->slot == question->slot) {
 		question->answer = NP_MAIL_REPEATED;
 		if (question->charge)

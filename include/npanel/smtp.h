@@ -87,22 +87,36 @@ NP_ASSERT(sizeof(struct np_mail_count) == 48);
 struct np_mail_charged {
 	__u64 at_ns; /* CLOCK_BOOTTIME */
 	__u32 slot;
+	__u32 recipients; /* charged until now */
+	__u32 known;	  /* of them in np_mail_known */
 	__u32 reserved;
 };
-NP_ASSERT(sizeof(struct np_mail_charged) == 16);
+NP_ASSERT(sizeof(struct np_mail_charged) == 24);
+
+/*
+ * What else may be asked of a message that was charged: a recipient beyond this host, whom its envelope has named, or
+ * an alias or a .forward. Each is known once; as many as were charged when the message came are free. Numbers behind
+ * enum np_mail_charge.
+ */
+enum np_mail_more {
+	NP_MAIL_MORE = NP_MAIL_CHARGE_ANYWAY + 1, /* it leaves if it fits */
+	NP_MAIL_MORE_ANYWAY,			  /* it has left */
+};
+#define NP_MAIL_KNOWN 65536U
 
 /* np_mail_answer is run by the agent with this as its packet, and answers in it. */
 struct np_mail_question {
 	__u8 reserved[16]; /* where a packet has its Ethernet header */
 	__u64 id;	   /* a hash of the message's queue id; 0: unknown */
+	__u64 recipient;   /* of enum np_mail_more: a hash of message and recipient */
 	struct np_mail_amount amount;
 	__u32 slot;
-	__u32 charge; /* enum np_mail_charge: ask or charge */
+	__u32 charge; /* enum np_mail_charge: ask or charge; enum np_mail_more */
 	/* The answer. */
 	__u32 answer;  /* enum np_mail_answer */
 	__u32 verdict; /* np_mail_verdict() of what is over the limit, 0 */
 };
-NP_ASSERT(sizeof(struct np_mail_question) == 56);
+NP_ASSERT(sizeof(struct np_mail_question) == 64);
 
 /* np_smtp_correct is run by the agent with this as its packet: what a recount of sockets found, and the count said. */
 struct np_smtp_correction {

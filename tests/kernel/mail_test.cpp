@@ -58,6 +58,63 @@ TEST_F(MailKernel, SameMessageIsChargedOnce) {
   EXPECT_EQ(guard_->mail_count(bob_.slot).repeated, 1U);
 }
 
+class MailRecipients : public MailKernel {
+ protected:
+  void limit(uint64_t recipients) {
+    bob_.mail = {
+        .messages_per_15min = {}, .messages_per_hour = {}, .recipients_per_hour = recipients, .bytes_per_hour = {}};
+    put();
+  }
+  uint32_t more(uint64_t id, uint64_t recipient, np_mail_more how = NP_MAIL_MORE) {
+    return guard_->ask(bob_.slot, id, recipient, how)->answer;
+  }
+};
+
+TEST_F(MailRecipients, BeyondThoseThatWereChargedAreCharged) {
+  limit(4);
+  EXPECT_EQ(more(77, 1), NP_MAIL_FREE) << "of a message that nobody has asked about";
+  EXPECT_FALSE(guard_->knows(1));
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77, 2).answer, NP_MAIL_ACCEPT);
+  for (uint64_t recipient = 1; recipient <= 4; ++recipient) EXPECT_EQ(more(77, recipient), NP_MAIL_ACCEPT);
+  EXPECT_EQ(more(77, 5), NP_MAIL_DEFER);
+  EXPECT_FALSE(guard_->knows(5)) << "it did not leave";
+  EXPECT_EQ(guard_->charged(77)->recipients, 4U);
+  EXPECT_EQ(more(77, 5, NP_MAIL_MORE_ANYWAY), NP_MAIL_ACCEPT);
+  EXPECT_TRUE(guard_->knows(5));
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 5U);
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 1U);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, 78).answer, NP_MAIL_DEFER);
+  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 0U);
+  EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.recipients, 5U);
+}
+
+TEST_F(MailRecipients, CountOnceWhateverBecomesOfTheAgent) {
+  limit(3);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
+  for (int i = 0; i < 3; ++i) {
+    for (uint64_t recipient = 1; recipient <= 3; ++recipient)
+      EXPECT_EQ(more(77, recipient), i == 0 ? NP_MAIL_ACCEPT : NP_MAIL_REPEATED);
+    EXPECT_EQ(more(77, 4), NP_MAIL_DEFER);
+    attach();
+  }
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 3U);
+}
+
+TEST_F(MailRecipients, PassWhileObserved) {
+  limit(1);
+  gate({.enabled = true, .mode = GateMode::observe});
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(more(77, 1), NP_MAIL_ACCEPT);
+  EXPECT_EQ(more(77, 2), NP_MAIL_WOULD_DEFER);
+  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 1U);
+}
+
+TEST_F(MailRecipients, OfSomebodyElsesMessageAreFree) {
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(guard_->ask(bob_.slot + 1, 77, 1, NP_MAIL_MORE_ANYWAY)->answer, NP_MAIL_FREE);
+  EXPECT_EQ(guard_->charged(77)->known, 0U);
+}
+
 TEST_F(MailKernel, AskingChargesNothing) {
   EXPECT_EQ(ask(NP_MAIL_ASK, 5).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 0U);

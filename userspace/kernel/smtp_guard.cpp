@@ -325,15 +325,7 @@ std::vector<uint32_t> SmtpGuard::used_slots() const {
   return slots;
 }
 
-Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
-                                        np_mail_charge charge) const {
-  const np_mail_question question{.reserved = {},
-                                  .id = id,
-                                  .amount = amount,
-                                  .slot = slot,
-                                  .charge = static_cast<__u32>(charge),
-                                  .answer = NP_MAIL_FREE,
-                                  .verdict = 0};
+Result<np_mail_question> SmtpGuard::ask(const np_mail_question& question) const {
   np_mail_question answer{};
   bpf_test_run_opts run{};
   run.sz = sizeof(run);
@@ -344,6 +336,29 @@ Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amo
   const int error = bpf_prog_test_run_opts(bpf_program__fd(attached_->skeleton->progs.np_mail_answer), &run);
   if (error != 0 || run.data_size_out != sizeof(answer)) return errno_failure("ask the kernel for mail", -error);
   return answer;
+}
+
+Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
+                                        np_mail_charge charge) const {
+  np_mail_question question{};
+  question.id = id;
+  question.amount = amount;
+  question.slot = slot;
+  question.charge = static_cast<__u32>(charge);
+  return ask(question);
+}
+
+Result<np_mail_question> SmtpGuard::ask(uint32_t slot, uint64_t id, uint64_t recipient, np_mail_more how) const {
+  np_mail_question question{};
+  question.id = id;
+  question.recipient = recipient;
+  question.slot = slot;
+  question.charge = static_cast<__u32>(how);
+  return ask(question);
+}
+
+bool SmtpGuard::knows(uint64_t recipient) const {
+  return lookup<__u32>(attached_->skeleton->maps.np_mail_known, recipient).has_value();
 }
 
 std::optional<np_mail_charged> SmtpGuard::charged(uint64_t id) const {

@@ -85,6 +85,10 @@ class SmtpGuard {
   // once an account. Answer and verdict are in what comes back.
   [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
                                              np_mail_charge charge) const;
+  // The same for one recipient of a charged message, beyond this host: it is known once, and charged when more are
+  // known than were charged. `recipient`: a hash of message and recipient.
+  [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, uint64_t id, uint64_t recipient, np_mail_more how) const;
+  [[nodiscard]] bool knows(uint64_t recipient) const;
   // To whom that message was charged; nullopt: to nobody, or too many came after it.
   [[nodiscard]] std::optional<np_mail_charged> charged(uint64_t id) const;
   // What the account has sent; cell 0: nothing yet. put_budget() is for after a reboot, before the hooks know the
@@ -114,6 +118,7 @@ class SmtpGuard {
  private:
   struct Attached;
   [[nodiscard]] Result<void> check_parent(uint32_t slot, uint32_t parent) const;
+  [[nodiscard]] Result<np_mail_question> ask(const np_mail_question& question) const;
   explicit SmtpGuard(std::unique_ptr<Attached> attached);
   std::unique_ptr<Attached> attached_;
 };

@@ -90,6 +90,7 @@ Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleto
                                    [](np_smtp_total& old) { old.open = 0; }));
   NP_TRY(add_counts<np_mail_count>(old_layout, skeleton, skeleton.maps.np_mail_count, [](np_mail_count&) {}));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_charged));
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_known));
   remove_pin_directory(old_layout);
   return {};
 }
