@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/delivery_book.h"
+#include "agent/message_book.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
 #include "agent/senders.h"
@@ -165,7 +166,9 @@ class Agent final : public Service {
     std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
-    uint64_t failed = 0;  // questions that the kernel did not answer: passed
+    MessageBook messages = {};
+    bool recipients_asked = false;  // the MTA asks about them, too
+    uint64_t failed = 0;            // questions that the kernel did not answer: passed
     uint64_t asked = 0;
     bool charged_once = false;
   };
@@ -211,7 +214,21 @@ class Agent final : public Service {
   // What the agent itself has decided holds, whether the disk takes it or not: it is tried again.
   void put_care(const std::string& account, const MailCare& care, Notes notes);
   void save_care();
-  [[nodiscard]] std::optional<std::string> owner_of(const LoggedDelivery& delivery);
+  // A message that was charged, and to whom.
+  struct ChargedMessage {
+    uint64_t id;
+    np_mail_charged charged;
+    const Entry* entry;
+  };
+  [[nodiscard]] std::optional<ChargedMessage> charged_message(uint64_t id);
+  [[nodiscard]] std::optional<ChargedMessage> message_of(const LoggedDelivery& delivery);
+  // One recipient of it beyond this host.
+  np_mail_question charge_recipient(const ChargedMessage& message, uint64_t recipient, np_mail_more how);
+  [[nodiscard]] std::string answer_expanded(const PolicyRequest& request);
+  [[nodiscard]] std::string answer_to(const PolicyRequest& request, const Whose& whose, const np_mail_amount& amount,
+                                      const np_mail_question& answer);
+  // Charges what has left beside what was charged. The account whose hour this counts in.
+  std::optional<std::string> take_note(const LoggedDelivery& delivery, bool anybodys);
   void mind_deliveries();
   void put_brake(Entry& entry, std::optional<MailBrake> brake);
   void end_brakes();

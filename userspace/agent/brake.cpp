@@ -10,9 +10,6 @@
 namespace npanel {
 namespace {
 
-// Exim tries again after 15 minutes, Postfix after 5: what is deferred later has been counted, and would be counted
-// with every try.
-constexpr uint64_t kFirstTryNs = 240 * NP_SECOND_NS;
 constexpr int64_t kMsAMinute = 60'000;
 constexpr size_t kAtOnce = 5;  // accounts a second that are braked, or released: each is a write to the disk
 
@@ -50,21 +47,10 @@ void Agent::save_care() {
   }
 }
 
-std::optional<std::string> Agent::owner_of(const LoggedDelivery& delivery) {
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
-  const SmtpGuard* smtp = reconciler_.smtp();
-  const auto charged = smtp ? smtp->charged(message_id(delivery.queue_id)) : std::nullopt;
-  if (!charged) return std::nullopt;
-  if (delivery.what == Delivery::deferred && boot_ns() - charged->at_ns > kFirstTryNs) return std::nullopt;
-  const auto owner = slots_.find(charged->slot);
-  const auto entry = owner == slots_.end() ? accounts_.end() : accounts_.find(owner->second);
-  if (entry == accounts_.end() || charged->at_ns < entry->second.since_ns) return std::nullopt;
-  return entry->first;
-}
-
 void Agent::mind_deliveries() {
-  for (const std::string& complaint : deliveries_.read([this](const auto& delivery) { return owner_of(delivery); }))
-    log_error("what becomes of mail is not known: " + complaint + "; tried again each second");
+  const auto owner_of = [this](const LoggedDelivery& delivery, bool anybodys) { return take_note(delivery, anybodys); };
+  for (const std::string& complaint : deliveries_.read(owner_of))
+    log_error("what becomes of mail is not known: " + complaint);
   size_t braked = 0;
   for (const std::string& name : deliveries_.take_changed()) {
     const auto found = accounts_.find(name);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/config.h"
@@ -18,8 +19,12 @@ namespace npanel {
 // From the MTA's logs. Kept in memory: an agent that starts anew begins with an empty hour.
 class DeliveryBook {
  public:
-  // Whose message is it? nullopt: nobody's, or this delivery does not count.
-  using OwnerOf = std::function<std::optional<std::string>(const LoggedDelivery&)>;
+  // Whose message is it? nullopt: nobody's, or its outcome does not count. `anybodys`: others may have written this.
+  using OwnerOf = std::function<std::optional<std::string>(const LoggedDelivery&, bool anybodys)>;
+
+  // Where postlog(1) is: if it runs with a group's rights, whoever calls it writes to Postfix's log in any program's
+  // name.
+  explicit DeliveryBook(std::string postlog = "/usr/sbin/postlog") : postlog_(std::move(postlog)) {}
 
   void configure(const Config& config);
   // Reads on. What cannot be read is told once.
@@ -35,7 +40,11 @@ class DeliveryBook {
   struct Log {
     LogTail tail;
     std::string complaint = {};
+    bool arguments = false;  // Exim has written its own there
   };
+  [[nodiscard]] std::string read(Log& log, const OwnerOf& owner_of);
+
+  std::string postlog_;
   std::vector<Log> logs_;
   std::map<std::string, DeliveryHour, std::less<>> hours_;
   std::set<std::string> changed_;

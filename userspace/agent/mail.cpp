@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kPass = "DUNNO";
 constexpr const char* kEndOfMessage = "END-OF-MESSAGE";
+constexpr const char* kExpanded = "EXPANDED";
 constexpr int64_t kSaveEveryMs = 60'000;
 constexpr uint64_t kUnchargedMost = 100;
 
@@ -115,6 +116,7 @@ void Agent::mind_uncharged(bool charged) {
 std::string Agent::answer_mail(const PolicyRequest& request) {
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   if (!reconciler_.smtp()) return kPass;
+  if (request.state == kExpanded) return answer_expanded(request);
   const Whose whose = senders_.find(request);
   const bool charge = request.state == kEndOfMessage;
   mind_uncharged(charge);
@@ -135,11 +137,16 @@ std::string Agent::answer_for(const PolicyRequest& request, const Whose& whose, 
     return kPass;
   }
   if (!whose.account) unattributed_.add(request, whose, answer_of(answer->answer), charge, now_ms());
-  const bool deferred = answer->answer == NP_MAIL_DEFER;
-  if (!deferred && answer->answer != NP_MAIL_WOULD_DEFER) return kPass;
+  return answer_to(request, whose, amount, *answer);
+}
+
+std::string Agent::answer_to(const PolicyRequest& request, const Whose& whose, const np_mail_amount& amount,
+                             const np_mail_question& answer) {
+  const bool deferred = answer.answer == NP_MAIL_DEFER;
+  if (!deferred && answer.answer != NP_MAIL_WOULD_DEFER) return kPass;
   auto& bundle = mail_.refusals[{whose.account.value_or(""), deferred}];
-  if (bundle.count++ == 0) bundle.first = who(request, whose, answer->verdict);
-  return deferred ? deferral(slot, whose, amount, answer->verdict) : kPass;
+  if (bundle.count++ == 0) bundle.first = who(request, whose, answer.verdict);
+  return deferred ? deferral(answer.slot, whose, amount, answer.verdict) : kPass;
 }
 
 // One event and one line a second an account, however often it tries; and one for all mail of no account.

@@ -6,18 +6,25 @@
 #include <string>
 #include <string_view>
 
+#include "mail/log_line.h"
 #include "model/reputation.h"
 
 namespace npanel {
 
+// Of one recipient, whom the message's sender may never have named: an alias has.
 struct LoggedDelivery {
-  std::string queue_id;
-  Delivery what = Delivery::accepted;
+  Mta mta = Mta::exim;
+  std::string queue_id = {};
+  std::string recipient = {};  // in lower case; of an odd address, the whole line: two recipients are never one
+  bool remote = false;         // another host was offered it
+  // nullopt: a fault that says nothing of the sender: a full mailbox, a server that does not answer, a spam filter.
+  std::optional<Delivery> what = {};
+  // Of Postfix: what local(8) has forwarded it as, a message of its own.
+  std::string forwarded_as = {};
 };
 
-// One line of Exim's main log (=>, ->, ==, **; spec, chapter "Log files") or of Postfix's (to=…, dsn=…, status=…).
-// nullopt: the line is about something else, or about a fault that says nothing of the sender: a full mailbox, a server
-// that does not answer, a spam filter.
+// One line of Exim's main log (=>, ->, >>, ==, **; spec, chapter "Log files") or of a delivery agent of Postfix's
+// (to=…, dsn=…, status=…). nullopt: the line is about something else.
 [[nodiscard]] std::optional<LoggedDelivery> parse_delivery(std::string_view line);
 
 }  // namespace npanel

@@ -57,7 +57,13 @@ Result<void> LogTail::read(const std::function<void(std::string_view line)>& eac
 
 Result<void> LogTail::read_on(const std::function<void(std::string_view line)>& each) {
   struct stat status{};
-  if (::fstat(file_.get(), &status) == 0 && status.st_size < offset_) {
+  if (::fstat(file_.get(), &status) != 0) return errno_failure("fstat " + path_, errno);
+  if ((status.st_mode & S_IWOTH) != 0) {
+    offset_ = status.st_size;  // what is in it now is nobody's word
+    partial_.clear();
+    return failure(path_ + " may be written by everybody, so that it is not read");
+  }
+  if (status.st_size < offset_) {
     offset_ = 0;
     partial_.clear();
     too_long_ = false;

@@ -21,7 +21,8 @@ class LogTail {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   // Each whole line that is new, without its end; at most 1 MiB a call. A line of more than 64 KiB is left out. A file
-  // that is not there has no lines; the error is one of reading, or says that it is no regular file.
+  // that is not there has no lines; the error is one of reading, or says that it is no regular file, or that everybody
+  // may write to it.
   Result<void> read(const std::function<void(std::string_view line)>& each);
 
  private:

@@ -21,6 +21,7 @@ constexpr std::array kTexts = {
     TextAttribute{"protocol_state", &PolicyRequest::state},
     TextAttribute{"sasl_username", &PolicyRequest::sasl_username},
     TextAttribute{"sender", &PolicyRequest::sender},
+    TextAttribute{"recipient", &PolicyRequest::recipient},
     TextAttribute{"queue_id", &PolicyRequest::message},
     TextAttribute{"client_address", &PolicyRequest::client_address},
     TextAttribute{"server_address", &PolicyRequest::server_address},

@@ -19,10 +19,13 @@ namespace npanel {
 // Who can write what: the MTA itself says state, queue id, addresses, ports, recipients, size and uid; the login is the
 // client's word that the MTA has proven; sender, script and cwd are the client's own.
 struct PolicyRequest {
-  std::string state = {};  // protocol_state: END-OF-MESSAGE is charged, all others only ask
+  // protocol_state: END-OF-MESSAGE is charged; EXPANDED, of our own (deploy/exim/router), charges one recipient beyond
+  // those of the envelope; all others only ask
+  std::string state = {};
   std::string sasl_username = {};
-  std::string sender = {};   // envelope, without <>
-  std::string message = {};  // queue_id, or instance where there is none yet: what is asked twice is charged once
+  std::string sender = {};     // envelope, without <>
+  std::string recipient = {};  // of a question at EXPANDED: to whom the message goes, whoever has named him
+  std::string message = {};    // queue_id, or instance where there is none yet: what is asked twice is charged once
   std::string client_address = {};
   uint16_t client_port = 0;         // 0: not known
   std::string server_address = {};  // of the connection by which the mail comes in

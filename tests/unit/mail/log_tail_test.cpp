@@ -71,6 +71,18 @@ TEST_F(LogTailTest, ALineWithoutEndIsLeftOut) {
   EXPECT_EQ(read(), Lines{"next"});
 }
 
+TEST_F(LogTailTest, WhatEverybodyMayWriteIsNotRead) {
+  append("old\n");
+  read();
+  append("forged\n");
+  using std::filesystem::perms;
+  std::filesystem::permissions(path_, perms::others_write, std::filesystem::perm_options::add);
+  EXPECT_FALSE(tail_.read([](std::string_view line) { FAIL() << line; }));
+  std::filesystem::permissions(path_, perms::others_write, std::filesystem::perm_options::remove);
+  append("true\n");
+  EXPECT_EQ(read(), Lines{"true"});
+}
+
 TEST_F(LogTailTest, WhatIsNoFileIsAnError) {
   std::filesystem::create_directory(path_);
   const auto done = tail_.read([](std::string_view) {});

@@ -48,6 +48,14 @@ TEST(PolicyRequest, InstanceStandsInForAQueueIdThatIsNotThereYet) {
   EXPECT_EQ(request->message, "i.1");
 }
 
+TEST(PolicyRequest, TakesWhatOurEximRouterAsks) {
+  const auto request = parse_policy_request(
+      "request=smtpd_access_policy\nprotocol_state=EXPANDED\nqueue_id=1rABCD-0003Fk-2x\nrecipient=q u@y=z\n");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->state, "EXPANDED");
+  EXPECT_EQ(request->recipient, "q u@y=z");
+}
+
 TEST(PolicyRequest, TakesWhatOurEximLinesAdd) {
   const auto request =
       parse_policy_request("request=smtpd_access_policy\nuid=1001\ncwd=/home/bob\nscript=1001:mail.php\nsize=\n");

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// expansion.cpp: to how many does a message go in the end? Whom an alias or a .forward has added is charged beside
+// those of the envelope: before he gets it where the MTA asks again (Exim), when the log tells of it otherwise.
+#include <string>
+
+#include "agent/agent.h"
+#include "base/clock.h"
+#include "daemon/log.h"
+#include "mail/delivery_parts.h"
+
+namespace npanel {
+namespace {
+
+constexpr np_mail_amount kOneRecipient{.messages = 0, .recipients = 1, .bytes = 0};
+// Exim tries again after 15 minutes, Postfix after 5: what is deferred later has been counted.
+constexpr uint64_t kFirstTryNs = 240 * NP_SECOND_NS;
+
+uint64_t recipient_id(uint64_t message, const std::string& recipient) {
+  return message_id(std::to_string(message) + " " + recipient);
+}
+
+}  // namespace
+
+std::optional<Agent::ChargedMessage> Agent::charged_message(uint64_t id) {
+  const SmtpGuard* smtp = reconciler_.smtp();
+  const auto charged = smtp ? smtp->charged(id) : std::nullopt;
+  if (!charged) return std::nullopt;
+  const auto owner = slots_.find(charged->slot);
+  const auto entry = owner == slots_.end() ? accounts_.end() : accounts_.find(owner->second);
+  if (entry == accounts_.end() || charged->at_ns < entry->second.since_ns) return std::nullopt;
+  return ChargedMessage{.id = id, .charged = *charged, .entry = &entry->second};
+}
+
+np_mail_question Agent::charge_recipient(const ChargedMessage& message, uint64_t recipient, np_mail_more how) {
+  const Account& account = message.entry->account;
+  const auto answer = reconciler_.smtp()->ask(account.slot, message.id, recipient, how);
+  if (answer) return *answer;
+  ++mail_.failed;
+  log_error("account " + account.name + ": " + answer.error().text + "; a recipient is not charged");
+  return {};
+}
+
+std::string Agent::answer_expanded(const PolicyRequest& request) {
+  mail_.recipients_asked = true;
+  const auto message = charged_message(message_id(request.message));
+  if (!message || request.recipient.empty()) return "DUNNO";  // nobody's: it came from elsewhere
+  const uint64_t recipient = recipient_id(message->id, lower_case(request.recipient));
+  const auto answer = charge_recipient(*message, recipient, NP_MAIL_MORE);
+  return answer_to(request, {.account = message->entry->account.name}, kOneRecipient, answer);
+}
+
+// Where Exim asks about recipients, what it has not asked about is not its own line. Else, what somebody else may have
+// written is no evidence, for or against anybody.
+std::optional<std::string> Agent::take_note(const LoggedDelivery& delivery, bool anybodys) {
+  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const bool asked = delivery.mta == Mta::exim && mail_.recipients_asked;
+  if (anybodys && !asked) return std::nullopt;
+  const auto message = message_of(delivery);
+  if (!message) return std::nullopt;
+  const uint64_t recipient = recipient_id(message->id, delivery.recipient);
+  if (asked && !reconciler_.smtp()->knows(recipient)) return std::nullopt;
+  if (delivery.remote) charge_recipient(*message, recipient, NP_MAIL_MORE_ANYWAY);
+  if (!delivery.what) return std::nullopt;
+  if (delivery.what == Delivery::deferred && boot_ns() - message->charged.at_ns > kFirstTryNs) return std::nullopt;
+  const auto charged = reconciler_.smtp()->charged(message->id);
+  const bool counts = mail_.messages.judge(message->id, recipient, *delivery.what, charged ? charged->recipients : 0);
+  return counts ? std::optional(message->entry->account.name) : std::nullopt;
+}
+
+// A message that local(8) forwards has an id of its own, of which the MTA asks nobody.
+std::optional<Agent::ChargedMessage> Agent::message_of(const LoggedDelivery& delivery) {
+  const uint64_t id = message_id(delivery.queue_id);
+  auto message = charged_message(id);
+  if (const uint64_t whole = mail_.messages.whole(id); !message && whole != id) message = charged_message(whole);
+  if (!delivery.forwarded_as.empty() && delivery.forwarded_as != delivery.queue_id)
+    mail_.messages.join(message_id(delivery.forwarded_as), message ? message->id : 0);
+  return message;
+}
+
+}  // namespace npanel
