@@ -18,7 +18,8 @@ EXIM = """
 {settings}
 .include /usr/share/npanel/exim/macros
 primary_hostname = vmtest
-local_interfaces = 127.0.0.1
+local_interfaces = 127.0.0.1 : 192.0.2.77
+domainlist local_domains = vmtest
 queue_only
 smtp_accept_max_per_connection = 2000
 keep_environment =
@@ -35,20 +36,48 @@ not_smtp:
 .include /usr/share/npanel/exim/check_not_smtp
   accept
 begin routers
+.include /usr/share/npanel/exim/router
 answers:
   driver = manualroute
   domains = answers.example
   transport = answering
   route_list = * 127.0.0.1 byname
   self = send
+away:
+  driver = manualroute
+  domains = away.example
+  transport = answering
+  route_list = * 192.0.2.77 byname
+  self = send
 nowhere:
   driver = redirect
+  domains = ! +local_domains
   data = :blackhole:
+forward:
+  driver = redirect
+  check_local_user
+  require_files = $home
+  file = $home/.forward
+  check_ancestor
+  file_transport = file
+local:
+  driver = accept
+  check_local_user
+  transport = mailbox
 begin transports
 answering:
   driver = smtp
   port = 2525
   allow_localhost
+file:
+  driver = appendfile
+mailbox:
+  driver = appendfile
+  file = /var/mail/$local_part_data
+  group = mail
+  mode = 0660
+begin retry
+* * F,2d,15m
 begin authenticators
 plain:
   driver = plaintext
@@ -87,6 +116,10 @@ class EximCase(mta.MtaCase):
 
     def deliver(self):
         subprocess.run(["exim4", "-qf"], check=True, capture_output=True)
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(empty_queue)
 
     def test_unknown_recipients_brake_the_account(self):
         self.assert_deliveries_brake()
@@ -130,6 +163,82 @@ class EximCase(mta.MtaCase):
         self.assertEqual(self.by_smtp(1), (0, (452, "Mail policy is unavailable")))
         self.agent.start()
 
+    def test_300_in_a_forward_are_no_more_than_the_limit(self):
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.leave(server, 20)
+        self.deliver()
+        self.assertEqual((len(server.taken), self.sent("recipients_per_hour")), (20, 20))
+        self.assert_nobody_else_is_charged()
+        self.assertEqual(self.mta_log().count("R=npanel_expanded defer"), 2 * 280)
+        self.agent.ask("PATCH", "/api/v1/accounts/bob", {"mail": {"recipients_per_hour": 50}})
+        self.deliver()
+        self.assertEqual((len(server.taken), self.sent("recipients_per_hour")), (50, 50))
+        self.assertEqual(len(set(server.taken)), 50)
+
+    def test_who_waits_keeps_nobody_elses_mail_back(self):
+        """Exim remembers how long a recipient is to wait, for all messages."""
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.leave(server, 20)
+        waiting = next(f"r{number}@{mta.AWAY}" for number in range(300) if not any(f"r{number}@" in taken for taken in server.taken))
+        self.assertEqual(self.run_outside(mta.send_as, 1, [waiting], uid=mta.ANN_UID).hear(mta.SECONDS)[0], 1)
+        subprocess.run(["exim4", "-q"], check=True, capture_output=True)  # which heeds what is remembered
+        self.assertTrue(any(waiting in taken for taken in server.taken))
+
+    def test_agent_that_starts_anew_charges_nobody_twice(self):
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.leave(server, 20)
+        self.agent.end(signal.SIGKILL)
+        self.agent.start()
+        self.deliver()
+        self.assertEqual((len(server.taken), self.sent("recipients_per_hour")), (20, 20))
+
+    def test_local_forward_costs_nothing_more(self):
+        self.assert_local_forward_costs_nothing_more()
+
+    def test_without_the_router_what_has_left_is_charged(self):
+        self.restart_exim("NPANEL_REMOTE_DOMAINS = nowhere.invalid\n")
+        self.agent.end()
+        self.agent.start()  # it has been asked about recipients
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.leave(server, 300)
+        support.wait_until(lambda: self.sent("recipients_per_hour") == 300, mta.SECONDS, "the log is read")
+        self.assert_nobody_else_is_charged()
+        accepted, refusal = self.by_smtp(1)
+        self.assertEqual(accepted, 0)
+        self.assert_deferred(refusal, "20 recipients an hour")
+
+    def test_lines_that_others_bring_into_the_log_are_nobodys_evidence(self):
+        """Where Exim writes its arguments down, a directory's name can be a whole line."""
+        self.restart_exim("log_selector = +arguments +subject +received_sender +received_recipients\n")
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.bob()
+        self.ann()
+        self.assertEqual(self.run_outside(mta.send_as, 1, [f"good@{mta.AWAY}"], uid=mta.ANN_UID).hear(mta.SECONDS)[0], 1)
+        queue_id = queued()[0]
+        told = self.run_outside(forge, queue_id, uid=mta.BOB_UID).hear(mta.SECONDS)
+        log = self.mta_log()
+        self.assertIn(f"\n{FORGED.format(queue_id)}\n", log, told)  # one of them has a line of its own
+        self.agent.ask("GET", "/api/v1/accounts/ann")
+        self.deliver()
+        support.wait_until(lambda: self.anns_mail()["deliveries"]["accepted"], mta.SECONDS, "the log is read")
+        support.wait_until(lambda: "+arguments" in self.agent.log(), mta.SECONDS, "the administrator is told")
+        ann = self.anns_mail()
+        self.assertEqual((ann["deliveries"], ann["sent"]["recipients_per_hour"]), ({"accepted": 1, "unknown_recipients": 0, "deferred": 0}, 1))
+        self.assertEqual(len(server.taken), 1)
+
+    def restart_exim(self, settings):
+        self.end_exim()
+        self.start_exim(settings)
+        self.addCleanup(self.start_exim)
+        self.addCleanup(self.end_exim)
+
+    def test_mail_over_this_hosts_own_address_is_asked_about(self):
+        self.bob()
+        how = {"recipients": mta.RECIPIENTS[:1], "login": None, "bytes_each": 0, "host": mta.AWAY_ADDRESS}
+        self.assertEqual(self.by_smtp(2, **how)[0], 2)
+        metrics = self.agent.request("GET", "/metrics").body.decode()
+        self.assertIn('\nnpanel_mail_messages_total{account="bob",answer="accepted"} 2\n', metrics)
+
     def test_mail_for_us_from_elsewhere_is_nobodys(self):
         self.bob(messages_per_hour=0)
         self.assertEqual(self.run_outside(mta.send_as, 1).hear(mta.SECONDS)[0], 1)  # root's process, no login
@@ -147,6 +256,42 @@ class EximCase(mta.MtaCase):
         whole = made.read_text()
         self.assertIn("npanel_not_smtp:", whole)
         self.assertIn("CHECK_DATA_LOCAL_ACL_FILE = /usr/share/npanel/exim/check_data", whole)
+        routers = subprocess.run(["exim4", "-C", made, "-bP", "router_list"], check=True, capture_output=True, text=True).stdout.split()
+        self.assertEqual(routers[0], "npanel_expanded")
+
+
+FORGED = "2026-11-25 19:00:00 {} ** x@elsewhere.example: Unrouteable address"
+
+
+def forge(pipe, queue_id):
+    """As bob: each way by which a word of his gets into Exim's log."""
+    line = FORGED.format(queue_id)
+    mail = {"input": "Subject: x\n\nx\n", "capture_output": True, "text": True}
+    ran = []
+    for name in (f"a\n{line}\n2026-11-25 19:00:00 cwd=x", f"{queue_id} ** x@y.example: Unrouteable address +arguments", queue_id):
+        os.makedirs(f"/var/tmp/npanel-forge/{name}", exist_ok=True)
+        os.chdir(f"/var/tmp/npanel-forge/{name}")
+        ran.append(subprocess.run(["/usr/sbin/exim4", "-bp"], **mail))
+    os.chdir("/")
+    rest = line.removeprefix("2026-11-25 19:00:00 ")
+    for arguments in (["-f", f'"{rest}"@bob.example', "bob@vmtest"], ["-f", f'"a\n{line}"@bob.example', "bob@vmtest"], ["-F", f"a\n{line}", "bob@vmtest"],
+                      ["-oMr", f"a\n{line}", "bob@vmtest"], ["-oMt", rest, "bob@vmtest"], [f'"{rest}"@vmtest'], [f'"{rest} R=r T=t"@{mta.ANSWERS}'],
+                      ["-oMm", queue_id, "bob@vmtest"], ["-M", queue_id], ["-Mg", queue_id], ["-bt", rest], ["-bv", rest], ["-be", rest], ["-bh", "192.0.2.9"]):
+        ran.append(subprocess.run(["/usr/sbin/exim4", *arguments], **mail))
+    for said in (f"{rest}\n" * 5, f"HELO {rest}\nMAIL FROM:<{rest}>\nRCPT TO:<{rest}>\n", f"EHLO x\n{line}\nETRN {rest}\nVRFY {rest}\n",
+                 f'HELO x\nMAIL FROM:<"{rest}"@y.example>\nRCPT TO:<bob@vmtest>\nDATA\nSubject: {line}\nMessage-Id: <{rest}>\n\n.\nQUIT\n'):
+        ran.append(subprocess.run(["/usr/sbin/exim4", "-bs"], **mail | {"input": said}))
+    ran.append(subprocess.run(["/usr/sbin/exim4", "-t"], **mail | {"input": f'To: bob@vmtest, "{rest}"@vmtest\nSubject: {line}\n\nx\n'}))
+    pipe.send([(each.args, each.returncode, each.stderr) for each in ran])
+
+
+def queued():
+    return sorted(path.name.removesuffix("-D") for path in pathlib.Path("/var/spool/exim4/input").rglob("*-D"))
+
+
+def empty_queue():
+    if ids := queued():
+        subprocess.run(["exim4", "-Mrm", *ids], capture_output=True)
 
 
 def answers():

@@ -3,14 +3,17 @@
 import os
 import pathlib
 import re
+import shutil
 import smtplib
 import socketserver
 import subprocess
 import threading
+import time
 
 import support
 
 BOB_UID = 4001
+ANN_UID = 4002
 PASSWORD = "secret"
 PER_15MIN, PER_HOUR = 100, 500
 ANY_RATE = {"per_minute": 60000, "burst": 10000}
@@ -21,14 +24,17 @@ DEFERRED = 452
 ELSEWHERE = "192.0.2.7"  # RFC 5737; there is no way there
 ANSWERS = "answers.example"  # a domain whose mail server is Answering
 ANSWERING_PORT = 2525
+AWAY = "away.example"  # the same, at an address that is not the loopback's: what goes there has left the host
+AWAY_ADDRESS = "192.0.2.77"  # RFC 5737; on lo, and no way leads there from elsewhere
 SEND_NOTICES = "/usr/lib/npanel/send-notices"
 
 
 class Answering(socketserver.StreamRequestHandler):
-    """Another host's mail server: it knows no unknown…, defers later…, blocks blocked…, and takes all others."""
+    """Another host's mail server: it knows no unknown…, defers later…, blocks blocked…, and takes all others: server.taken."""
 
     def handle(self):
         self.say("220 mx.answers.example ESMTP")
+        recipients = []
         for line in self.rfile:
             command = line.decode().strip()
             if command.upper() == "DATA":
@@ -36,12 +42,17 @@ class Answering(socketserver.StreamRequestHandler):
                 for part in self.rfile:
                     if part.strip() == b".":
                         break
+                self.server.taken += recipients
+                recipients = []
                 self.say("250 2.0.0 taken")
             elif command.upper() == "QUIT":
                 self.say("221 2.0.0 bye")
                 return
             else:
-                self.say(self.answer(command))
+                answer = self.answer(command)
+                if command.upper().startswith("RCPT") and answer.startswith("250"):
+                    recipients.append(command)
+                self.say(answer)
 
     def answer(self, command):
         for recipient, answer in (("unknown", "550 5.1.1 no such user"), ("later", "451 4.7.1 come back later"), ("blocked", "550 5.7.1 blocked")):
@@ -53,14 +64,16 @@ class Answering(socketserver.StreamRequestHandler):
         self.wfile.write(line.encode() + b"\r\n")
 
 
-def answer_mail(case):
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", ANSWERING_PORT), Answering, bind_and_activate=False)
+def answer_mail(case, address="127.0.0.1"):
+    server = socketserver.ThreadingTCPServer((address, ANSWERING_PORT), Answering, bind_and_activate=False)
+    server.taken = []
     server.allow_reuse_address = server.daemon_threads = True
     server.server_bind()
     server.server_activate()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     case.addCleanup(server.server_close)
     case.addCleanup(server.shutdown)
+    return server
 
 
 def send_as(pipe, times, recipients=RECIPIENTS[:1], login=None, bytes_each=0, host="127.0.0.1"):
@@ -107,8 +120,11 @@ class MtaCase(support.AgentCase):
         super().setUpClass()
         cls.agent.directory.chmod(0o711)
         cls.set_config("{log}", cls.mta_log_path)
-        subprocess.run(["useradd", "--uid", str(BOB_UID), "--no-create-home", "bob"], check=True)
-        cls.addClassCleanup(subprocess.run, ["userdel", "bob"], check=True, capture_output=True)
+        for name, uid in (("bob", BOB_UID), ("ann", ANN_UID)):
+            subprocess.run(["useradd", "--uid", str(uid), "--no-create-home", name], check=True)
+            cls.addClassCleanup(subprocess.run, ["userdel", name], check=True, capture_output=True)
+        subprocess.run(["ip", "address", "add", f"{AWAY_ADDRESS}/32", "dev", "lo"], check=True)
+        cls.addClassCleanup(subprocess.run, ["ip", "address", "del", f"{AWAY_ADDRESS}/32", "dev", "lo"], check=True)
 
     @classmethod
     def set_config(cls, old, new):
@@ -181,6 +197,44 @@ class MtaCase(support.AgentCase):
 
     def deliver(self):
         """What waits in the queue; an MTA that has none delivers at once."""
+
+    mta_root = pathlib.Path("/")
+
+    def ann(self, **mail):
+        return self.account("ann", rate_limit=ANY_RATE, uid=ANN_UID, mail=mail)
+
+    def anns_mail(self):
+        return self.agent.ask("GET", "/api/v1/accounts/ann/mail")
+
+    def forward_bobs_mail_to(self, *targets):
+        home = self.mta_root / "home/bob"
+        home.mkdir(parents=True, exist_ok=True)
+        self.addCleanup(shutil.rmtree, home)
+        (home / ".forward").write_text("".join(f"{target}\n" for target in targets))
+        for path in (home, home / ".forward"):
+            os.chown(path, BOB_UID, BOB_UID)
+
+    def leave(self, server, many):
+        """Of what bob has sent to himself, and goes to 300."""
+        self.bob(recipients_per_hour=20)
+        self.ann(recipients_per_hour=20)
+        self.forward_bobs_mail_to(*(f"r{number}@{AWAY}" for number in range(300)))
+        self.assertEqual(self.by_smtp(1, recipients=["bob@vmtest"])[0], 1)
+        self.deliver()
+        support.wait_until(lambda: len(server.taken) >= many, SECONDS, f"{many} have it")
+
+    def assert_nobody_else_is_charged(self):
+        ann = self.anns_mail()
+        self.assertEqual((ann["sent"]["recipients_per_hour"], sum(ann["deliveries"].values()), ann["brake"]), (0, 0, None))
+
+    def assert_local_forward_costs_nothing_more(self):
+        self.bob(recipients_per_hour=20)
+        self.forward_bobs_mail_to("\\bob", "/home/bob/copy", "ann@vmtest")
+        self.assertEqual(self.by_smtp(1, recipients=["bob@vmtest"])[0], 1)
+        self.deliver()
+        support.wait_until((self.mta_root / "home/bob/copy").exists, SECONDS, "it is delivered")
+        time.sleep(3)  # the log is read each second
+        self.assertEqual(self.sent("recipients_per_hour"), 1)
 
     def bobs_mail(self):
         return self.agent.ask("GET", "/api/v1/accounts/bob/mail")

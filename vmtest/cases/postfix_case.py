@@ -3,11 +3,14 @@
 import base64
 import os
 import pathlib
+import re
 import shutil
+import smtplib
 import socketserver
 import subprocess
 import tempfile
 import threading
+import time
 
 import exim_case
 import mta
@@ -21,12 +24,13 @@ NOTICE_DROP_IN = pathlib.Path("/run/systemd/system/npanel-notice.service.d/vmtes
 SETTINGS = """
 compatibility_level = 3.6
 myhostname = vmtest
-mydestination =
+mydestination = vmtest
+local_recipient_maps =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 default_transport = discard:
-transport_maps = inline:{ answers.example=smtp:[127.0.0.1]:2525 }
+transport_maps = inline:{ answers.example=smtp:[127.0.0.1]:2525, away.example=smtp:[192.0.2.77]:2525 }
 alias_maps =
 maillog_file = /var/log/postfix.log
 smtpd_sasl_auth_enable = yes
@@ -102,12 +106,30 @@ def sendmail_in(pipe, root, times):
     mta.sendmail(pipe, times)
 
 
+def forge_in(pipe, root, line):
+    """As bob, by each way to say something in Postfix's log."""
+    root.enter()
+    os.setgroups([])
+    os.setgid(mta.BOB_UID)
+    os.setuid(mta.BOB_UID)
+    for tag in ("postfix/smtp", "postfix/smtp[1]", f"postfix/smtp[1]: {line}"):
+        subprocess.run(["/usr/sbin/postlog", "-t", tag, line], capture_output=True)
+    subprocess.run(["/usr/sbin/postlog", f"postfix/smtp[1]: {line}"], capture_output=True)
+    with smtplib.SMTP("127.0.0.1", 25) as client:
+        client.ehlo(f"x postfix/smtp[1]: {line}")
+        client.docmd(f'MAIL FROM:<"{line}"@bob.example>')
+        client.docmd(f'RCPT TO:<"x>, {line}"@vmtest>')
+        client.docmd(line)
+    pipe.send("done")
+
+
 class PostfixCase(mta.MtaCase):
     @classmethod
     def setUpClass(cls):
         subprocess.run(["modprobe", "overlay"], check=True)
         super().setUpClass()
         cls.root = Root()
+        cls.mta_root = cls.root.path
         cls.addClassCleanup(cls.root.remove)
         cls.addClassCleanup(cls.agent.end)  # its policy socket is in there
         cls.spool = cls.root.path / "var/spool/postfix"
@@ -206,6 +228,54 @@ class PostfixCase(mta.MtaCase):
                             "sh", "-c", f"echo hello | /usr/sbin/sendmail.postfix {mta.RECIPIENTS[0]}")
         self.assertNotEqual(ran.returncode, 0)
         self.assertIn("is not allowed to submit mail", ran.stderr)
+
+    def test_300_in_a_forward_are_charged_when_they_have_left(self):
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.leave(server, 300)
+        support.wait_until(lambda: self.sent("recipients_per_hour") == 300, mta.SECONDS, "the log is read")
+        accepted, refusal = self.by_smtp(1, recipients=["bob@vmtest"])
+        self.assertEqual((accepted, len(server.taken)), (0, 300))
+        self.assert_deferred(refusal, "20 recipients an hour")
+        self.assert_nobody_else_is_charged()
+
+    def test_local_forward_costs_nothing_more(self):
+        self.assert_local_forward_costs_nothing_more()
+
+    def test_lines_that_others_bring_into_the_log_are_nobodys_evidence(self):
+        """postlog(1) with the rights of a group, as Postfix 3.7 installs it, writes in any program's name."""
+        server = mta.answer_mail(self, mta.AWAY_ADDRESS)
+        self.bob()
+        self.ann()
+        self.hold_mail("smtp")
+        self.addCleanup(self.hold_mail, "")
+        self.assertEqual(self.run_outside(mta.send_as, 1, [f"good@{mta.AWAY}"], uid=mta.ANN_UID).hear(mta.SECONDS)[0], 1)
+        queue_id = support.wait_until(lambda: re.findall(r"qmgr\[\d+\]: (\w+): from=<bob@", self.mta_log()), mta.SECONDS, "it is queued")[-1]
+        line = f"{queue_id}: to=<x@elsewhere.example>, relay=none, delay=1, delays=0/0/0/1, dsn=5.4.4, status=bounced (Host not found)"
+        for rights in ("755", "2755"):
+            self.give_postlog_rights(rights)
+            self.run_outside(forge_in, self.root, line).hear(mta.SECONDS)
+            time.sleep(3)  # the log is read each second
+            ann = self.anns_mail()
+            self.assertEqual((sum(ann["deliveries"].values()), ann["sent"]["recipients_per_hour"]), (0, 1), rights)
+            self.assertEqual((f" postfix/smtp[1]: {line}" in self.mta_log(), "chmod g-s" in self.agent.log()), (rights == "2755",) * 2, rights)
+        self.give_postlog_rights("755")
+        self.hold_mail("")
+        self.root.run("postqueue", "-f")
+        support.wait_until(lambda: len(server.taken) == 1, mta.SECONDS, "ann's mail is delivered")
+        support.wait_until(lambda: self.anns_mail()["deliveries"]["accepted"] == 1, mta.SECONDS, "the log is believed again")
+
+    def hold_mail(self, transports):
+        self.root.run("postconf", "-e", f"defer_transports={transports}")
+        self.root.run("postfix", "reload")
+
+    def give_postlog_rights(self, rights):
+        """Where Postfix is, and where the agent looks."""
+        ours = pathlib.Path("/usr/sbin/postlog")
+        ours.touch()
+        self.addCleanup(ours.unlink, missing_ok=True)
+        ours.chmod(int(rights, 8))
+        for command in (["chgrp", "postdrop", "/usr/sbin/postlog"], ["chmod", rights, "/usr/sbin/postlog"]):
+            self.assertEqual(self.root.run(*command).returncode, 0)
 
     def test_mail_flows_while_the_agent_is_dead(self):
         self.assert_mail_flows_while_the_agent_is_dead()

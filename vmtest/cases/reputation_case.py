@@ -114,6 +114,62 @@ class ReputationCase(support.AgentCase):
         eve = self.agent.ask("GET", "/api/v1/accounts/eve/mail")
         self.assertEqual((eve["brake"], eve["deliveries"]["accepted"]), (None, 30))
 
+    def test_recipient_of_a_message_counts_once(self):
+        self.bob()
+        self.send(ACCEPTED, 1)
+        queue_id = f"1rABCD-{next(self.ids) - 1:06}-2x"
+        with open(self.log, "a") as log:
+            log.write(f"2026-11-25 19:00:00 {queue_id} {UNKNOWN}\n" * 30)  # of a recipient who has it
+            log.writelines(f"2026-11-25 19:00:00 {queue_id} ** x{number}@elsewhere.example: Unrouteable address\n" for number in range(30))
+        self.send(UNKNOWN, 1)
+        self.wait_for_deliveries(accepted=1, unknown_recipients=1)
+
+    def test_id_counts_only_where_the_mta_writes_it(self):
+        self.bob()
+        self.send("<= bob@bob.example U=bob P=local S=400", 1)
+        queue_id = f"1rABCD-{next(self.ids) - 1:06}-2x"
+        with open(self.log, "a") as log:
+            for before in (f"cwd=/tmp/{queue_id} {UNKNOWN}+", f"cwd=/tmp {queue_id}", f"H=(x) [192.0.2.9] F=<{queue_id}", f"bob {queue_id}",
+                           f"1rZZZZ-000000-2x <= {queue_id}"):
+                log.write(f"2026-11-25 19:00:00 {before} {UNKNOWN}\n")
+        self.send(ACCEPTED, 1)
+        self.wait_for_deliveries(accepted=1)
+
+    def test_lines_after_exims_arguments_are_no_evidence(self):
+        self.bob()
+        queue_id = f"1rABCD-{next(self.ids):06}-2x"
+        policy = mail_case.Policy(self.agent.policy)
+        self.addCleanup(policy.close)
+        policy.ask(sasl_username="bob", queue_id=queue_id)
+        self.addCleanup(self.agent.start)  # which believes the log again
+        self.addCleanup(self.agent.end)
+        with open(self.log, "a") as log:
+            log.write(f"2026-11-25 19:00:00 cwd=/tmp/d\n2026-11-25 19:00:00 {queue_id} {UNKNOWN}\n2026-11-25 19:00:00 cwd=x 2 args: exim4 -bp\n")
+        support.wait_until(lambda: "+arguments" in self.agent.log(), SECONDS, "the administrator is told")
+        self.assertEqual(sum(self.mail()["deliveries"].values()), 0)
+
+    def test_recipients_beyond_those_charged_are_charged_once(self):
+        """As Exim's router asks, which asks again with each try."""
+        self.bob(mail={"recipients_per_hour": 5})
+        policy = mail_case.Policy(self.agent.policy)
+        self.addCleanup(policy.close)
+        self.addCleanup(self.agent.start)  # which does not know that Exim asks
+        self.addCleanup(self.agent.end)
+        queue_id = f"1rABCD-{next(self.ids):06}-2x"
+        self.assertEqual(policy.ask(sasl_username="bob", queue_id=queue_id, recipient_count=2), "DUNNO")
+        for _ in range(2):
+            answers = [policy.ask("EXPANDED", queue_id=queue_id, recipient=f"r{number}@elsewhere.example") for number in range(8)]
+            self.assertEqual(answers[:5], ["DUNNO"] * 5)
+            for answer in answers[5:]:
+                self.assertTrue(answer.startswith("452 4.7.1 Try again later: account bob has a limit of 5 recipients an hour"), answer)
+        self.assertEqual(self.mail()["sent"]["recipients_per_hour"], 5)
+        self.assertEqual(policy.ask("EXPANDED", queue_id="1rZZZZ-000000-2x", recipient="r@elsewhere.example"), "DUNNO")
+        with open(self.log, "a") as log:  # r7 was not let out, and Exim has not asked about x
+            for who in ("r0", "r7", "x"):
+                log.write(f"2026-11-25 19:00:00 {queue_id} => {who}@elsewhere.example R=dnslookup T=remote_smtp H=mx [192.0.2.7]\n")
+        self.wait_for_deliveries(accepted=1)
+        self.assertEqual(self.mail()["sent"]["recipients_per_hour"], 5)
+
     def test_rotated_log_is_read_on(self):
         self.bob()
         self.send(UNKNOWN, 10)
