@@ -127,6 +127,12 @@ class EximCase(mta.MtaCase):
     def test_owner_gets_a_letter(self):
         self.assert_owner_gets_a_letter(lambda command: subprocess.run(command, capture_output=True, text=True))
 
+    def accepted_from(self, sender):
+        return [line for line in self.mta_log().splitlines() if f" <= {sender} " in line]
+
+    def test_who_does_not_wait_for_the_answer_is_charged_and_not_his_neighbour(self):
+        self.assert_early_closers_are_charged()
+
     def test_501st_of_600_of_a_login_is_deferred_with_452(self):
         self.assert_501st_of_600_is_deferred(self.by_login)
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import early_close
 import support
 
 BOB_UID = 4001
@@ -222,6 +223,42 @@ class MtaCase(support.AgentCase):
         self.assertEqual(self.by_smtp(1, recipients=["bob@vmtest"])[0], 1)
         self.deliver()
         support.wait_until(lambda: len(server.taken) >= many, SECONDS, f"{many} have it")
+
+    def charged_of_early_closers(self, end, place):
+        """Bob sends in ann's name and does not wait; how much of it was charged to whom once the MTA has asked about all."""
+        bob = self.bob(messages_per_hour=3)
+        before = len(self.accepted_from(early_close.NEIGHBOUR))
+        if place == "inside":
+            sender = self.run_in(bob, early_close.send, end, uid=BOB_UID)
+        else:
+            sender = self.run_outside(early_close.send, end, uid=BOB_UID)
+        tries = sender.hear(SECONDS)
+
+        def asked():
+            mail = self.bobs_mail()
+            return mail["sent"]["messages_per_hour"] + mail["deferred"]
+
+        if end != "reset":  # which may take away what the MTA had not read
+            support.wait_until(lambda: asked() == tries, SECONDS, f"the MTA has asked about {tries}")
+        support.wait_until_still(asked, 1)
+        charged = self.sent()
+        sender.kill()
+        bob.delete()
+        return tries, charged, len(self.accepted_from(early_close.NEIGHBOUR)) - before
+
+    def assert_early_closers_are_charged(self):
+        self.ann(messages_per_hour=100)
+        for place in ("outside", "inside"):
+            for end in early_close.ENDS:
+                with self.subTest(end, place=place):
+                    tries, charged, accepted = self.charged_of_early_closers(end, place)
+                    self.assertEqual(tries, early_close.TRIES)
+                    self.assertLessEqual(accepted, 3)
+                    self.assertEqual(charged, accepted)
+                    if end != "reset":
+                        self.assertEqual(accepted, 3)
+        self.assertEqual(self.anns_mail()["sent"]["messages_per_hour"], 0)
+        self.assertEqual(self.agent.ask("GET", "/api/v1/mail/unattributed")["sent"]["messages_per_hour"], 0)
 
     def assert_nobody_else_is_charged(self):
         ann = self.anns_mail()

@@ -51,6 +51,16 @@ def wait_until(predicate, seconds, what):
     raise AssertionError(f"not within {seconds * TIME_SCALE} s: {what}")
 
 
+def wait_until_still(figure, seconds):
+    """The figure, once it has not changed for so long (scaled)."""
+    value, since = figure(), time.monotonic()
+    while time.monotonic() < since + seconds * TIME_SCALE:
+        time.sleep(POLL_SECONDS)
+        if (now := figure()) != value:
+            value, since = now, time.monotonic()
+    return value
+
+
 def mount_point(kind):
     for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
         _, where, found, *_ = line.split()
