@@ -67,8 +67,9 @@ UnattributedMail Agent::unattributed_mail() {
 std::optional<std::string> Agent::unattributed_complaint() {
   if (unattributed_mode() != GateMode::enforce || !reconciler_.smtp()) return std::nullopt;
   const UnattributedMail mail = unattributed_mail();
+  const bool used_up = mail.free_in_s.value_or(0) > 0;  // a limit of 0 is what the administrator wants
   const bool just_now = now_ms() - unattributed_.deferred_ms() < kJustNowMs;
-  if (mail.free_in_s == 0 && !just_now) return std::nullopt;
+  if (!used_up && !just_now) return std::nullopt;
   return "mail: the allowance of mail that no account owns ([mail.unattributed]) is used up, and such mail is "
          "deferred: "
          "npanelctl mail unattributed";
