@@ -13,6 +13,7 @@
 #include "api/codec.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/local_file.h"
 #include "daemon/log.h"
 
 namespace npanel {
@@ -40,7 +41,7 @@ Result<NoticeTemplate> find_template(const std::vector<std::string>& languages) 
   for (const std::string& language : languages)
     for (const char* directory : kTemplateDirectories) {
       const std::string path = directory + language + ".txt";
-      const auto text = read_file_at(AT_FDCWD, path);
+      const auto text = read_local(path);
       if (!text && text.error().code == ENOENT) continue;
       auto parsed = text ? NoticeTemplate::parse(*text) : std::unexpected(text.error());
       if (parsed) return parsed;

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/local_names.h"
 #include "base/parse.h"
 
 namespace npanel {
@@ -74,8 +74,8 @@ Result<UniqueFd> listen_unix(const std::string& path, const std::string& group) 
   const int bind_error = errno;
   ::umask(before);
   if (!bound) return errno_failure("bind " + path, bind_error);
-  const struct group* members = group.empty() ? nullptr : ::getgrnam(group.c_str());
-  if (members && (::chown(path.c_str(), 0, members->gr_gid) != 0 || ::chmod(path.c_str(), 0660) != 0))
+  const auto members = group.empty() ? std::nullopt : local_gid(group);
+  if (members && (::chown(path.c_str(), 0, *members) != 0 || ::chmod(path.c_str(), 0660) != 0))
     return errno_failure("give " + path + " to group " + group, errno);
   if (::listen(socket.get(), SOMAXCONN) != 0) return errno_failure("listen on " + path, errno);
   return socket;

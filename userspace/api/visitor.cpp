@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/visitor.h"
 
-#include <pwd.h>
 #include <strings.h>
 
 #include <string_view>
+
+#include "base/local_names.h"
 
 namespace npanel {
 namespace {
@@ -49,7 +50,7 @@ const std::string& Visitors::local_actor(uid_t uid) {
   if (const auto known = actors_.find(uid); known != actors_.end()) return known->second;
   if (actors_.size() >= kActorsKept) actors_.clear();
   std::string actor = "uid " + std::to_string(uid);
-  if (const passwd* user = ::getpwuid(uid)) actor += " (" + std::string(user->pw_name) + ")";
+  if (const auto user = local_user(uid)) actor += " (" + *user + ")";
   return actors_.emplace(uid, std::move(actor)).first->second;
 }
 

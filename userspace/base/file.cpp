@@ -18,10 +18,14 @@ Result<UniqueFd> open_at(int dir, const std::string& path, int flags, mode_t mod
 
 Result<std::string> read_file_at(int dir, const std::string& path) {
   const UniqueFd fd = NP_TRY(open_at(dir, path, O_RDONLY));
+  return read_all(fd.get(), path);
+}
+
+Result<std::string> read_all(int fd, const std::string& path) {
   std::string text;
   std::array<char, 4096> chunk;
   for (;;) {
-    const ssize_t got = ::read(fd.get(), chunk.data(), chunk.size());
+    const ssize_t got = ::read(fd, chunk.data(), chunk.size());
     if (got > 0) {
       text.append(chunk.data(), static_cast<size_t>(got));
     } else if (got == 0) {

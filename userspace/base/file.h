@@ -19,6 +19,9 @@ namespace npanel {
 // The whole file, however many reads it takes.
 [[nodiscard]] Result<std::string> read_file_at(int dir, const std::string& path);
 
+// From where it stands to its end; `path` is for the error.
+[[nodiscard]] Result<std::string> read_all(int fd, const std::string& path);
+
 // One write(2) of the whole text: control files take a value in one piece. The file must exist.
 [[nodiscard]] Result<void> write_file_at(int dir, const std::string& path, std::string_view text);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/local_file.h"
 #include "daemon/config_keys.h"
 #include "daemon/config_layer.h"
 
@@ -33,7 +34,7 @@ Result<std::optional<std::string>> read_if_there(const std::string& path) {
   const uintmax_t size = fs::file_size(path, problem);
   if (problem) return errno_failure(path, problem.value());
   if (size > kLargestFile) return failure(path + " must not be larger than 1 MiB", EFBIG);
-  return NP_TRY(read_file_at(AT_FDCWD, path));
+  return NP_TRY(path.starts_with('/') ? read_local(path) : read_file_at(AT_FDCWD, path));
 }
 
 Result<std::string> read_required(const std::string& path) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mail/account_map.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "base/file.h"
+#include "base/local_file.h"
 #include "base/parse.h"
 #include "mail/domain_name.h"
 #include "model/account.h"
@@ -44,7 +43,8 @@ std::string canonical_login(std::string_view login) {
 
 AccountMap::Version AccountMap::version_of(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return {};
+  const auto file = open_local(path);
+  if (!file || ::fstat(file->get(), &status) != 0) return {};
   return {.changed = status.st_ctim,
           .size = status.st_size,
           .inode = status.st_ino,
@@ -56,7 +56,7 @@ std::vector<std::string> AccountMap::refresh() {
   const Version now = version_of(path_);  // first: a change while we read is seen the next time
   if (version_ == now) return {};
   version_ = now;
-  const auto text = read_file_at(AT_FDCWD, path_);
+  const auto text = read_local(path_);
   if (!text) return {text.error().text};
   return take(*text);
 }

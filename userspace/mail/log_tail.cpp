@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mail/log_tail.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/file.h"
+#include "base/local_file.h"
 
 namespace npanel {
 namespace {
@@ -21,14 +20,13 @@ constexpr size_t kLineMost = 65536;
 }  // namespace
 
 Result<void> LogTail::open(off_t from) {
-  auto opened = open_at(AT_FDCWD, path_, O_RDONLY | O_NONBLOCK);
+  auto opened = open_local(path_);
   if (!opened) {
     if (opened.error().code == ENOENT) return {};
     return std::unexpected(std::move(opened.error()));
   }
   struct stat status{};
   if (::fstat(opened->get(), &status) != 0) return errno_failure("fstat " + path_, errno);
-  if (!S_ISREG(status.st_mode)) return failure(path_ + " is no regular file");
   file_ = std::move(*opened);
   offset_ = from < 0 ? status.st_size : from;
   partial_.clear();
@@ -39,7 +37,8 @@ Result<void> LogTail::open(off_t from) {
 bool LogTail::is_another() const {
   struct stat now{};
   struct stat ours{};
-  if (::stat(path_.c_str(), &now) != 0 || ::fstat(file_.get(), &ours) != 0) return false;
+  const auto there = open_local(path_);
+  if (!there || ::fstat(there->get(), &now) != 0 || ::fstat(file_.get(), &ours) != 0) return false;
   return now.st_ino != ours.st_ino || now.st_dev != ours.st_dev;
 }
 

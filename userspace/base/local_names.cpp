@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/local_names.h"
+
+#include <grp.h>
+#include <pwd.h>
+
+#include <cstdio>
+#include <memory>
+
+namespace npanel {
+namespace {
+
+using File = std::unique_ptr<FILE, decltype([](FILE* file) { std::fclose(file); })>;
+
+// The first entry that fits; `next` is fgetpwent(3) or fgetgrent(3).
+template <class Entry, class Fits>
+const Entry* find_entry(const File& file, Entry* (*next)(FILE*), Fits fits) {
+  if (!file) return nullptr;
+  while (const Entry* entry = next(file.get()))
+    if (fits(*entry)) return entry;
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<uid_t> local_uid(const std::string& user, const char* file) {
+  const File passwords(std::fopen(file, "re"));
+  const auto* found =
+      find_entry<passwd>(passwords, ::fgetpwent, [&](const passwd& one) { return user == one.pw_name; });
+  return found ? std::optional(found->pw_uid) : std::nullopt;
+}
+
+std::optional<std::string> local_user(uid_t uid, const char* file) {
+  const File passwords(std::fopen(file, "re"));
+  const auto* found = find_entry<passwd>(passwords, ::fgetpwent, [&](const passwd& one) { return uid == one.pw_uid; });
+  return found ? std::optional<std::string>(found->pw_name) : std::nullopt;
+}
+
+std::optional<gid_t> local_gid(const std::string& name, const char* file) {
+  const File groups(std::fopen(file, "re"));
+  const auto* found = find_entry<group>(groups, ::fgetgrent, [&](const group& one) { return name == one.gr_name; });
+  return found ? std::optional(found->gr_gid) : std::nullopt;
+}
+
+}  // namespace npanel

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// local_names.h: what do this host's own files say about users and groups? No name service is asked: a directory server
+// that does not answer would be waited for.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+namespace npanel {
+
+[[nodiscard]] std::optional<uid_t> local_uid(const std::string& user, const char* file = "/etc/passwd");
+[[nodiscard]] std::optional<std::string> local_user(uid_t uid, const char* file = "/etc/passwd");
+[[nodiscard]] std::optional<gid_t> local_gid(const std::string& group, const char* file = "/etc/group");
+
+}  // namespace npanel
