@@ -78,11 +78,6 @@ struct cred {
 	kuid_t uid;
 };
 
-struct task_struct {
-	struct css_set *cgroups;
-	const struct cred *cred;
-};
-
 struct net {
 	__u64 net_cookie;
 };
@@ -146,6 +141,37 @@ struct pids_cgroup {
 	struct cgroup_subsys_state css;
 	atomic64_t counter;
 	atomic64_t limit;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
+struct task_struct {
+	struct task_struct *group_leader;
+	struct task_struct *real_parent;
+	struct mm_struct *mm;
+	int tgid;
+	__u64 start_boottime;
+	char comm[16];
+	struct css_set *cgroups;
+	const struct cred *cred;
 };
 
 struct bpf_iter_meta;

@@ -3,6 +3,9 @@
 #ifndef NPANEL_REFUSAL_BPF_H
 #define NPANEL_REFUSAL_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
+#include "lib/kernel_types.h"
 #include "npanel/smtp.h"
 
 /* Key: 0. Value: what belongs to no account. */
@@ -14,8 +17,15 @@ struct {
 	__type(value, struct np_smtp_total);
 } np_smtp_total SEC(".maps");
 
-/* struct np_smtp_refusal. At 64 bytes and a header of 8 it holds about 3,600 refusals that the agent has not read yet.
- */
+/* Key: 0. Value: what the agent does not want to know at the moment. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct np_smtp_shed);
+} np_smtp_shed SEC(".maps");
+
+/* struct np_smtp_refusal. With 136 bytes and a header of 8 it holds about 3,600 that the agent has not read yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NP_SMTP_RING_BYTES);
@@ -66,12 +76,36 @@ static __always_inline void set_destination(struct np_smtp_refusal *record, stru
 static __always_inline bool has_record(struct np_smtp_count *count, __u64 now_ns)
 {
 	__u64 now_s = now_ns / NP_SECOND_NS;
+	__u32 most = NP_SMTP_RECORDS_A_SECOND, zero = 0;
+	const struct np_smtp_shed *shed = bpf_map_lookup_elem(&np_smtp_shed, &zero);
 
+	if (shed)
+		most -= shed->records < most ? shed->records : most;
 	if (count->recorded_s != now_s) {
 		count->recorded_s = now_s;
 		count->recorded = 0;
 	}
-	return count->recorded++ < NP_SMTP_RECORDS_A_SECOND;
+	return count->recorded++ < most;
+}
+
+/* Where a field cannot be read (a kernel thread has no executable) it stays zero. */
+static __always_inline void set_process(struct np_smtp_refusal *record)
+{
+	struct task_struct *leader = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), group_leader);
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+	const unsigned char *name = BPF_CORE_READ(leader, mm, exe_file, f_path.dentry, d_name.name);
+
+	record->pid = bpf_get_current_pid_tgid() >> 32;
+	record->uid = (__u32)bpf_get_current_uid_gid();
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	record->start_ns = BPF_CORE_READ(leader, start_boottime);
+	record->cgroup = bpf_get_current_cgroup_id();
+	record->parent_pid = BPF_CORE_READ(parent, tgid);
+	record->parent_comm[0] = 0;
+	bpf_probe_read_kernel_str(record->parent_comm, sizeof(record->parent_comm), &parent->comm);
+	record->program[0] = 0;
+	bpf_probe_read_kernel_str(record->program, sizeof(record->program), name);
+	record->reserved = 0;
 }
 
 static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot, struct np_smtp_count *count,
@@ -96,12 +130,10 @@ static __always_inline void record_refusal(struct bpf_sock_addr *ctx, __u32 slot
 	}
 	record->at_ns = now_ns;
 	record->slot = slot;
-	record->pid = bpf_get_current_pid_tgid() >> 32;
-	record->uid = (__u32)bpf_get_current_uid_gid();
 	record->port = bpf_ntohs((__u16)ctx->user_port);
 	record->verdict = verdict;
 	set_destination(record, ctx, v6);
-	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	set_process(record);
 	record->reason = reason;
 	record->missed = (__u32)missed;
 	bpf_ringbuf_submit(record, 0);

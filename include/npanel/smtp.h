@@ -13,7 +13,8 @@
 #define NP_SMTP_EXEMPT	   8U
 #define NP_SMTP_NETS	   1024U
 #define NP_COMM_LEN	   16
-#define NP_SMTP_RING_BYTES (256U * 1024U)
+#define NP_PROGRAM_LEN	   32
+#define NP_SMTP_RING_BYTES (512U * 1024U)
 
 /* The numbers are those of enum np_gate_mode, so that the lower of the two holds. */
 enum np_smtp_mode {
@@ -176,7 +177,24 @@ struct np_smtp_refusal {
 	char comm[NP_COMM_LEN];
 	__u32 reason; /* enum np_smtp_reason */
 	__u32 missed; /* refusals of the account before this one that had no record */
+	/* Who it was, as the kernel knows it: nothing of it can be late. Names are any bytes. */
+	__u64 start_ns; /* CLOCK_BOOTTIME when the process began: pid and this are one process for ever */
+	__u64 cgroup;	/* id */
+	__u32 parent_pid;
+	char parent_comm[NP_COMM_LEN];
+	char program[NP_PROGRAM_LEN]; /* the executable's file name, cut short */
+	__u32 reserved;
 };
-NP_ASSERT(sizeof(struct np_smtp_refusal) == 64);
+NP_ASSERT(sizeof(struct np_smtp_refusal) == 136);
+
+/*
+ * Written by the agent, read by the kernel. The one entry of np_smtp_shed. When records cost too much, fewer are made;
+ * all zero: NP_SMTP_RECORDS_A_SECOND. What is refused is refused and counted all the same.
+ */
+struct np_smtp_shed {
+	__u32 records; /* so many fewer a second and account */
+	__u32 reserved;
+};
+NP_ASSERT(sizeof(struct np_smtp_shed) == 8);
 
 #endif

@@ -415,6 +415,12 @@ np_smtp_total SmtpGuard::total() const {
   return attached_->totals.as<np_smtp_total>()[0];
 }
 
+Result<void> SmtpGuard::set_records_a_second(uint32_t most) {
+  const np_smtp_shed shed{.records = NP_SMTP_RECORDS_A_SECOND - std::min(most, NP_SMTP_RECORDS_A_SECOND),
+                          .reserved = 0};
+  return store(attached_->skeleton->maps.np_smtp_shed, __u32{0}, shed);
+}
+
 int SmtpGuard::refusals_fd() const {
   return ring_buffer__epoll_fd(attached_->ring.get());
 }

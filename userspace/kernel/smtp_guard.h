@@ -106,6 +106,10 @@ class SmtpGuard {
   [[nodiscard]] np_smtp_count count(uint32_t slot) const;
   [[nodiscard]] np_smtp_total total() const;
 
+  // At the most so many records a second of one account, NP_SMTP_RECORDS_A_SECOND at first; refused is refused all the
+  // same, and counted.
+  Result<void> set_records_a_second(uint32_t most);
+
   // Becomes readable when refusals wait.
   [[nodiscard]] int refusals_fd() const;
   // Hands over every refusal that waits.
