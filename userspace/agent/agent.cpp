@@ -42,6 +42,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   NP_TRY(agent->load_accounts());
   agent->open_netlink();
   agent->configure_senders();
+  agent->put_shed_in_force();
   agent->deliveries_.configure(agent->config_);
   agent->restore_budgets();
   if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
@@ -173,7 +174,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   if (!NP_TRY(reconciler_.remove(entry.account, entry.applied, wait_ms))) return false;
   // What was refused to it must not be told of whoever has its slot, or its name, next.
   take_refusals();
-  write_down_refusals();
+  write_down_refusals(true);
   write_down_mail();
   NP_TRY(store_.erase(
       name,
@@ -186,6 +187,8 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   subuids_.look_again();
   deliveries_.forget(name);
   deleting_.erase(name);
+  without_uid_.erase(name);
+  lowering_.forget(name);
   gates_.forget_account(name);
   accounts_.erase(name);
   return true;
@@ -202,6 +205,7 @@ void Agent::tick() {
   reconcile_some();
   mind_subuids();
   recount_open();
+  users_.retry();
   work_.each_second();
   take_refusals();
   write_down_refusals();
@@ -227,14 +231,26 @@ void Agent::work() {
 void Agent::take_refusals() {
   if (!reconciler_.smtp()) return;
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
-  const auto drained =
-      reconciler_.smtp()->drain_refusals([this](const np_smtp_refusal& refusal) { refusals_.add(refusal); });
+  const Look look = [this](const np_smtp_refusal& refusal, Seen seen) { look_for(refusal, std::move(seen)); };
+  const auto drained = reconciler_.smtp()->drain_refusals(
+      [this, &look](const np_smtp_refusal& refusal) { refusals_.add(refusal, look); });
   if (!drained) log_error(drained.error().text + "; carrying on");
 }
 
-void Agent::write_down_refusals() {
+// The slot's owner has only so many lookers at once: who makes them hang has no others.
+void Agent::look_for(const np_smtp_refusal& refusal, Seen seen) {
+  constexpr auto kPatience = std::chrono::seconds(1);
+  if (spending_.shed(NP_EMAIL_RATE_LIMITING) > 0) return seen({.missing = "shed"});
+  helper_.ask({.what = Ask::process,
+               .owner = refusal.slot,
+               .pid = static_cast<pid_t>(refusal.pid),
+               .start_ns = refusal.start_ns},
+              kPatience, [seen = std::move(seen)](const Answer& answer) { seen(evidence_of(answer)); });
+}
+
+void Agent::write_down_refusals(bool all) {
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
-  std::vector<Event> events = refusals_.take([this](uint32_t slot) { return owner_of_slot(slot); });
+  std::vector<Event> events = refusals_.take([this](uint32_t slot) { return owner_of_slot(slot); }, all);
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
   owe_notices(events);

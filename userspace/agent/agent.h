@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/delivery_book.h"
+#include "agent/lowering.h"
 #include "agent/message_book.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
@@ -17,6 +18,7 @@
 #include "agent/spending.h"
 #include "agent/subuids.h"
 #include "agent/unattributed_book.h"
+#include "agent/users.h"
 #include "agent/work.h"
 #include "api/codec.h"
 #include "api/service.h"
@@ -67,6 +69,11 @@ class Agent final : public Service {
   // The descriptor of refusals that wait, -1 without one, and what to do when it is readable.
   [[nodiscard]] int refusals_fd();
   void take_refusals();
+  // Answers of npanel-helper, and what came of those that are late.
+  [[nodiscard]] int helper_fd() const { return helper_.fd(); }
+  void hear_helper() { helper_.run(); }
+  // The uids of users of the configuration, as far as they are known by now; on_config() is called when more are.
+  [[nodiscard]] std::set<uid_t> uids_of(const std::vector<std::string>& users) { return users_.find_all(users); }
   // Work that cannot wait for the next second: readable while there is some, and a few milliseconds of it.
   [[nodiscard]] int work_fd() const { return work_.fd(); }
   void work();
@@ -183,8 +190,15 @@ class Agent final : public Service {
         store_(std::move(store)),
         backups_(config_.database),
         spending_(config_),
-        reconciler_(config_, gates ? std::optional(gates->kernel()) : std::nullopt),
-        gates_(gates.value_or(Gates())) {}
+        helper_(config_.helper_socket),
+        users_(helper_),
+        lowering_(helper_),
+        reconciler_(config_, users_.find_all(config_.smtp_exempt_users),
+                    gates ? std::optional(gates->kernel()) : std::nullopt, lowering_),
+        gates_(gates.value_or(Gates())) {
+    users_.on_answer([this](const std::string& user) { take_user(user); });
+    lowering_.on_end([this](const std::string& account) { look_again(account); });
+  }
 
   // The account's mail limits at this moment: raised, braked.
   [[nodiscard]] MailLimits mail_now(const Account& account) const;
@@ -264,6 +278,15 @@ class Agent final : public Service {
   Result<void> save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state);
   void put_in_force(Feature feature, const FeatureState& state);
   void mind_the_budget();
+  void switch_off(Feature feature, const std::string& why);
+  void shed(Feature feature, const BudgetOrder& order);
+  void put_shed_in_force();
+  [[nodiscard]] std::string shed_complaint(Feature feature) const;
+  // Asks npanel-helper who was refused.
+  void look_for(const np_smtp_refusal& refusal, Seen seen);
+  // A name service has answered.
+  void take_user(const std::string& user);
+  void look_again(const std::string& account);
   void watch_spending();
 
   Result<Token> token_named(const std::string& name);
@@ -283,7 +306,8 @@ class Agent final : public Service {
   void reconcile(Entry& entry);
   // True when the account is gone from kernel and store.
   Result<bool> finish_removal(Entry& entry, int wait_ms);
-  void write_down_refusals();
+  // `all`: also what still waits for evidence.
+  void write_down_refusals(bool all = false);
   void mind_subuids();
   void recount_open();
   void report_new_problems(const Entry& entry, const std::vector<std::string>& before);
@@ -294,11 +318,13 @@ class Agent final : public Service {
   Result<AccountView> save(const Caller& caller, Entry& entry, Account changed, const Notes& notes);
   Result<AccountView> set_state(const Caller& caller, const std::string& name, AccountState state, const char* kind);
   [[nodiscard]] AccountView view(const Entry& entry) const;
+  [[nodiscard]] std::vector<std::string> degraded(const Entry& entry) const;
   [[nodiscard]] uint32_t free_slot() const;
   [[nodiscard]] std::vector<FeatureFigures> figures_of_features() const;
   [[nodiscard]] AccountStats stats_of(const Entry& entry, const std::map<uint64_t, const np_usage*>& usage);
   // By cgroup id; empty when the walk cannot run.
   Result<std::map<uint64_t, const np_usage*>> walk();
+  Result<std::span<const np_usage>> rows();
 
   Config config_;
   std::vector<ConfigValue> config_values_;
@@ -316,11 +342,17 @@ class Agent final : public Service {
   bool heap_has_holes_ = false;
   uint64_t ticks_ = 0;
   Spending spending_;
+  HelperClient helper_;
+  Users users_;
+  std::set<std::string> without_uid_;  // accounts whose user nobody could look up yet
+  Lowering lowering_;
   Reconciler reconciler_;
   Gates gates_;
   int64_t foreign_changes_ = 0;
   std::array<uint64_t, NP_FEATURES> toggles_{};
   std::array<uint64_t, NP_FEATURES> switched_off_{};
+  std::array<std::string, NP_FEATURES> shed_why_{};
+  int64_t walked_ms_ = 0;  // CLOCK_MONOTONIC
   JobBook jobs_;
   Work work_;
   std::optional<Applying> applying_;

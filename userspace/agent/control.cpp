@@ -120,7 +120,7 @@ Result<ReloadReport> Agent::reload(const Caller& caller) {
   LoadedConfig fresh = until_restart(*loaded, {.config = config_, .values = config_values_, .files = {}});
   ReloadReport report{.changed = changed_keys(config_values_, fresh.values),
                       .needs_restart = changed_keys(fresh.values, loaded->values)};
-  NP_TRY(reconciler_.reconfigure(fresh.config));
+  NP_TRY(reconciler_.reconfigure(fresh.config, users_.find_all(fresh.config.smtp_exempt_users)));
   config_ = std::move(fresh.config);
   config_values_ = std::move(fresh.values);
   spending_.set_budget(config_);

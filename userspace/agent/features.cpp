@@ -93,7 +93,10 @@ void Agent::notice_foreign_changes() {
 // The kernel's map first: the very next connect() obeys. Cgroups follow, account by account.
 void Agent::put_in_force(Feature feature, const FeatureState& state) {
   const FeatureState before = gates_.state(feature);
-  if (state.enabled && !before.enabled) spending_.reset(feature);
+  if (state.enabled && !before.enabled) {
+    spending_.reset(feature);
+    put_shed_in_force();
+  }
   if (state.enabled != before.enabled) ++toggles_[feature];
   gates_.set(feature, state);
   log_info(std::string("feature ") + info(feature).name + ": " + said(state).dump());
@@ -116,7 +119,8 @@ FeatureView Agent::feature(Feature feature) {
   return {.feature = feature,
           .state = gates_.state(feature),
           .accounts_on = per_account ? static_cast<size_t>(on) : 0,
-          .cost = spending_.cost(feature)};
+          .cost = spending_.cost(feature),
+          .shed = spending_.shed(feature)};
 }
 
 Result<void> Agent::save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state) {
@@ -159,17 +163,60 @@ Result<FeatureView> Agent::override_feature(const Caller& caller, Feature featur
 }
 
 void Agent::mind_the_budget() {
-  for (const auto& [feature, why] : spending_.tick(gates_)) {
-    FeatureState state = gates_.state(feature);
-    state.enabled = false;
-    state.switched_off = why;
-    log_error(std::string("feature ") + info(feature).name + " switches itself off: " + why);
-    ++switched_off_[feature];
-    if (const auto saved = save_feature(agent_itself(), "feature.switch_off", feature, state); !saved) {
-      complain_of_store(saved.error());
-      put_in_force(feature, state);  // what costs too much ends all the same
-    }
+  for (const auto& [feature, order] : spending_.tick(gates_)) {
+    if (order.what == BudgetOrder::What::switch_off)
+      switch_off(feature, order.why);
+    else
+      shed(feature, order);
   }
+}
+
+void Agent::switch_off(Feature feature, const std::string& why) {
+  FeatureState state = gates_.state(feature);
+  state.enabled = false;
+  state.switched_off = why;
+  log_error(std::string("feature ") + info(feature).name + " switches itself off: " + why);
+  ++switched_off_[feature];
+  if (const auto saved = save_feature(agent_itself(), "feature.switch_off", feature, state); !saved) {
+    complain_of_store(saved.error());
+    put_in_force(feature, state);  // what costs too much ends all the same
+  }
+}
+
+// Limits hold all the time: less is told of what they refuse.
+void Agent::shed(Feature feature, const BudgetOrder& order) {
+  const bool more = order.what == BudgetOrder::What::shed;
+  const std::string name = info(feature).name;
+  const Json before{{"shed", more ? order.level - 1 : order.level + 1}};
+  const Json after{{"shed", order.level}, {"why", order.why}};
+  (more ? log_warning : log_info)("feature " + name +
+                                  (more ? " leaves out telemetry, level " : " tells more again, level ") +
+                                  std::to_string(order.level) + ": " + order.why + "; limits hold");
+  shed_why_[feature] = order.level > 0 ? order.why : "";
+  put_shed_in_force();
+  Json detail = after;
+  detail["feature"] = name;
+  save_notes(
+      {.events = {{.at_ms = now_ms(),
+                   .account = {},
+                   .kind = more ? "telemetry_shed" : "telemetry_restored",
+                   .detail = detail.dump()}},
+       .audit = {audit_entry(agent_itself(), more ? "feature.shed" : "feature.restore", {}, name, before, after)}});
+}
+
+void Agent::put_shed_in_force() {
+  constexpr std::array<uint32_t, kShedMost + 1> kRecords = {NP_SMTP_RECORDS_A_SECOND, NP_SMTP_RECORDS_A_SECOND / 10, 0};
+  if (!reconciler_.smtp()) return;
+  if (const auto set = reconciler_.smtp()->set_records_a_second(kRecords[spending_.shed(NP_EMAIL_RATE_LIMITING)]); !set)
+    log_error("records of refusals: " + set.error().text + "; carrying on");
+}
+
+std::string Agent::shed_complaint(Feature feature) const {
+  const unsigned level = spending_.shed(feature);
+  if (level == 0) return {};
+  return std::string(info(feature).name) + " costs too much (" + shed_why_[feature] +
+         "): telemetry is left out, level " + std::to_string(level) + " of " + std::to_string(kShedMost) +
+         "; limits hold";
 }
 
 }  // namespace npanel

@@ -232,6 +232,7 @@ void Agent::end_raises() {
 
 void Agent::stop() {
   tick();
+  write_down_refusals(true);
   save_budgets();
 }
 

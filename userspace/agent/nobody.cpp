@@ -3,7 +3,6 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "daemon/log.h"
-#include "kernel/local_users.h"
 
 namespace npanel {
 namespace {
@@ -31,7 +30,7 @@ std::optional<std::string> Agent::owner_of_slot(uint32_t slot) const {
 void Agent::configure_senders() {
   std::vector<std::string> system = config_.smtp_exempt_users;
   system.insert(system.end(), config_.mta_users.begin(), config_.mta_users.end());
-  senders_.configure(config_, local_uids(system));
+  senders_.configure(config_, users_.find_all(system));
   put_unattributed_limits();
 }
 

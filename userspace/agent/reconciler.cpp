@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/reconciler.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,10 +24,10 @@ std::optional<T> value_or_reason(Result<T> result, std::optional<std::string>& r
 }
 
 // A user that is not there (the other MTA's) is nobody to exempt. The networks were checked with the configuration.
-SmtpRules rules_of(const Config& config) {
-  SmtpRules rules{.ports = config.smtp_ports, .redirect_port = static_cast<uint16_t>(config.smtp_redirect_port)};
-  for (const std::string& name : config.smtp_exempt_users)
-    if (const passwd* user = ::getpwnam(name.c_str())) rules.exempt_uids.push_back(user->pw_uid);
+SmtpRules rules_of(const Config& config, const std::set<uid_t>& exempt) {
+  SmtpRules rules{.ports = config.smtp_ports,
+                  .exempt_uids = {exempt.begin(), exempt.end()},
+                  .redirect_port = static_cast<uint16_t>(config.smtp_redirect_port)};
   for (const std::string& text : config.smtp_allow)
     if (const auto net = parse_net(text)) rules.allow.push_back(*net);
   return rules;
@@ -36,8 +35,9 @@ SmtpRules rules_of(const Config& config) {
 
 }  // namespace
 
-Reconciler::Reconciler(const Config& config, const std::optional<GateTable>& gates)
-    : configured_devices_(config.io_devices) {
+Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
+                       Lowering& lowering)
+    : configured_devices_(config.io_devices), lowering_(lowering) {
   host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   look_for_devices();
   tree_ = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
@@ -55,7 +55,7 @@ Reconciler::Reconciler(const Config& config, const std::optional<GateTable>& gat
   smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
                                              .account_level = tree_->account_level(),
                                              .pin_dir = config.pin_dir,
-                                             .rules = rules_of(config),
+                                             .rules = rules_of(config, exempt),
                                              .gates = gates}),
                           smtp_reason_);
   watch_connections(config);
@@ -94,11 +94,11 @@ Result<int> Reconciler::set_gates(const GateTable& gates) {
   return smtp_->set_gates(gates);
 }
 
-Result<void> Reconciler::reconfigure(const Config& config) {
+Result<void> Reconciler::reconfigure(const Config& config, const std::set<uid_t>& exempt) {
   configured_devices_ = config.io_devices;
   look_for_devices();
   if (!smtp_) return {};
-  NP_TRY(smtp_->set_rules(rules_of(config)));
+  NP_TRY(smtp_->set_rules(rules_of(config, exempt)));
   watch_connections(config);
   return {};
 }
@@ -109,9 +109,11 @@ Applied Reconciler::apply(const Account& account, const MailLimits& mail, const 
   if (tree_) {
     if (const auto cgroup = tree_->find_or_make(account.name)) {
       if (const auto id = cgroup->id()) applied.cgroup_id = *id;
-      auto [writes, problems] = apply_settings(*cgroup, now, host_);
+      auto [writes, problems, pending] =
+          apply_settings(*cgroup, now, host_, lowering_.writer_for(account.name, applied.cgroup_id.value_or(0)));
       applied.writes += writes;
       applied.problems = std::move(problems);
+      applied.pending = std::move(pending);
       apply_stand_ins_to_all(*cgroup, account, now, applied);
     } else {
       applied.problems.push_back(cgroup.error().text);
@@ -225,6 +227,7 @@ std::vector<std::string> Reconciler::degraded(const Account& account, const Gate
   const Account now = in_force(account, gates);
   std::vector<std::string> reasons = npanel::degraded(now, host_);
   reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
+  reasons.insert(reasons.end(), applied.pending.begin(), applied.pending.end());
   if (smtp_reason_ && now.rate_limit.mode != SmtpMode::off) reasons.push_back("smtp: not limited: " + *smtp_reason_);
   return reasons;
 }

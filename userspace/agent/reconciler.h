@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/lowering.h"
 #include "daemon/config.h"
 #include "kernel/account_tree.h"
 #include "kernel/connection_opener.h"
@@ -22,14 +23,16 @@ struct Applied {
   std::optional<uint64_t> cgroup_id = {};
   int writes = 0;                          // what was not right already
   std::vector<std::string> problems = {};  // what could not be made right, one sentence each
+  std::vector<std::string> pending = {};   // what is being made right
 };
 
 // Reads first, writes only what differs. Every part of the kernel that is missing is a reason, not an end: the rest
 // works on.
 class Reconciler {
  public:
-  // Without gates, those that the kernel holds stay.
-  Reconciler(const Config& config, const std::optional<GateTable>& gates);
+  // Without gates, those that the kernel holds stay. `exempt`: the uids of smtp.exempt_users, as far as they are known.
+  Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
+             Lowering& lowering);
 
   // `before`: what was there last time, so that a cgroup that somebody made anew is noticed.
   // `mail`: the account's mail limits as they are at the moment.
@@ -38,7 +41,7 @@ class Reconciler {
   // Obeyed by the very next connect(); what cgroups hold follows with apply().
   Result<int> set_gates(const GateTable& gates);
   // What a reload may change.
-  Result<void> reconfigure(const Config& config);
+  Result<void> reconfigure(const Config& config, const std::set<uid_t>& exempt);
   // An account that is new: full bucket, counts of zero.
   Result<void> start_fresh(const Account& account);
   // True when nothing of it is left in the kernel; false while its processes are still dying.
@@ -78,6 +81,7 @@ class Reconciler {
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 
   std::vector<std::string> configured_devices_;
+  Lowering& lowering_;
   HostAbilities host_;
   std::optional<AccountTree> tree_;
   std::optional<SmtpGuard> smtp_;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // service.cpp: what the API asks of the agent.
-#include <pwd.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -21,12 +20,6 @@ Event event(const std::string& account, const char* kind, const Json& detail = J
   return {.at_ms = now_ms(), .account = account, .kind = kind, .detail = detail.dump()};
 }
 
-std::optional<uid_t> system_uid(const std::string& name) {
-  const passwd* user = ::getpwnam(name.c_str());
-  if (!user || !check_uid(user->pw_uid)) return std::nullopt;
-  return user->pw_uid;
-}
-
 void log_change(const Event& change, const Caller& caller) {
   log_info("account " + *change.account + ": " + change.kind + " " + change.detail + " by " + caller.actor +
            (caller.request_id.empty() ? "" : " [" + caller.request_id + "]"));
@@ -42,10 +35,17 @@ Json as_said(const Account& account) {
 
 }  // namespace
 
+std::vector<std::string> Agent::degraded(const Entry& entry) const {
+  std::vector<std::string> reasons = reconciler_.degraded(entry.account, gates_, entry.applied);
+  if (without_uid_.contains(entry.account.name))
+    reasons.emplace_back("uid: not known yet: no name service has answered; processes outside the cgroup are nobody's");
+  return reasons;
+}
+
 AccountView Agent::view(const Entry& entry) const {
   const std::string& name = entry.account.name;
   return {.account = entry.account,
-          .degraded = reconciler_.degraded(entry.account, gates_, entry.applied),
+          .degraded = degraded(entry),
           .isolation = gates_.mode_for(NP_CGROUPS_ISOLATION, name),
           .mail = gates_.mode_for(NP_EMAIL_RATE_LIMITING, name)};
 }
@@ -91,12 +91,14 @@ Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool fin
   wanted.slot = free_slot();
   if (wanted.slot >= NP_SLOTS)
     return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
-  if (find_uid) wanted.uid = system_uid(name);
+  const Users::Found user = find_uid ? users_.find(name) : Users::Found{};
+  if (user.uid && check_uid(*user.uid)) wanted.uid = user.uid;
   const Json after = as_said(wanted);
   const Event created = event(name, "account_created", after);
   NP_TRY(store_.put(wanted,
                     {.events = {created}, .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}}));
   log_change(created, caller);
+  if (user.asked) without_uid_.insert(name);
   slots_.emplace(wanted.slot, name);
   subuids_.look_again();
   Entry& entry =
@@ -105,6 +107,41 @@ Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool fin
     log_error("account " + name + ": " + fresh.error().text + "; carrying on");
   reconcile(entry);
   return view(entry);
+}
+
+// Only for who was made without a uid because nobody had answered: what an administrator said since is his.
+void Agent::take_user(const std::string& user) {
+  const Users::Found found = users_.find(user);
+  if (const auto entry = accounts_.find(user); without_uid_.erase(user) > 0 && entry != accounts_.end()) {
+    Account changed = entry->second.account;
+    if (!found.uid || !check_uid(*found.uid) || changed.uid) return;
+    changed.uid = found.uid;
+    const Json after{{"uid", *found.uid}};
+    const Caller caller = agent_itself();
+    const auto saved = save(caller, entry->second, std::move(changed),
+                            {.events = {event(user, "uid_found", after)},
+                             .audit = {audit_entry(caller, "account.uid", user, "", Json{{"uid", nullptr}}, after)}});
+    if (!saved) {
+      complain_of_store(saved.error());
+      without_uid_.insert(user);
+    }
+  }
+  const auto names = [&](const std::vector<std::string>& users) {
+    return std::ranges::find(users, user) != users.end();
+  };
+  if (!found.uid) return;
+  if (names(config_.smtp_exempt_users)) {
+    const auto set = reconciler_.reconfigure(config_, users_.find_all(config_.smtp_exempt_users));
+    if (!set) log_error("smtp.exempt_users: " + set.error().text);
+    watch_spending();  // they are other programs now
+  }
+  if (names(config_.smtp_exempt_users) || names(config_.mta_users)) configure_senders();
+  if (names(config_.mta_users) && tell_config_) tell_config_(config_);
+}
+
+void Agent::look_again(const std::string& account) {
+  const auto entry = accounts_.find(account);
+  if (entry != accounts_.end() && entry->second.account.state != AccountState::deleting) reconcile(entry->second);
 }
 
 // Store, memory, kernel: in this order, so that a refusal of the store changes nothing.
@@ -190,10 +227,20 @@ Result<void> Agent::add_process(const Caller& caller, const std::string& name, p
   return {};
 }
 
+// While the figures cost too much, those of the last walk are given again.
+Result<std::span<const np_usage>> Agent::rows() {
+  constexpr std::array<int64_t, kShedMost + 1> kAgeMostMs = {0, 10'000, 60'000};
+  const int64_t now = steady_ms();
+  if (now - walked_ms_ < kAgeMostMs[spending_.shed(NP_CGROUPS_ISOLATION)]) return reconciler_.usage()->rows();
+  auto fresh = reconciler_.usage()->walk();
+  if (fresh) walked_ms_ = now;
+  return fresh;
+}
+
 Result<std::map<uint64_t, const np_usage*>> Agent::walk() {
   std::map<uint64_t, const np_usage*> by_cgroup;
   if (!reconciler_.usage()) return by_cgroup;
-  for (const np_usage& row : NP_TRY(reconciler_.usage()->walk())) by_cgroup.emplace(row.cgroup_id, &row);
+  for (const np_usage& row : NP_TRY(rows())) by_cgroup.emplace(row.cgroup_id, &row);
   return by_cgroup;
 }
 
@@ -206,7 +253,7 @@ AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const 
     stats.smtp = reconciler_.smtp()->count(entry.account.slot);
     stats.mail = mail_figures(entry);
   }
-  stats.degraded = reconciler_.degraded(entry.account, gates_, entry.applied).size();
+  stats.degraded = degraded(entry).size();
   return stats;
 }
 
@@ -241,7 +288,8 @@ std::vector<FeatureFigures> Agent::figures_of_features() const {
                        .mode = static_cast<GateMode>(gates_.kernel()[feature].mode),
                        .toggles = toggles_[feature],
                        .switched_off = switched_off_[feature],
-                       .cost = spending_.cost(feature)});
+                       .cost = spending_.cost(feature),
+                       .shed = spending_.shed(feature)});
   return figures;
 }
 
@@ -260,6 +308,8 @@ AgentStatus Agent::status() {
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
           .unattributed = unattributed_mail(),
           .mail_failed = mail_.failed,
+          .evidence_missing = refusals_.evidence_missing(),
+          .log_lines_lost = log_lines_lost(),
           .reconcile = figures_,
           .orphans = orphans_,
           .features = figures_of_features(),
@@ -278,6 +328,11 @@ std::vector<std::string> Agent::complaints() {
   for (const std::string_view controller : kControllers)
     if (!reconciler_.host().controllers.contains(controller))
       complaints.push_back("cgroup v2 offers no " + std::string(controller) + " controller");
+  if (!helper_.complaint().empty())
+    complaints.push_back("npanel-helper is not there, so processes that are refused are not looked at: " +
+                         helper_.complaint());
+  for (const Feature feature : kAllFeatures)
+    if (std::string complaint = shed_complaint(feature); !complaint.empty()) complaints.push_back(std::move(complaint));
   const auto failing =
       std::ranges::count_if(accounts_, [](const auto& named) { return !named.second.applied.problems.empty(); });
   if (failing > 0) complaints.push_back(std::to_string(failing) + " accounts have limits that could not be applied");

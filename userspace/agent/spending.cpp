@@ -22,7 +22,8 @@ Budget budget_of(const Config& config) {
   return {.kernel_percent = config.budget_kernel_percent,
           .agent_percent = config.budget_agent_percent,
           .memory_bytes = config.budget_memory_mb << 20,
-          .seconds = static_cast<uint32_t>(config.budget_seconds)};
+          .seconds = static_cast<uint32_t>(config.budget_seconds),
+          .drop_limits = config.budget_drop_limits};
 }
 
 }  // namespace
@@ -46,22 +47,23 @@ Spending::Meter::~Meter() {
   ++total_.tasks;
 }
 
-std::vector<std::pair<Feature, std::string>> Spending::tick(const Gates& gates) {
+std::vector<std::pair<Feature, BudgetOrder>> Spending::tick(const Gates& gates) {
   const int64_t now_ms = steady_ms();
   kernel_.tick(now_ms);
   if (const std::string& reason = kernel_.reason(); complained_ != reason) {
     if (!reason.empty()) log_warning("the cost of BPF programs is not known: " + reason);
     complained_ = reason;
   }
-  std::vector<std::pair<Feature, std::string>> too_expensive;
+  std::vector<std::pair<Feature, BudgetOrder>> orders;
   for (const Feature feature : kMeasured) {
     agent_[feature].add(spent_[feature].ns, spent_[feature].tasks, now_ms);
     const auto now = cost(feature);
     if (!now || !gates.on(feature)) continue;
-    if (auto why = watch_.judge(feature, judged(feature, *now), now_ms))
-      too_expensive.emplace_back(feature, std::move(*why));
+    const bool limits = gates.kernel()[feature].mode == NP_GATE_ENFORCE;
+    if (auto order = watch_.judge(feature, judged(feature, *now), limits, now_ms))
+      orders.emplace_back(feature, std::move(*order));
   }
-  return too_expensive;
+  return orders;
 }
 
 FeatureCost Spending::judged(Feature feature, FeatureCost cost) const {

@@ -40,8 +40,10 @@ class Spending {
     uint64_t began_ns_;
   };
 
-  // Once a second: the features that must be switched off, and why.
-  [[nodiscard]] std::vector<std::pair<Feature, std::string>> tick(const Gates& gates);
+  // Once a second: what must be done about what costs too much, or does so no longer.
+  [[nodiscard]] std::vector<std::pair<Feature, BudgetOrder>> tick(const Gates& gates);
+  // What the feature leaves out because of its cost, 0 … kShedMost.
+  [[nodiscard]] unsigned shed(Feature feature) const { return watch_.level(feature); }
   // nullopt: not measured (yet).
   [[nodiscard]] std::optional<FeatureCost> cost(Feature feature) const;
   // Somebody enabled it again.

@@ -10,6 +10,7 @@
 
 #include "api/listen.h"
 #include "base/file.h"
+#include "base/local_file.h"
 #include "base/parse.h"
 #include "daemon/config_address.h"
 #include "daemon/log.h"
@@ -121,7 +122,7 @@ Result<void> TcpDoor::serve_held() {
 
 Result<std::optional<Tls>> TcpDoor::read_tls() const {
   if (certificate_.empty()) return std::nullopt;
-  return Tls{.certificate = NP_TRY(read_file_at(AT_FDCWD, certificate_)), .key = NP_TRY(read_file_at(AT_FDCWD, key_))};
+  return Tls{.certificate = NP_TRY(read_local(certificate_)), .key = NP_TRY(read_local(key_))};
 }
 
 std::optional<bool> TcpDoor::is_open() const {

@@ -82,6 +82,7 @@ Json encode(const FeatureView& view) {
   json["modes"] = known.observable ? Json{"observe", "enforce"} : Json{"enforce"};
   json["per_account"] = known.per_account;
   json["accounts_on"] = view.accounts_on;
+  json["shed"] = view.shed;
   json["cost"] = nullptr;
   if (view.cost)
     json["cost"] = {{"kernel_percent", or_null(view.cost->kernel_percent)},

@@ -21,18 +21,19 @@ struct Config {
   std::string policy_socket = "/run/npanel/policy.sock";  // where the MTA asks
   std::string pin_dir = "/sys/fs/bpf/npanel";
   std::string watchdog_socket = "/run/npanel/watchdog.sock";
-  std::string listen;                                 // the API over TCP, as parse_listen() takes it; empty: no TCP
-  std::string tls_certificate;                        // PEM files, both or none
-  std::string tls_key;                                // without them only a loopback address is listened at
-  uint64_t requests_per_second = 500;                 // of one API client, 1 … 100000
-  uint64_t request_burst = 1000;                      // back to back, 1 … 100000
-  uint64_t watchdog_interval_s = 2;                   // between two health checks, 1 … 60
-  uint64_t watchdog_timeout_s = 3;                    // no answer within it is a hang, 1 … 30
-  uint64_t watchdog_restarts_per_hour = 5;            // 1 … 1000
-  std::vector<uint16_t> smtp_ports = {25, 465, 587};  // 1 to 8 ports
-  std::vector<std::string> smtp_exempt_users;         // whose direct SMTP is not limited, at most 8: the MTA's
-  std::vector<std::string> smtp_allow;                // networks that may be connected to without limit, at most 1024
-  uint64_t smtp_redirect_port = 25;                   // of the local MTA on 127.0.0.1 and ::1; 0: none, 0 … 65535
+  std::string helper_socket = "/run/npanel/helper.sock";  // of npanel-helper, who looks up what may hang
+  std::string listen;                                     // the API over TCP, as parse_listen() takes it; empty: no TCP
+  std::string tls_certificate;                            // PEM files, both or none
+  std::string tls_key;                                    // without them only a loopback address is listened at
+  uint64_t requests_per_second = 500;                     // of one API client, 1 … 100000
+  uint64_t request_burst = 1000;                          // back to back, 1 … 100000
+  uint64_t watchdog_interval_s = 2;                       // between two health checks, 1 … 60
+  uint64_t watchdog_timeout_s = 3;                        // no answer within it is a hang, 1 … 30
+  uint64_t watchdog_restarts_per_hour = 5;                // 1 … 1000
+  std::vector<uint16_t> smtp_ports = {25, 465, 587};      // 1 to 8 ports
+  std::vector<std::string> smtp_exempt_users;             // whose direct SMTP is not limited, at most 8: the MTA's
+  std::vector<std::string> smtp_allow;  // networks that may be connected to without limit, at most 1024
+  uint64_t smtp_redirect_port = 25;     // of the local MTA on 127.0.0.1 and ::1; 0: none, 0 … 65535
   std::vector<std::string> mta_users = {"Debian-exim", "postfix", "mail"};  // who, besides root, may ask for mail
   std::vector<std::string> mail_relays;  // networks of other hosts whose envelope sender is believed, at most 1024
   std::string users_map;                 // login: account, a line each; empty: logins are account names
@@ -47,7 +48,8 @@ struct Config {
   double budget_agent_percent = 1.0;       // of one core, the agent itself: 0.01 … 100
   double budget_kernel_percent = 1.0;      // of one core, its BPF programs: 0.01 … 100
   uint64_t budget_memory_mb = 64;          // MiB, 1 … 4096
-  uint64_t budget_seconds = 300;           // over the budget so long, and a feature goes off: 1 … 86400
+  uint64_t budget_seconds = 300;           // over the budget so long, and what limits nobody goes off: 1 … 86400
+  bool budget_drop_limits = false;         // what limits accounts goes off, too
   Limits default_limits;
   RateLimit default_rate_limit;
   MailLimits default_mail;

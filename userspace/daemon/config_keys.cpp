@@ -53,6 +53,12 @@ auto number(int64_t least, int64_t most) {
   };
 }
 
+Result<bool> truth(const toml::node& node) {
+  const auto value = node.value_exact<bool>();
+  if (!value) return failure("must be true or false");
+  return *value;
+}
+
 Result<double> percent(const toml::node& node) {
   const auto value = node.is_number() ? node.value<double>() : std::nullopt;
   const bool within = value && *value >= 0.01 && *value <= 100;  // nan is not
@@ -154,6 +160,10 @@ std::string shown(std::integral auto value) {
   return std::to_string(value);
 }
 
+std::string shown(bool value) {
+  return value ? "true" : "false";
+}
+
 std::string shown(double value) {
   std::array<char, 32> digits{};
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
@@ -218,6 +228,7 @@ std::vector<ConfigKey> all_keys() {
       key("paths.policy_socket", at(&Config::policy_socket), file_or_none),
       key("paths.bpf_pins", at(&Config::pin_dir), text),
       key("paths.watchdog_socket", at(&Config::watchdog_socket), text),
+      key("paths.helper_socket", at(&Config::helper_socket), text),
       key("api.group", at(&Config::socket_group), text),
       key("api.listen", at(&Config::listen), address_or_none),
       key("api.tls_certificate", at(&Config::tls_certificate), file_or_none),
@@ -251,6 +262,7 @@ std::vector<ConfigKey> all_keys() {
       key("budget.kernel_percent", at(&Config::budget_kernel_percent), percent),
       key("budget.memory_mb", at(&Config::budget_memory_mb), number(1, 4096)),
       key("budget.seconds", at(&Config::budget_seconds), number(1, 86400)),
+      key("budget.drop_limits", at(&Config::budget_drop_limits), truth),
       key("watchdog.interval_seconds", at(&Config::watchdog_interval_s), number(1, 60)),
       key("watchdog.timeout_seconds", at(&Config::watchdog_timeout_s), number(1, 30)),
       key("watchdog.restarts_per_hour", at(&Config::watchdog_restarts_per_hour), number(1, 1000))};

@@ -28,7 +28,7 @@ void lift(const AccountTree& tree, const HostAbilities& host, const std::string&
                       .io_read_bytes_per_s = {},
                       .io_write_bytes_per_s = {},
                       .pids_max = {}};
-  for (const std::string& problem : apply_settings(*cgroup, unlimited, host).problems) complain(problem);
+  for (const std::string& problem : apply_settings(*cgroup, unlimited, host, only_raises()).problems) complain(problem);
   const auto busy = cgroup->populated();
   if (busy && *busy) {
     ++done.unlimited;

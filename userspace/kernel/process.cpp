@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <climits>
 #include <csignal>
 #include <map>
 
@@ -39,13 +38,6 @@ UniqueFd pidfd_of(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
-std::optional<std::string> link_of(pid_t pid, const char* name) {
-  char path[PATH_MAX];
-  const ssize_t length = ::readlink(("/proc/" + std::to_string(pid) + "/" + name).c_str(), path, sizeof(path));
-  if (length <= 0) return std::nullopt;
-  return std::string(path, static_cast<size_t>(length));
-}
-
 }  // namespace
 
 Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins) {
@@ -76,23 +68,6 @@ Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked) {
     ::syscall(SYS_pidfd_send_signal, process->second.get(), SIGTERM, nullptr, 0);  // ESRCH: it ended by itself
   }
   return there;
-}
-
-std::optional<std::string> executable(pid_t pid) {
-  return link_of(pid, "exe");
-}
-
-std::optional<std::string> working_directory(pid_t pid) {
-  return link_of(pid, "cwd");
-}
-
-std::optional<std::string> command_line(pid_t pid) {
-  constexpr size_t kMost = 200;
-  auto arguments = read_file_at(AT_FDCWD, "/proc/" + std::to_string(pid) + "/cmdline");
-  if (!arguments || arguments->empty()) return std::nullopt;
-  if (arguments->back() == '\0') arguments->pop_back();
-  std::ranges::replace(*arguments, '\0', ' ');
-  return arguments->substr(0, kMost);
 }
 
 }  // namespace npanel

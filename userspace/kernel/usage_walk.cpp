@@ -57,6 +57,10 @@ Result<std::span<const np_usage>> UsageWalk::walk() {
     got = ::read(iterator.get(), nothing, sizeof(nothing));
   } while (got < 0 && (errno == EINTR || errno == EAGAIN));
   if (got < 0) return errno_failure("walk over the accounts' cgroups", errno);
+  return rows();
+}
+
+std::span<const np_usage> UsageWalk::rows() const {
   return loaded_->rows.as<np_usage>().first(loaded_->skeleton->bss->np_rows);
 }
 

@@ -24,6 +24,8 @@ class UsageWalk {
 
   // One row an account, in place: valid until the next walk.
   [[nodiscard]] Result<std::span<const np_usage>> walk();
+  // Those of the last walk, as they were then.
+  [[nodiscard]] std::span<const np_usage> rows() const;
 
   // What its cost is measured by (kernel/cost.h); open as long as this object lives.
   [[nodiscard]] std::vector<int> program_fds() const;

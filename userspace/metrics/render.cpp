@@ -170,6 +170,8 @@ void add_smtp(AccountFamilies& out, std::span<const AccountStats> accounts, cons
           static_cast<double>(agent.smtp.unknown));
   out.add(Counter, "npanel_smtp_lost_records_total", "Refusals whose record found the ring full",
           static_cast<double>(agent.smtp.lost));
+  out.add(Counter, "npanel_evidence_missing_total", "Events of refusals in which something of the process is not known",
+          static_cast<double>(agent.evidence_missing));
 }
 
 // Mail that no account owns.
@@ -285,6 +287,8 @@ void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, con
       out.family(Gauge, "npanel_account_degraded", "Limits of the account that are not in force as asked for");
   for (const AccountStats& stats : accounts)
     degraded.metric.push_back(series(Gauge, static_cast<double>(stats.degraded), {{"account", stats.account->name}}));
+  out.add(Counter, "npanel_agent_log_lines_lost_total", "Lines that whoever reads the log did not take in time",
+          static_cast<double>(agent.log_lines_lost));
   out.add_own_cost("agent");
 }
 
@@ -302,6 +306,8 @@ void add_features(AccountFamilies& out, const AgentStatus& agent) {
        [](const FeatureFigures& figures) { return static_cast<double>(figures.toggles); });
   each(Counter, "npanel_feature_switched_off_total", "Times the feature switched itself off because of its cost",
        [](const FeatureFigures& figures) { return static_cast<double>(figures.switched_off); });
+  each(Gauge, "npanel_telemetry_shed", "How much the feature leaves out because of its cost, 0: nothing, 2: all it can",
+       [](const FeatureFigures& figures) { return static_cast<double>(figures.shed); });
   MetricFamily& cpu =
       out.family(Gauge, "npanel_feature_cpu_percent", "What the feature costs, % of one core over the last minute");
   for (const FeatureFigures& figures : agent.features) {

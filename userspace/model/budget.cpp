@@ -10,6 +10,8 @@ constexpr int64_t kMinuteMs = 60'000;
 constexpr int64_t kNearestMs = 900;  // a timer of one second may come early
 constexpr int64_t kBreakMs = 10'000;
 constexpr double kNsPerMs = 1e6;
+constexpr int64_t kSteps = 5;  // of shedding, in the budget's time
+constexpr double kWell = 0.8;
 
 std::string percents(const char* whose, double used, double budget) {
   char text[128];
@@ -27,6 +29,13 @@ std::string excess(const FeatureCost& cost, const Budget& budget) {
   if (cost.memory_bytes > budget.memory_bytes)
     say("memory " + std::to_string(*cost.memory_bytes) + " bytes, budget " + std::to_string(budget.memory_bytes));
   return text;
+}
+
+// So far below that what was left out may come back.
+Budget well_below(Budget budget) {
+  budget.kernel_percent *= kWell;
+  budget.agent_percent *= kWell;
+  return budget;
 }
 
 }  // namespace
@@ -65,24 +74,47 @@ double CostMeter::tasks_a_second() const {
 void BudgetWatch::set(const Budget& budget) {
   if (budget == budget_) return;
   budget_ = budget;
-  for (Watched& watched : watched_) watched.over_since_ms.reset();
+  for (Watched& watched : watched_) watched.forget_times();
 }
 
-std::optional<std::string> BudgetWatch::judge(Feature feature, const FeatureCost& cost, int64_t now_ms) {
+std::optional<BudgetOrder> BudgetWatch::judge(Feature feature, const FeatureCost& cost, bool limits, int64_t now_ms) {
   Watched& watched = watched_[feature];
-  const bool broken = now_ms < watched.judged_ms || now_ms - watched.judged_ms > kBreakMs;
+  if (now_ms < watched.judged_ms || now_ms - watched.judged_ms > kBreakMs) watched.forget_times();
   watched.judged_ms = now_ms;
-  if (broken) watched.over_since_ms.reset();
-  const std::string over = excess(cost, budget_);
   if (watched.fired) return std::nullopt;
-  if (over.empty()) {
-    watched.over_since_ms.reset();
+  if (const std::string over = excess(cost, budget_); !over.empty()) return when_over(watched, over, limits, now_ms);
+  return when_within(watched, excess(cost, well_below(budget_)).empty(), now_ms);
+}
+
+std::optional<BudgetOrder> BudgetWatch::when_over(Watched& watched, const std::string& over, bool limits,
+                                                  int64_t now_ms) const {
+  using enum BudgetOrder::What;
+  const int64_t whole_ms = int64_t{budget_.seconds} * 1000;
+  watched.below_since_ms.reset();
+  if (!watched.over_since_ms) watched.over_since_ms = watched.step_since_ms = now_ms;
+  if (now_ms - *watched.over_since_ms >= whole_ms && (!limits || budget_.drop_limits)) {
+    watched.fired = true;
+    return BudgetOrder{.what = switch_off,
+                       .level = watched.level,
+                       .why = "over its budget for " + std::to_string(budget_.seconds) + " s: " + over};
+  }
+  if (watched.level >= kShedMost || now_ms - *watched.step_since_ms < whole_ms / kSteps) return std::nullopt;
+  watched.step_since_ms = now_ms;
+  return BudgetOrder{.what = shed, .level = ++watched.level, .why = over};
+}
+
+std::optional<BudgetOrder> BudgetWatch::when_within(Watched& watched, bool well, int64_t now_ms) const {
+  watched.over_since_ms.reset();
+  if (!well || watched.level == 0) {
+    watched.below_since_ms.reset();
     return std::nullopt;
   }
-  if (!watched.over_since_ms) watched.over_since_ms = now_ms;
-  if (now_ms - *watched.over_since_ms < int64_t{budget_.seconds} * 1000) return std::nullopt;
-  watched.fired = true;
-  return "over its budget for " + std::to_string(budget_.seconds) + " s: " + over;
+  if (!watched.below_since_ms) watched.below_since_ms = now_ms;
+  if (now_ms - *watched.below_since_ms < int64_t{budget_.seconds} * 1000) return std::nullopt;
+  watched.below_since_ms = now_ms;
+  return BudgetOrder{.what = BudgetOrder::What::restore,
+                     .level = --watched.level,
+                     .why = "well below its budget for " + std::to_string(budget_.seconds) + " s"};
 }
 
 }  // namespace npanel

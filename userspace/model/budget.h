@@ -45,30 +45,58 @@ struct Budget {
   double kernel_percent = 1.0;
   double agent_percent = 1.0;
   uint64_t memory_bytes = uint64_t{64} << 20;
-  uint32_t seconds = 300;  // how long it may be over one limit or another, without a break
+  uint32_t seconds = 300;    // how long it may be over one limit or another, without a break
+  bool drop_limits = false;  // the administrator's word: limits, too, go when they cost too much
 
   bool operator==(const Budget&) const = default;
 };
 
-// Says once that a feature must be switched off.
+// A feature that costs too much leaves out telemetry, a level more each fifth of the budget's time; what limits
+// accounts is no telemetry. Level 1: no evidence of refused processes, a tenth of the records; figures of usage may be
+// 10 s old. Level 2: no records, only counters; figures may be a minute old.
+inline constexpr unsigned kShedMost = 2;
+
+struct BudgetOrder {
+  enum class What { shed, restore, switch_off };
+  What what;
+  unsigned level;   // what is left out from now on
+  std::string why;  // for an administrator
+
+  bool operator==(const BudgetOrder&) const = default;
+};
+
+// Says once what must be done about a feature's cost.
+//
+// Only what limits nobody is switched off, after the whole time: an account that makes its own limits dear would be rid
+// of them, and with it everybody else (unless the administrator wants that: drop_limits). What was left out comes back,
+// a level each time the cost has been below four fifths of the budget for the budget's time.
 class BudgetWatch {
  public:
   explicit BudgetWatch(Budget budget) : budget_(budget) {}
 
   // Another budget counts from now on; what was switched off stays so.
   void set(const Budget& budget);
-  // Once a second or so for each feature that is on. Why it must be switched off, or nothing. `now_ms`:
+  // Once a second or so for each feature that is on; `limits`: it holds accounts to something (enforce). `now_ms`:
   // CLOCK_MONOTONIC. More than 10 s without a sample are a break: nobody knows what it cost then.
-  [[nodiscard]] std::optional<std::string> judge(Feature feature, const FeatureCost& cost, int64_t now_ms);
+  [[nodiscard]] std::optional<BudgetOrder> judge(Feature feature, const FeatureCost& cost, bool limits, int64_t now_ms);
+  // What the feature leaves out, 0 … kShedMost.
+  [[nodiscard]] unsigned level(Feature feature) const { return watched_[feature].level; }
   // Somebody enabled the feature again.
   void reset(Feature feature) { watched_[feature] = {}; }
 
  private:
   struct Watched {
     std::optional<int64_t> over_since_ms = {};
+    std::optional<int64_t> step_since_ms = {};   // the same, since the last level
+    std::optional<int64_t> below_since_ms = {};  // well below
     int64_t judged_ms = 0;
+    unsigned level = 0;
     bool fired = false;
+    void forget_times() { over_since_ms = step_since_ms = below_since_ms = std::nullopt; }
   };
+  [[nodiscard]] std::optional<BudgetOrder> when_over(Watched& watched, const std::string& over, bool limits,
+                                                     int64_t now_ms) const;
+  [[nodiscard]] std::optional<BudgetOrder> when_within(Watched& watched, bool well, int64_t now_ms) const;
   Budget budget_;
   std::array<Watched, NP_FEATURES> watched_;
 };

@@ -72,6 +72,14 @@ bool holds(const Setting& setting, std::string_view content) {
   return trim(content) == setting.text;
 }
 
+bool may_reclaim(const Setting& setting, std::string_view content, std::optional<uint64_t> use_bytes) {
+  if (setting.file != "memory.max" && setting.file != "memory.high") return false;
+  const auto wanted = parse_u64(setting.text);
+  const auto now = parse_u64(trim(content));  // nullopt: "max"
+  if (!wanted || (now && *now <= *wanted)) return false;
+  return !use_bytes || *use_bytes > *wanted / 2;
+}
+
 StandIns stand_ins_for(const Account& account, const HostAbilities& host) {
   StandIns stand_ins;
   if (!host.controllers.contains("memory")) stand_ins.address_space_bytes = account.limits.memory_max_bytes;

@@ -35,6 +35,11 @@ struct HostAbilities {
 // Does the control file, with this content, already say so?
 [[nodiscard]] bool holds(const Setting& setting, std::string_view content);
 
+// Must whoever writes this reclaim memory, and wait for it? A limit that is lowered, with more than half of it in use:
+// the other half is more than an account takes between our look at it and the write.
+// `content`: of the control file; `use_bytes`: memory.current, nullopt when it is not known.
+[[nodiscard]] bool may_reclaim(const Setting& setting, std::string_view content, std::optional<uint64_t> use_bytes);
+
 // What stands in for controllers that are missing: rlimits of each process, setrlimit(2). nullopt = leave alone.
 struct StandIns {
   std::optional<uint64_t> address_space_bytes;  // RLIMIT_AS for memory.max

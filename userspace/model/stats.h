@@ -42,6 +42,7 @@ struct FeatureFigures {
   uint64_t toggles = 0;           // since start, whoever turned it
   uint64_t switched_off = 0;      // by itself, since start
   std::optional<FeatureCost> cost = {};
+  unsigned shed = 0;  // of its telemetry, because of its cost
 };
 
 // The sockets where the agent is asked.
@@ -65,7 +66,9 @@ struct AgentStatus {
   std::vector<uint16_t> smtp_ports;
   np_smtp_total smtp{};
   UnattributedMail unattributed;
-  uint64_t mail_failed = 0;  // questions of the MTA that the kernel did not answer
+  uint64_t mail_failed = 0;       // questions of the MTA that the kernel did not answer
+  uint64_t evidence_missing = 0;  // refusals of whose process not all is known
+  uint64_t log_lines_lost = 0;    // that the journal, or whoever reads, did not take in time
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
   std::vector<FeatureFigures> features;

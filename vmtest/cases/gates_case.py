@@ -305,8 +305,9 @@ class LastingCase(GatesCase):
 
 
 class BudgetCase(GatesCase):
-    """A feature that costs too much is switched off by the agent itself; here anything is too much."""
-    config = f"[budget]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {BUDGET_SECONDS}\n"
+    """A feature that costs too much is switched off by the agent itself, where the administrator has asked for that; here
+    anything is too much."""
+    config = f"[budget]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {BUDGET_SECONDS}\ndrop_limits = true\n"
 
     def switched_off(self, name):
         feature = self.agent.feature(name)
@@ -350,3 +351,50 @@ class BudgetCase(GatesCase):
             process.kill()
         self.agent.enable(MAIL)
         self.assertEqual(self.verdict(worker), REFUSED)
+
+
+class ShedCase(GatesCase):
+    """A limit that is enforced is never dropped for its cost: telemetry is, and it comes back."""
+    config = f"[budget]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {BUDGET_SECONDS}\n"
+
+    def shed(self):
+        return self.agent.feature(MAIL)["shed"]
+
+    def metric(self):
+        text = self.agent.request("GET", "/metrics").body.decode()
+        line, = [line for line in text.splitlines() if line.startswith(f'npanel_telemetry_shed{{feature="{MAIL}"}}')]
+        return float(line.rpartition(" ")[2])
+
+    def kinds(self):
+        return [event["kind"] for event in self.agent.ask("GET", "/api/v1/events?limit=100")["events"]]
+
+    def test_mail_limits_that_cost_too_much_hold_and_tell_less(self):
+        bob, ann = self.limited(), self.limited("ann")
+        worker = self.connects(ann)
+        self.agent.enable(MAIL)
+        flood = [self.run_in(bob, watch_verdict) for _ in range(4)]
+        support.wait_until(lambda: self.shed() == 2, NOTICE_SECONDS, "all telemetry is left out")
+        time.sleep(2 * BUDGET_SECONDS)
+        self.assertTrue(self.agent.feature(MAIL)["enabled"])
+        self.assertEqual(self.agent.feature(MAIL)["switched_off"], None)
+        before = bob.stats()["smtp"]["denied"], len([kind for kind in self.kinds() if kind == "smtp_denied"])
+        self.assertEqual([self.verdict(worker) for _ in range(10)], [REFUSED] * 10)
+        self.assertGreaterEqual(ann.stats()["smtp"]["denied"], 10)
+        time.sleep(2)
+        self.assertGreater(bob.stats()["smtp"]["denied"], before[0])
+        self.assertEqual(len([kind for kind in self.kinds() if kind == "smtp_denied"]), before[1], "records are left out")
+        self.assertEqual(self.metric(), 2)
+        self.assertIn("limits hold", " ".join(self.agent.health()["reasons"]))
+        self.assertEqual([entry["after"]["shed"] for entry in self.audit(action="feature.shed")][:2], [2, 1])
+        for process in flood:
+            process.kill()
+        text = self.agent.config_path.read_text()
+        self.agent.config_path.write_text(text.replace("percent = 0.01", "percent = 100.0"))
+        self.addCleanup(self.agent.config_path.write_text, text)
+        self.agent.enable("graceful_reloads")
+        self.agent.ask("POST", "/api/v1/reload")
+        support.wait_until(lambda: self.shed() == 0, NOTICE_SECONDS, "all is told again")
+        self.assertEqual(self.kinds().count("telemetry_restored"), 2)
+        self.assertEqual(self.metric(), 0)
+        self.assertEqual(self.verdict(worker), REFUSED)
+        support.wait_until(lambda: "smtp_denied" in self.kinds()[:5], NOTICE_SECONDS, "refusals are told again")

@@ -350,11 +350,11 @@ TEST_F(ConfigLoadTest, PathsSocketsAndTheWatchdogNeedARestart) {
   std::vector<std::string> found;
   for (const ConfigValue& value : load().values)
     if (value.needs_restart) found.push_back(value.key);
-  EXPECT_EQ(found,
-            (std::vector<std::string>{"paths.cgroup_mount", "paths.cgroup", "paths.database", "paths.socket",
-                                      "paths.policy_socket", "paths.bpf_pins", "paths.watchdog_socket", "api.group",
-                                      "api.listen", "api.tls_certificate", "api.tls_key", "watchdog.interval_seconds",
-                                      "watchdog.timeout_seconds", "watchdog.restarts_per_hour"}));
+  EXPECT_EQ(found, (std::vector<std::string>{"paths.cgroup_mount", "paths.cgroup", "paths.database", "paths.socket",
+                                             "paths.policy_socket", "paths.bpf_pins", "paths.watchdog_socket",
+                                             "paths.helper_socket", "api.group", "api.listen", "api.tls_certificate",
+                                             "api.tls_key", "watchdog.interval_seconds", "watchdog.timeout_seconds",
+                                             "watchdog.restarts_per_hour"}));
 }
 
 TEST_F(ConfigLoadTest, ReloadLeavesWhatNeedsARestart) {

@@ -120,6 +120,8 @@ TEST(Config, NamesFileLineAndKeyOfAnError) {
       {"[budget]\nkernel_percent = nan\n", "budget.kernel_percent must be a number from 0.01 to 100"},
       {"[budget]\nmemory_mb = 4097\n", "must be a whole number from 1 to 4096"},
       {"[budget]\nseconds = 86401\n", "must be a whole number from 1 to 86400"},
+      {"[budget]\ndrop_limits = \"yes\"\n", "budget.drop_limits must be true or false"},
+      {"[budget]\ndrop_limits = 1\n", "budget.drop_limits must be true or false"},
       {"[watchdog]\ninterval_seconds = 61\n", "must be a whole number from 1 to 60"},
       {"[watchdog]\ntimeout_seconds = 31\n", "must be a whole number from 1 to 30"},
       {"[watchdog]\nrestarts_per_hour = 0\n", "must be a whole number from 1 to 1000"},

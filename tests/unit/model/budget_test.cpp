@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace npanel {
 namespace {
@@ -22,8 +23,13 @@ constexpr FeatureCost kMemoryOver{.kernel_percent = 0, .agent_percent = 0, .memo
 struct Story {
   explicit Story(Budget budget = kBudget) : watch(budget) {}
 
+  // Why it is switched off, or nothing. What limits nobody, unless `limits`.
   std::optional<std::string> judge(const FeatureCost& cost, Feature feature = kMail) {
-    return watch.judge(feature, cost, ms);
+    const auto order = watch.judge(feature, cost, limits, ms);
+    if (!order) return std::nullopt;
+    if (order->what == BudgetOrder::What::switch_off) return order->why;
+    steps.push_back({order->what == BudgetOrder::What::shed, order->level, (ms - kStart) / 1000});
+    return std::nullopt;
   }
   // The second in which it fired, the first one being 0; nullopt when it did not.
   std::optional<int> fires_within(int seconds, const FeatureCost& cost) {
@@ -37,7 +43,15 @@ struct Story {
     return fired;
   }
 
+  struct Step {
+    bool shed;  // or restored
+    unsigned level;
+    int64_t second;
+    bool operator==(const Step&) const = default;
+  };
   BudgetWatch watch;
+  bool limits = false;
+  std::vector<Step> steps;
   int64_t ms = kStart;
 };
 
@@ -196,6 +210,75 @@ TEST(Budget, LargerBudgetLetsTheFeatureBe) {
   story.watch.set(larger);
   story.ms += 1000;
   EXPECT_EQ(story.fires_within(1000, kAgentOver), std::nullopt);
+}
+
+TEST(Budget, WhatLimitsAccountsIsNeverSwitchedOff) {
+  Story story;
+  story.limits = true;
+  EXPECT_EQ(story.fires_within(100'000, kAgentOver), std::nullopt);
+  EXPECT_EQ(story.watch.level(kMail), kShedMost);
+}
+
+TEST(Budget, UnlessTheAdministratorSaidSo) {
+  Budget budget = kBudget;
+  budget.drop_limits = true;
+  Story story(budget);
+  story.limits = true;
+  EXPECT_EQ(story.fires_within(400, kAgentOver), 300);
+}
+
+TEST(Budget, TelemetryGoesFirstALevelEachFifthOfTheTime) {
+  Story story;
+  story.limits = true;
+  story.fires_within(1000, kKernelOver);
+  EXPECT_EQ(story.steps, (std::vector<Story::Step>{{true, 1, 60}, {true, 2, 120}}));
+}
+
+TEST(Budget, WhatWasLeftOutComesBackWhenTheCostIsWellBelowForTheWholeTime) {
+  Story story;
+  story.limits = true;
+  story.fires_within(150, kAgentOver);
+  story.steps.clear();
+  const int64_t calm = (story.ms - kStart) / 1000 + 1;
+  story.ms += 1000;
+  story.fires_within(1000, {.kernel_percent = 0.4, .agent_percent = 0.8, .memory_bytes = 1000});
+  EXPECT_EQ(story.steps, (std::vector<Story::Step>{{false, 1, calm + 300}, {false, 0, calm + 600}}));
+}
+
+TEST(Budget, JustWithinTheBudgetNothingComesBackAndNothingMoreGoes) {
+  Story story;
+  story.limits = true;
+  story.fires_within(70, kAgentOver);
+  EXPECT_EQ(story.watch.level(kMail), 1U);
+  story.fires_within(5000, {.kernel_percent = 0.45, .agent_percent = 0.9, .memory_bytes = 1000});
+  EXPECT_EQ(story.watch.level(kMail), 1U);
+}
+
+TEST(Budget, OneDearMomentBeginsTheCalmTimeAnew) {
+  Story story;
+  story.limits = true;
+  story.fires_within(70, kAgentOver);
+  story.fires_within(299, {.kernel_percent = 0, .agent_percent = 0, .memory_bytes = 0});
+  story.ms += 1000;
+  story.fires_within(1, kAgentOver);
+  story.ms += 1000;
+  story.fires_within(299, {.kernel_percent = 0, .agent_percent = 0, .memory_bytes = 0});
+  EXPECT_EQ(story.watch.level(kMail), 1U);
+}
+
+TEST(Budget, SheddingThatHelpsKeepsAFeatureThatLimitsNobodyOn) {
+  Story story;
+  story.fires_within(70, kAgentOver);
+  story.ms += 1000;
+  EXPECT_EQ(story.fires_within(5000, kCheap), std::nullopt);
+  EXPECT_EQ(story.watch.level(kMail), 1U);
+}
+
+TEST(Budget, EnabledAgainItLeavesNothingOut) {
+  Story story;
+  story.fires_within(300, kAgentOver);
+  story.watch.reset(kMail);
+  EXPECT_EQ(story.watch.level(kMail), 0U);
 }
 
 // Adds a sample a second, `ns_per_second` more each; returns the counter and leaves the clock at the last sample.

@@ -111,5 +111,21 @@ TEST(Degraded, SaysThatNoDeviceWasFound) {
   EXPECT_EQ(degraded({.name = "bob"}, host).size(), 1u);
 }
 
+TEST(MayReclaim, WhatIsLoweredBelowTwiceItsUse) {
+  const Setting lower{"memory.max", "1000"};
+  EXPECT_TRUE(may_reclaim(lower, "max\n", 501));
+  EXPECT_TRUE(may_reclaim(lower, "2000\n", 5000));
+  EXPECT_TRUE(may_reclaim({"memory.high", "1000"}, "max\n", 501));
+  EXPECT_TRUE(may_reclaim(lower, "max\n", std::nullopt)) << "not known is not little";
+  EXPECT_FALSE(may_reclaim(lower, "max\n", 500));
+}
+
+TEST(MayReclaim, NothingThatIsRaisedAndNothingElse) {
+  EXPECT_FALSE(may_reclaim({"memory.max", "1000"}, "900\n", 900));
+  EXPECT_FALSE(may_reclaim({"memory.max", "max"}, "900\n", 900));
+  EXPECT_FALSE(may_reclaim({"memory.swap.max", "0"}, "max\n", 900));
+  EXPECT_FALSE(may_reclaim({"pids.max", "10"}, "max\n", 900));
+}
+
 }  // namespace
 }  // namespace npanel

@@ -180,6 +180,7 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
     return status;
   });
   if (const int fd = agent->refusals_fd(); fd >= 0) NP_TRY(loop.on_readable(fd, [&] { agent->take_refusals(); }));
+  NP_TRY(loop.on_readable(agent->helper_fd(), [&] { agent->hear_helper(); }));
   NP_TRY(loop.on_readable(agent->work_fd(), [&] { agent->work(); }));
   NP_TRY(loop.every(std::chrono::seconds(1), [&] {
     policy->look();

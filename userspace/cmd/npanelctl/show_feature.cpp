@@ -48,6 +48,8 @@ std::string feature_view(const json& answer) {
                  {"track", plain(field(answer, "track"))},
                  {"state", state(answer)}};
   if (const json& why = field(answer, "switched_off"); !why.is_null()) pairs.emplace_back("switched off", plain(why));
+  if (const json& shed = field(answer, "shed"); shed.is_number() && shed != 0)
+    pairs.emplace_back("telemetry", "left out for its cost, level " + plain(shed) + " of 2; limits hold");
   pairs.emplace_back("mode", plain(field(answer, "mode")) + " of " + joined(field(answer, "modes"), ", ", "none"));
   pairs.emplace_back("rollout", per_account(answer, "rollout", "%"));
   pairs.emplace_back("accounts", per_account(answer, "accounts_on", ""));

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// users.h: which uid has a user? This host's own files say so at once; a name service is asked by npanel-helper, and
+// may answer when it likes.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "helper/client.h"
+
+namespace npanel {
+
+class Users {
+ public:
+  // `passwd`: the host's own file.
+  explicit Users(HelperClient& helper, std::string passwd = "/etc/passwd")
+      : helper_(helper), passwd_(std::move(passwd)) {}
+
+  // Called for each answer that came later.
+  void on_answer(std::function<void(const std::string& user)> tell) { tell_ = std::move(tell); }
+
+  struct Found {
+    std::optional<uid_t> uid = {};
+    bool asked = false;  // nobody has answered yet
+  };
+  // Asks when that is not known; who is known to be nobody is asked about again.
+  Found find(const std::string& user);
+  // Those of them that are known by now.
+  std::set<uid_t> find_all(const std::vector<std::string>& users);
+  // Once a second: asks again what nobody could answer.
+  void retry();
+
+ private:
+  struct Entry {
+    std::optional<uid_t> uid = {};
+    bool waiting = false;  // for an answer
+    bool failed = false;   // there was none
+    std::optional<int64_t> asked_ms = {};
+    [[nodiscard]] bool may_be_asked(int64_t now_ms) const;
+  };
+  void ask(const std::string& user, Entry& entry);
+  void hear(const std::string& user, const Answer& answer);
+
+  HelperClient& helper_;
+  std::string passwd_;
+  std::function<void(const std::string&)> tell_ = [](const std::string&) {};
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace npanel
