@@ -20,7 +20,7 @@ constexpr std::string_view kAnyBelow = "*.";
 // "*.example.org", too.
 std::optional<std::string> canonical_pattern(std::string_view text) {
   const bool wild = text.starts_with(kAnyBelow);
-  const auto domain = canonical_domain(wild ? text.substr(kAnyBelow.size()) : text);
+  auto domain = canonical_domain(wild ? text.substr(kAnyBelow.size()) : text);
   if (!domain || !wild) return domain;
   return std::string(kAnyBelow) + *domain;
 }
