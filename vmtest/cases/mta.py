@@ -215,8 +215,8 @@ class MtaCase(support.AgentCase):
         for path in (home, home / ".forward"):
             os.chown(path, BOB_UID, BOB_UID)
 
-    def leave(self, server, many):
-        """Of what bob has sent to himself, and goes to 300."""
+    def forward_to_300(self, server, many):
+        """Bob sends one message to himself; so many get it."""
         self.bob(recipients_per_hour=20)
         self.ann(recipients_per_hour=20)
         self.forward_bobs_mail_to(*(f"r{number}@{AWAY}" for number in range(300)))

@@ -237,7 +237,7 @@ class PostfixCase(mta.MtaCase):
 
     def test_300_in_a_forward_are_charged_when_they_have_left(self):
         server = mta.answer_mail(self, mta.AWAY_ADDRESS)
-        self.leave(server, 300)
+        self.forward_to_300(server, 300)
         support.wait_until(lambda: self.sent("recipients_per_hour") == 300, mta.SECONDS, "the log is read")
         accepted, refusal = self.by_smtp(1, recipients=["bob@vmtest"])
         self.assertEqual((accepted, len(server.taken)), (0, 300))
