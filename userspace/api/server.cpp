@@ -344,11 +344,12 @@ int Server::epoll_fd() const {
 
 void Server::accept_some() {
   for (Accepted& client : shared_->acceptor.accept()) {
-    const int fd = client.socket.release();
     const auto uid = client.uid;
-    const auto address = client.address;
-    shared_->arriving = std::move(client);
-    MHD_add_connection(daemon_.get(), fd, reinterpret_cast<const sockaddr*>(&address), client.address_bytes);
+    Accepted& arriving = shared_->arriving.emplace(std::move(client));
+    const sockaddr_storage address = arriving.address;
+    const socklen_t address_bytes = arriving.address_bytes;
+    MHD_add_connection(daemon_.get(), arriving.socket.release(), reinterpret_cast<const sockaddr*>(&address),
+                       address_bytes);
     if (std::exchange(shared_->arriving, std::nullopt)) shared_->acceptor.ended(uid);  // it came to nothing
   }
 }

@@ -301,7 +301,7 @@ class TcpCase(installed.ServiceCase):
         support.wait_until(self.agent.is_healthy, COME_BACK_SECONDS, "the agent answers")
         self.assertEqual(self.health(), 200)
         self.assertEqual(ctl_json("health")["reasons"], [])
-        self.assertIn("npanel_api_tcp_open 1", self.agent.request("GET", "/metrics").body.decode())
+        self.assertIn("\nnpanel_api_tcp_open 1\n", self.agent.request("GET", "/metrics").body.decode())
         systemctl("stop", WATCHDOG, AGENT)  # the sockets stay
         with self.assertRaises(OSError), socket.socket() as squatter:
             squatter.bind(("127.0.0.1", HTTP_PORT))

@@ -211,7 +211,7 @@ class StartCase(unittest.TestCase):
         return [reason for reason in agent.ask("GET", "/healthz")["reasons"] if "not open over TCP" in reason]
 
     def tcp_metric(self, agent):
-        return "npanel_api_tcp_open 1" in agent.request("GET", "/metrics").body.decode()
+        return "\nnpanel_api_tcp_open 1\n" in agent.request("GET", "/metrics").body.decode()
 
     def test_a_certificate_that_cannot_be_read_ends_nothing(self):
         agent = self.started(f'listen = "{HOST}:{PORT}"\ntls_certificate = "/nonexistent"\ntls_key = "/nonexistent"')
