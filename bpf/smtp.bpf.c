@@ -346,7 +346,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, NP_SLOTS);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __u64);
 } np_smtp_found SEC(".maps");
 
 /* Walks the sockets that have storage of ours: the kernel's own list of what is open. */
@@ -354,7 +354,8 @@ SEC("iter/bpf_sk_storage_map")
 int np_smtp_recount(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct np_smtp_socket *socket = ctx->value;
-	__u32 slot, *found;
+	__u64 *found;
+	__u32 slot;
 
 	if (!socket || !ctx->sk || !socket->counted)
 		return 0;

@@ -156,7 +156,7 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   MappedValues totals = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_total), sizeof(np_smtp_total), 1));
   MappedValues cache =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_acct_cache), sizeof(uint64_t), NP_ACCT_CACHE));
-  MappedValues found = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_found), sizeof(uint32_t), NP_SLOTS));
+  MappedValues found = NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_found), sizeof(uint64_t), NP_SLOTS));
   UniqueFd ring_fd(::fcntl(bpf_map__fd(skeleton->maps.np_smtp_ring), F_DUPFD_CLOEXEC, 3));
   auto attached = std::make_unique<Attached>(pins, options.account_level, std::move(skeleton), std::move(link4),
                                              std::move(link6), std::move(release), std::move(over), std::move(counts),
@@ -391,7 +391,7 @@ Result<int> SmtpGuard::recount_open() {
   const uint32_t first = attached_->recounted_to;
   const uint32_t end = std::min(first + kRecountSlots, NP_SLOTS);
   attached_->recounted_to = end % NP_SLOTS;
-  const auto wrong = NP_TRY(miscounted(*attached_->skeleton, attached_->found.as<uint32_t>(), first, end));
+  const auto wrong = NP_TRY(miscounted(*attached_->skeleton, attached_->found.as<uint64_t>(), first, end));
   int corrected = 0;
   for (uint32_t slot = first; slot < end; ++slot) {
     const auto now = wrong.find(slot);

@@ -19,8 +19,8 @@ namespace {
 
 constexpr uint32_t kPass = 2;  // XDP_PASS
 
-Result<void> count_sockets(const np_smtp_bpf& skeleton, std::span<uint32_t> found) {
-  std::ranges::fill(found, 0U);
+Result<void> count_sockets(const np_smtp_bpf& skeleton, std::span<uint64_t> found) {
+  std::ranges::fill(found, 0UL);
   bpf_iter_link_info over{};
   over.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton.maps.np_smtp_socket));
   bpf_iter_attach_opts options{};
@@ -44,7 +44,7 @@ np_mail_budget budget_of(const np_smtp_bpf& skeleton, uint32_t slot) {
 
 }  // namespace
 
-Result<std::map<uint32_t, OpenCount>> miscounted(const np_smtp_bpf& skeleton, std::span<uint32_t> found, uint32_t first,
+Result<std::map<uint32_t, OpenCount>> miscounted(const np_smtp_bpf& skeleton, std::span<uint64_t> found, uint32_t first,
                                                  uint32_t end) {
   std::map<uint32_t, OpenCount> before;
   for (uint32_t slot = first; slot < end; ++slot) {
@@ -54,7 +54,7 @@ Result<std::map<uint32_t, OpenCount>> miscounted(const np_smtp_bpf& skeleton, st
   NP_TRY(count_sockets(skeleton, found));
   std::map<uint32_t, OpenCount> wrong;
   for (const auto& [slot, count] : before) {
-    const uint32_t there = found[slot];
+    const auto there = static_cast<uint32_t>(found[slot]);
     if (count.counted == there) continue;
     const np_mail_budget now = budget_of(skeleton, slot);
     if (now.open == count.counted && now.generation == count.generation)

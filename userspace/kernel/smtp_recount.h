@@ -23,7 +23,7 @@ struct OpenCount {
 // Slots from `first` to before `end` whose count is another than the number of sockets, while nothing else changed it
 // meanwhile. A connect() that is just counting itself is seen so, too: only what is equally wrong some seconds later is
 // wrong. `found`: np_smtp_found.
-[[nodiscard]] Result<std::map<uint32_t, OpenCount>> miscounted(const np_smtp_bpf& skeleton, std::span<uint32_t> found,
+[[nodiscard]] Result<std::map<uint32_t, OpenCount>> miscounted(const np_smtp_bpf& skeleton, std::span<uint64_t> found,
                                                                uint32_t first, uint32_t end);
 
 // False when the count has changed since: then it is looked at again.
