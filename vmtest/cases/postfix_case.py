@@ -19,6 +19,8 @@ import support
 FILES = "/opt/postfix"  # Debian's package, unpacked: two MTAs cannot be installed at once
 OURS = pathlib.Path("/usr/share/npanel/postfix")
 START_SECONDS = 20
+NOTICES = pathlib.Path("/var/lib/npanel/notices")
+NOTICE_DROP_IN = pathlib.Path("/run/systemd/system/npanel-notice.service.d/vmtest.conf")
 SETTINGS = """
 compatibility_level = 3.6
 myhostname = vmtest
@@ -176,6 +178,22 @@ class PostfixCase(mta.MtaCase):
 
     def test_owner_gets_a_letter(self):
         self.assert_owner_gets_a_letter(self.in_root)
+
+    def test_npanel_notice_service_hands_its_letters_to_postfix(self):
+        """The unit as it is shipped, in Postfix's root: postdrop is setgid, and writes into the queue."""
+        mta.write(NOTICE_DROP_IN, f"[Service]\nRootDirectory={self.root.path}\nBindPaths={NOTICES}\nReadWritePaths=+/var\n")
+        self.addCleanup(subprocess.run, ["systemctl", "daemon-reload"], check=True)
+        self.addCleanup(NOTICE_DROP_IN.unlink)
+        subprocess.run(["systemctl", "daemon-reload"], check=True)
+        subprocess.run(["systemctl", "stop", "npanel-notice.path"], check=True)
+        self.addCleanup(subprocess.run, ["systemctl", "start", "npanel-notice.path"], check=True)
+        mta.write(NOTICES / "bob.eml", "From: postmaster\nTo: unit@elsewhere.example\nSubject: test\n\nhello\n")
+        self.addCleanup((NOTICES / "bob.eml").unlink, missing_ok=True)
+        started = subprocess.run(["systemctl", "start", "npanel-notice.service"], capture_output=True)
+        said = subprocess.run(["journalctl", "--no-pager", "-n", "30", "-u", "npanel-notice.service"], capture_output=True, text=True).stdout
+        self.assertEqual(started.returncode, 0, said)
+        self.assertFalse((NOTICES / "bob.eml").exists(), said)
+        support.wait_until(lambda: "to=<unit@elsewhere.example>" in self.mta_log(), mta.SECONDS, "the letter is in Postfix' log")
 
     def in_root(self, command):
         """The agent's directory is not in there."""
