@@ -252,10 +252,13 @@ class MtaCase(support.AgentCase):
             for end in early_close.ENDS:
                 with self.subTest(end, place=place):
                     tries, charged, accepted = self.charged_of_early_closers(end, place)
+                    # An MTA may drop what it has accepted when nobody is there to be told (Exim: "lost after final dot").
                     self.assertEqual(tries, early_close.TRIES)
-                    self.assertLessEqual(accepted, 3)
-                    self.assertEqual(charged, accepted)
+                    self.assertLessEqual(accepted, charged)
+                    self.assertLessEqual(charged, 3)
                     if end != "reset":
+                        self.assertEqual(charged, 3)
+                    if end == "quit_and_close":
                         self.assertEqual(accepted, 3)
         self.assertEqual(self.anns_mail()["sent"]["messages_per_hour"], 0)
         self.assertEqual(self.agent.ask("GET", "/api/v1/mail/unattributed")["sent"]["messages_per_hour"], 0)
