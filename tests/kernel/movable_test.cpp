@@ -22,7 +22,7 @@ constexpr Move kByMember{.account_uid = kBob};
 class MovableTest : public testing::Test {
  protected:
   // A child that rests as `uid` where `cgroup` is, until it is killed.
-  Child rest(uid_t uid, const Cgroup* cgroup) {
+  static Child rest(uid_t uid, const Cgroup* cgroup) {
     Child child = start_in({.cgroup = cgroup, .uid = uid}, [] {
       ::pause();
       return std::vector<int>{};
