@@ -40,7 +40,8 @@ class MailBudget : public testing::Test {
   }
 
   np_mail_budget budget_{};
-  np_mail_limit limit_{.windows = {kNoLimit, kNoLimit, kNoLimit}, .known = 1, .parent = 0};
+  np_mail_limit limit_{
+      .windows = {kNoLimit, kNoLimit, kNoLimit}, .known = 1, .parent = 0, .parent_generation = 0, .reserved = 0};
 };
 
 TEST_F(MailBudget, LetsAllPassWithoutLimit) {
