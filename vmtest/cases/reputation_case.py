@@ -129,8 +129,7 @@ class ReputationCase(support.AgentCase):
         self.send("<= bob@bob.example U=bob P=local S=400", 1)
         queue_id = f"1rABCD-{next(self.ids) - 1:06}-2x"
         with open(self.log, "a") as log:
-            for before in (f"cwd=/tmp/{queue_id} {UNKNOWN}+", f"cwd=/tmp {queue_id}", f"H=(x) [192.0.2.9] F=<{queue_id}", f"bob {queue_id}",
-                           f"1rZZZZ-000000-2x <= {queue_id}"):
+            for before in (f"H=(x) [192.0.2.9] F=<{queue_id}", f"bob {queue_id}", f"1rZZZZ-000000-2x <= {queue_id}"):
                 log.write(f"2026-11-25 19:00:00 {before} {UNKNOWN}\n")
         self.send(ACCEPTED, 1)
         self.wait_for_deliveries(accepted=1)
