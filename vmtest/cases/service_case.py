@@ -200,11 +200,15 @@ class StoppedCase(installed.ServiceCase):
         policy = mail_case.Policy(POLICY)
         self.addCleanup(policy.close)
         self.assertIn("452 4.7.1", policy.ask(sasl_username="bob"))
-        support.wait_until(lambda: log.exists() and "<root@localhost>" in log.read_text()[before:] or installed.run("exim4", "-bpc") != "0\n",
-                           COME_BACK_SECONDS, "the MTA has taken the letter from npanel-notice.service")
+
+        def said():
+            return log.read_text()[before:] if log.exists() else ""
+
+        # Cases before this one may have left mail of their own in the queue.
+        support.wait_until(lambda: "root@localhost" in installed.run("exim4", "-bp") + said(), COME_BACK_SECONDS,
+                           "the MTA has taken the letter from npanel-notice.service")
         installed.run("exim4", "-qff")
-        support.wait_until(lambda: log.exists() and " => " in log.read_text()[before:], COME_BACK_SECONDS, "the MTA has delivered the letter")
-        self.assertIn("<root@localhost>", log.read_text()[before:])
+        support.wait_until(lambda: "<root@localhost>" in said(), COME_BACK_SECONDS, "the MTA has delivered the letter")
         support.wait_until(lambda: not list(pathlib.Path("/var/lib/npanel/notices").iterdir()), COME_BACK_SECONDS, "no letter waits")
 
     def test_detach_says_only_what_it_would_do_without_yes(self):
