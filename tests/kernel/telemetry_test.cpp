@@ -47,7 +47,7 @@ class Telemetry : public testing::Test {
     EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal); }));
     return found;
   }
-  void expect_limit_held(const std::vector<int>& results, int passed) {
+  static void expect_limit_held(const std::vector<int>& results, int passed) {
     EXPECT_EQ(std::count(results.begin() + 1, results.end(), 0), passed);
     EXPECT_EQ(std::count(results.begin() + 1, results.end(), EPERM), std::ssize(results) - 1 - passed);
   }
