@@ -137,7 +137,8 @@ static __always_inline void answer_more(struct np_mail_question *question, struc
 	if (!message || message->slot != question->slot)
 		return;
 	question->answer = NP_MAIL_REPEATED;
-	if (bpf_map_update_elem(&np_mail_known, &question->recipient, &none, BPF_NOEXIST) == -EEXIST)
+	/* Before 6.4 the call that is built in gives an int, whose sign is lost in 64 bits. */
+	if ((int)bpf_map_update_elem(&np_mail_known, &question->recipient, &none, BPF_NOEXIST) == -EEXIST)
 		return;
 	question->answer = NP_MAIL_ACCEPT;
 	__sync_fetch_and_add(&message->known, 1);

@@ -8,30 +8,12 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/local_names.h"
 #include "base/parse.h"
 #include "model/account.h"
 #include "model/subuid.h"
 
 namespace npanel {
-namespace {
-
-// passwd(5): name:password:uid:…
-std::map<std::string, uint64_t> users_of(std::string_view text) {
-  std::map<std::string, uint64_t> users;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    const size_t name = line.find(':');
-    const size_t password = name == std::string_view::npos ? name : line.find(':', name + 1);
-    if (password == std::string_view::npos) continue;
-    const std::string_view rest = line.substr(password + 1);
-    if (const auto uid = parse_u64(rest.substr(0, rest.find(':')))) users.emplace(line.substr(0, name), *uid);
-  }
-  return users;
-}
-
-}  // namespace
-
 Subuids::Version Subuids::version() const {
   struct stat status{};
   if (::stat(subuid_.c_str(), &status) != 0) return {0, 0};
@@ -56,11 +38,11 @@ std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& acco
     by_name.emplace(account.name, account.slot);
     if (account.uid) by_uid.emplace(*account.uid, account.slot);
   }
-  const auto users = users_of(read_file_at(AT_FDCWD, passwd_).value_or(""));
+  const auto users = local_users(passwd_.c_str());
   const auto slot_of = [&](const std::string& user) -> std::optional<uint32_t> {
     if (const auto named = by_name.find(user); named != by_name.end()) return named->second;
     const auto listed = users.find(user);
-    const auto uid = listed != users.end() ? std::optional(listed->second) : parse_u64(user);
+    const auto uid = listed != users.end() ? std::optional<uint64_t>(listed->second) : parse_u64(user);
     const auto owned = uid ? by_uid.find(*uid) : by_uid.end();
     return owned == by_uid.end() ? std::nullopt : std::optional(owned->second);
   };

@@ -36,6 +36,16 @@ std::optional<std::string> local_user(uid_t uid, const char* file) {
   return found ? std::optional<std::string>(found->pw_name) : std::nullopt;
 }
 
+std::map<std::string, uid_t> local_users(const char* file) {
+  std::map<std::string, uid_t> users;
+  const File passwords(std::fopen(file, "re"));
+  find_entry<passwd>(passwords, ::fgetpwent, [&](const passwd& one) {
+    users.emplace(one.pw_name, one.pw_uid);
+    return false;
+  });
+  return users;
+}
+
 std::optional<gid_t> local_gid(const std::string& name, const char* file) {
   const File groups(std::fopen(file, "re"));
   const auto* found = find_entry<group>(groups, ::fgetgrent, [&](const group& one) { return name == one.gr_name; });

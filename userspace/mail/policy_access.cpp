@@ -3,20 +3,17 @@
 
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <memory>
 #include <optional>
+
+#include "base/local_names.h"
 
 namespace npanel {
 namespace {
-
-using File = std::unique_ptr<std::FILE, decltype([](std::FILE* file) { std::fclose(file); })>;
 
 // As acl(5) has them on disk: little-endian, sorted by tag and id.
 std::vector<posix_acl_xattr_entry> entries_for(const std::set<uid_t>& uids) {
@@ -49,10 +46,8 @@ bool is_same(const struct stat& one, const struct stat& other) {
 
 std::set<uid_t> uids_of(const std::vector<std::string>& users, const std::string& passwd) {
   std::set<uid_t> uids;
-  const File file(std::fopen(passwd.c_str(), "re"));
-  if (!file) return uids;
-  while (const struct passwd* user = ::fgetpwent(file.get()))
-    if (std::ranges::find(users, user->pw_name) != users.end()) uids.insert(user->pw_uid);
+  for (const auto& [user, uid] : local_users(passwd.c_str()))
+    if (std::ranges::find(users, user) != users.end()) uids.insert(uid);
   return uids;
 }
 
