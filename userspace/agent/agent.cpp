@@ -240,7 +240,10 @@ void Agent::take_refusals() {
 // The slot's owner has only so many lookers at once: who makes them hang has no others.
 void Agent::look_for(const np_smtp_refusal& refusal, Seen seen) {
   constexpr auto kPatience = std::chrono::seconds(1);
-  if (spending_.shed(NP_EMAIL_RATE_LIMITING) > 0) return seen({.missing = "shed"});
+  if (spending_.shed(NP_EMAIL_RATE_LIMITING) > 0) {
+    seen({.missing = "shed"});
+    return;
+  }
   helper_.ask({.what = Ask::process,
                .owner = refusal.slot,
                .pid = static_cast<pid_t>(refusal.pid),
