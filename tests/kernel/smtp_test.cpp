@@ -74,7 +74,7 @@ class Smtp : public testing::Test {
  protected:
   void SetUp() override {
     attach();
-    bob_.rate_limit = {.per_minute = 60, .burst = kBurst, .mode = SmtpMode::enforce};
+    bob_.rate_limit = {.per_minute = 1, .burst = kBurst, .mode = SmtpMode::enforce};  // no token comes back meanwhile
     put(bob_, bob_cgroup_);
     put(eve_, eve_cgroup_);
   }
