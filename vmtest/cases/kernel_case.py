@@ -21,6 +21,13 @@ class KernelCase(unittest.TestCase):
         self.run_all_tests_of("kernel.mail_test")
         self.run_all_tests_of("kernel.direct_mail_test")
 
+    def test_connections_are_somebodys_and_counted_from_begin_to_end(self):
+        self.run_all_tests_of("kernel.opener_test")
+        self.run_all_tests_of("kernel.open_connections_test")
+
+    def test_limits_hold_with_less_telemetry(self):
+        self.run_all_tests_of("kernel.telemetry_test")
+
     def test_maps_of_another_layout_move_in(self):
         self.run_all_tests_of("kernel.pins_test")
 
