@@ -17,6 +17,6 @@ namespace npanel {
 [[nodiscard]] Result<std::string> read_local(const std::string& path);
 
 // "nfs4", "fuse.sshfs": may what lies there be as slow as somebody else wants?
-[[nodiscard]] bool asks_somebody_else(std::string_view file_system);
+[[nodiscard]] bool asks_somebody_else(std::string_view type);
 
 }  // namespace npanel
