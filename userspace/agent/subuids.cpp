@@ -29,7 +29,7 @@ std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& acco
   const auto text = read_file_at(AT_FDCWD, subuid_);
   if (!text) return {};  // a host without it has no such uids
   SubuidRanges found = parse_subuids(*text, static_cast<uint32_t>(kLeastUid));
-  for (std::string& complaint : found.complaints) complaint = subuid_ + ": " + complaint;
+  for (std::string& complaint : found.complaints) complaint.insert(0, subuid_ + ": ");
   if (found.complaints != told_) complaints_ = told_ = found.complaints;
 
   std::map<std::string, uint32_t> by_name;
@@ -50,6 +50,7 @@ std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& acco
   for (SubuidRange& range : found.ranges)
     if (const auto slot = slot_of(range.user)) by_slot[*slot].push_back(std::move(range));
   std::vector<SmtpGuard::Subuids> owners;
+  owners.reserve(by_slot.size());
   for (auto& [slot, ranges] : by_slot) owners.push_back({.slot = slot, .ranges = std::move(ranges)});
   return owners;
 }

@@ -46,9 +46,10 @@ std::map<std::string, uid_t> local_users(const char* file) {
   return users;
 }
 
-std::optional<gid_t> local_gid(const std::string& name, const char* file) {
+std::optional<gid_t> local_gid(const std::string& group_name, const char* file) {
   const File groups(std::fopen(file, "re"));
-  const auto* found = find_entry<group>(groups, ::fgetgrent, [&](const group& one) { return name == one.gr_name; });
+  const auto* found =
+      find_entry<group>(groups, ::fgetgrent, [&](const group& one) { return group_name == one.gr_name; });
   return found ? std::optional(found->gr_gid) : std::nullopt;
 }
 

@@ -15,6 +15,6 @@ namespace npanel {
 [[nodiscard]] std::optional<std::string> local_user(uid_t uid, const char* file = "/etc/passwd");
 // All users; none where the file cannot be read.
 [[nodiscard]] std::map<std::string, uid_t> local_users(const char* file = "/etc/passwd");
-[[nodiscard]] std::optional<gid_t> local_gid(const std::string& group, const char* file = "/etc/group");
+[[nodiscard]] std::optional<gid_t> local_gid(const std::string& group_name, const char* file = "/etc/group");
 
 }  // namespace npanel

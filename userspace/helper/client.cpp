@@ -66,7 +66,7 @@ void HelperClient::ask(Question question, std::chrono::milliseconds patience, Re
   question.number = next_++;
   const int error = send(question);
   complaint_ = error == 0 ? "" : path_ + ": " + std::generic_category().message(error);
-  const auto until = Clock::now() + (error == 0 ? patience : patience.zero());
+  const auto until = Clock::now() + (error == 0 ? patience : std::chrono::milliseconds::zero());
   waiting_.emplace(question.number,
                    Waiting{.reply = std::move(reply), .until = until, .error = error == 0 ? ETIME : error});
   by_deadline_.emplace(until, question.number);

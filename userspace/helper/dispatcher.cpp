@@ -128,14 +128,23 @@ int Dispatcher::refused(const Question& question) const {
 }
 
 void Dispatcher::begin(uint64_t client, const Question& question) {
-  if (const int error = refused(question); error != 0) return reply(client, question.number, error, {});
+  if (const int error = refused(question); error != 0) {
+    reply(client, question.number, error, {});
+    return;
+  }
   std::array<int, 2> pipe{-1, -1};
-  if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) return reply(client, question.number, errno, {});
+  if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+    reply(client, question.number, errno, {});
+    return;
+  }
   UniqueFd said(pipe[0]);
   const UniqueFd theirs(pipe[1]);
   const pid_t pid = ::fork();
   if (pid == 0) be_child(work_, question, theirs.get());
-  if (pid < 0) return reply(client, question.number, errno, {});
+  if (pid < 0) {
+    reply(client, question.number, errno, {});
+    return;
+  }
   // A child that nobody has waited for keeps its pid.
   UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   jobs_.push_back({.pid = pid,
