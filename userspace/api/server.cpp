@@ -160,13 +160,13 @@ bool has_nul(const char* url, const char* version, size_t uri_bytes) {
 // What two readers may take for two requests (RFC 9112, 3.2, 6.1 and 6.3) is refused before anybody reads on.
 Response ambiguous(const Headers& headers, std::string_view version) {
   const int hosts = headers.count("host");
-  if (hosts > 1 || (hosts == 0 && version != "HTTP/1.0")) return problem(400, "must be sent once", "Host");
+  if (hosts > 1 || (hosts == 0 && version != "HTTP/1.0")) return problem(400, "Host must be sent once", "Host");
   const int lengths = headers.count("content-length");
-  if (lengths > 1) return problem(400, "must be sent once", "Content-Length");
+  if (lengths > 1) return problem(400, "Content-Length must be sent once", "Content-Length");
   if (headers.count("transfer-encoding") == 0) return {};
-  if (lengths > 0) return problem(400, "must not be sent with Transfer-Encoding", "Content-Length");
+  if (lengths > 0) return problem(400, "Content-Length must not be sent with Transfer-Encoding", "Content-Length");
   if (::strcasecmp(headers.joined.at("transfer-encoding").c_str(), "chunked") != 0)
-    return problem(400, "must be chunked, or not sent", "Transfer-Encoding");
+    return problem(400, "Transfer-Encoding must be chunked, or not sent", "Transfer-Encoding");
   return {};
 }
 
@@ -197,7 +197,7 @@ std::unique_ptr<Request> let_in(MHD_Connection* connection, const char* url, con
   MHD_get_connection_values(connection, MHD_HEADER_KIND, keep_header, &headers);
   auto request = begin_request(connection, url, method, headers, whose);
   Response refusal = ambiguous(headers, version);
-  if (has_nul(url, version, whose.uri_bytes)) refusal = problem(400, "must not hold a NUL", "path");
+  if (has_nul(url, version, whose.uri_bytes)) refusal = problem(400, "path must not hold a NUL", "path");
   if (refusal.status == 200) return request;
   refusal.headers.emplace_back("Connection", "close");
   send(connection, *request, refusal);
