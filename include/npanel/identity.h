@@ -57,7 +57,10 @@ struct np_opener {
 	__u64 at_ns; /* CLOCK_BOOTTIME */
 };
 NP_ASSERT(sizeof(struct np_opener) == 24);
-/* The newest connections to SMTP ports, 3.5 MB. Each costs its account a token, so nobody can flush the others' out. */
+/*
+ * The newest connections to SMTP ports, 3.5 MB. Who opens as many while another's is open makes that one's opener
+ * unknown: its mail is nobody's then, and never somebody else's.
+ */
 #define NP_OPENERS 32768U
 
 #endif

@@ -43,7 +43,7 @@ class ConnectionOpeners {
 
   // nullopt: no process of this host, or it was long ago. A slot that another account has now is nobody's.
   [[nodiscard]] std::optional<Opener> find(const np_connection& connection) const;
-  // The functions of the kernel are watched; else each step of a TCP connection is, which costs more (doctor).
+  // The functions of the kernel are watched; else each step of a TCP connection is, which costs more.
   [[nodiscard]] bool by_function() const;
 
   // What its cost is measured by (kernel/cost.h).
