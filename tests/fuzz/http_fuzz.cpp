@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes on the API's socket: does only what was sent reach the API, is every answer one well-formed answer, does the
+// connection end with its client, and does a stranger change nothing? The first byte of an input says in pieces of how
+// many bytes the rest is sent, 0: in one.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include "api/door.h"
+#include "api/listen.h"
+#include "api/server.h"
+#include "must.h"
+#include "unit/api/fake_service.h"
+
+namespace npanel {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDeadline = std::chrono::seconds(30);
+constexpr std::string_view kHeadersEnd = "\r\n\r\n";
+
+// What one input did.
+struct Seen {
+  std::string_view sent;
+  bool stranger = false;
+  FakeService service = {};
+  std::string received = {};
+};
+
+void judge_request(const Seen& seen, const Request& request) {
+  const auto was_sent = [&](std::string_view text) { return seen.sent.find(text) != std::string_view::npos; };
+  must(was_sent(request.method), "the method was sent", request.method);
+  must(was_sent(request.path), "the path was sent, as it is", request.path);
+  must(request.path.find('\0') == std::string::npos && request.path.find("%00") == std::string::npos, "no NUL comes in",
+       request.path);
+  must(request.body.size() <= kBodyMost && request.body.size() <= seen.sent.size(), "the body was sent");
+  if (!request.headers.contains("transfer-encoding")) must(was_sent(request.body), "the body is of one piece");
+  for (const auto& [name, value] : request.headers)
+    must(value.find_first_of("\r\n") == std::string::npos, "no header holds another", name + ": " + value);
+}
+
+Response answer(Seen& seen, const Request& request) {
+  judge_request(seen, request);
+  Request as_it_came = request;
+  if (seen.stranger) as_it_came.uid.reset();  // as over TCP
+  Door door(seen.service, DoorRules{});
+  const Response response = door.answer(as_it_came);
+  if (seen.stranger)
+    must(response.status >= 400 || request.path == "/healthz", "a stranger learns nothing", request.path);
+  return response;
+}
+
+class Socket {
+ public:
+  Socket() : directory_(std::filesystem::temp_directory_path() / ("npanel-http-fuzz." + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(directory_);
+  }
+  ~Socket() { std::filesystem::remove_all(directory_); }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  [[nodiscard]] UniqueFd listen() const { return listen_unix(path(), "").value(); }
+  [[nodiscard]] UniqueFd connect() const {
+    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    must(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0, "connect");
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+    return socket;
+  }
+
+ private:
+  [[nodiscard]] std::string path() const { return directory_ / "api.sock"; }
+  std::filesystem::path directory_;
+};
+
+// One server for all inputs: what one of them leaves behind is the next one's to find.
+struct World {
+  Socket socket = {};
+  Seen* seen = nullptr;
+  Server server = Server::listen({.socket = socket.listen(), .patience = kDeadline}, [this](const Request& request) {
+                    return answer(*seen, request);
+                  }).value();
+};
+
+bool has_ended(int client, std::string& received) {
+  char piece[4096];
+  ssize_t got = 0;
+  while ((got = ::recv(client, piece, sizeof(piece), 0)) > 0) received.append(piece, static_cast<size_t>(got));
+  return got == 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+// The server may have closed already: what is not taken any more is not sent.
+void send_all(World& world, int client, std::string_view text, size_t piece_bytes) {
+  const auto deadline = Clock::now() + kDeadline;
+  while (!text.empty() && Clock::now() < deadline) {
+    const std::string_view piece = text.substr(0, piece_bytes);
+    const ssize_t taken = ::send(client, piece.data(), piece.size(), MSG_NOSIGNAL);
+    if (taken < 0 && errno != EAGAIN) return;
+    if (taken > 0) text.remove_prefix(static_cast<size_t>(taken));
+    world.server.run();
+    if (has_ended(client, world.seen->received)) return;
+  }
+}
+
+void exchange(World& world, size_t piece_bytes) {
+  const UniqueFd client = world.socket.connect();
+  send_all(world, client.get(), world.seen->sent, piece_bytes);
+  ::shutdown(client.get(), SHUT_WR);
+  const auto deadline = Clock::now() + kDeadline;
+  while (!has_ended(client.get(), world.seen->received)) {
+    must(Clock::now() < deadline, "a connection ends with its client", world.seen->received);
+    pollfd waiting{.fd = world.server.epoll_fd(), .events = POLLIN, .revents = 0};
+    ::poll(&waiting, 1, 1);
+    world.server.run();
+  }
+}
+
+// The bytes of the body that the headers promise; nullopt: none are promised, or twice.
+std::optional<size_t> promised(std::string_view headers) {
+  constexpr std::string_view kName = "\r\nContent-Length: ";
+  const size_t at = headers.find(kName);
+  if (at == std::string_view::npos || headers.find(kName, at + 1) != std::string_view::npos) return {};
+  const std::string_view digits = headers.substr(at + kName.size());
+  size_t bytes = 0;
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), bytes).ec != std::errc{}) return {};
+  return bytes;
+}
+
+// As a strict client reads it: nothing of a request's may begin an answer of its own.
+void judge_answers(const Seen& seen) {
+  const bool may_lack_body = seen.sent.find("HEAD") != std::string_view::npos;
+  std::string_view rest = seen.received;
+  while (!rest.empty()) {
+    must(rest.starts_with("HTTP/1.1 ") || rest.starts_with("HTTP/1.0 "), "an answer begins with its status",
+         seen.received);
+    const size_t end = rest.find(kHeadersEnd);
+    must(end != std::string_view::npos, "the headers of an answer end", seen.received);
+    const std::string_view headers = rest.substr(0, end);
+    rest.remove_prefix(end + kHeadersEnd.size());
+    if (headers.substr(9, 3) == "100") continue;  // Expect: 100-continue
+    const auto bytes = promised(headers);
+    must(bytes.has_value(), "an answer says once how long it is", seen.received);
+    if (may_lack_body && (rest.empty() || rest.starts_with("HTTP/1."))) continue;
+    must(*bytes <= rest.size(), "an answer is as long as it says", seen.received);
+    rest.remove_prefix(*bytes);
+  }
+}
+
+void judge(World& world, std::string_view sent, size_t piece_bytes, bool stranger) {
+  Seen seen{.sent = sent, .stranger = stranger};
+  seen.service.enable_all();
+  seen.service.add("bob");
+  world.seen = &seen;
+  exchange(world, piece_bytes);
+  judge_answers(seen);
+  if (stranger) must(seen.service.changes == 0, "a stranger changes nothing");
+}
+
+}  // namespace
+}  // namespace npanel
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's own name
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static npanel::World world;
+  if (size == 0) return 0;
+  const std::string_view sent(reinterpret_cast<const char*>(data) + 1, size - 1);
+  for (const bool stranger : {false, true}) npanel::judge(world, sent, data[0] ? data[0] : SIZE_MAX, stranger);
+  return 0;
+}
