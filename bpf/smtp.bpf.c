@@ -147,63 +147,56 @@ static __always_inline void take_back(struct np_mail_budget *budget, const struc
 }
 
 /*
- * What speaks against the connection, as far as a mode of `charge` looks: `reason` or what is found, -1: nothing. Open
- * connections, token and mail under one lock, for taking it is much of what this costs, and so that no second CPU comes
- * between a check and its count. What is refused is not charged.
+ * What speaks against the connection, -1: nothing. Open connections, token and mail under one lock, for taking it is
+ * much of what this costs, and so that no second CPU comes between a check and its count. What is refused is not
+ * charged, neither where that is only observed: else the figures of observing would not be those of enforcing.
  */
-static __always_inline long charge_budget(__u32 slot, const struct np_smtp_limit *limit, struct np_smtp_socket *socket,
-					  __u32 charge, long reason)
+static __always_inline long charge_budget(__u32 slot, const struct np_smtp_limit *limit, struct np_smtp_socket *socket)
 {
 	const struct np_mail_amount one = {.messages = 1, .recipients = 1};
 	const struct np_mail_limit *mail = bpf_map_lookup_elem(&np_mail_limit, &slot);
 	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
-	__u32 opened = 0, over = 0, generation;
+	__u32 over = 0, generation;
 	__u64 now_ns = mail_time();
+	long reason = -1;
 
 	if (!mail || !budget)
 		return reason;
 	bpf_spin_lock(&budget->lock);
 	generation = budget->generation;
-	if (reason < 0 && socket && budget->open >= limit->connections)
+	if (socket && budget->open >= limit->connections)
 		reason = NP_SMTP_CONNECTIONS;
 	if (reason < 0 && !np_bucket_take(&budget->bucket, limit->per_minute, limit->burst, now_ns))
 		reason = NP_SMTP_RATE;
-	if (mail->known && (reason < 0 || charge == NP_MAIL_CHARGE_ANYWAY))
-		over = np_mail_take(budget, mail, &one, charge, now_ns);
-	if (over && reason < 0) {
+	if (reason < 0 && mail->known)
+		over = np_mail_take(budget, mail, &one, NP_MAIL_CHARGE, now_ns);
+	if (over) {
 		reason = NP_SMTP_MAIL + over;
-		if (charge == NP_MAIL_CHARGE)
-			np_bucket_give_back(&budget->bucket);
+		np_bucket_give_back(&budget->bucket);
 	}
-	if (socket && (reason < 0 || (reason != NP_SMTP_CONNECTIONS && charge == NP_MAIL_CHARGE_ANYWAY)))
-		opened = 1;
-	budget->open += opened;
+	if (reason < 0 && socket)
+		budget->open++;
 	bpf_spin_unlock(&budget->lock);
-	if (mail->parent && (reason < 0 || charge == NP_MAIL_CHARGE_ANYWAY)) {
-		over = charge_above(slot, &one, charge, now_ns);
-		if (over && reason < 0) {
-			reason = NP_SMTP_MAIL + over;
-			if (charge == NP_MAIL_CHARGE) {
-				take_back(budget, mail->known ? &one : NULL, opened, now_ns);
-				return reason;
-			}
-		}
+	if (reason >= 0)
+		return reason;
+	over = mail->parent ? charge_above(slot, &one, NP_MAIL_CHARGE, now_ns) : 0;
+	if (over) {
+		take_back(budget, mail->known ? &one : NULL, socket ? 1 : 0, now_ns);
+		return NP_SMTP_MAIL + over;
 	}
-	if (opened && socket)
+	if (socket)
 		count_socket(socket, slot, generation);
-	return reason;
+	return -1;
 }
 
-static __always_inline long charge_connection(struct bpf_sock_addr *ctx, __u32 slot, const struct np_smtp_limit *limit,
-					      __u32 charge)
+static __always_inline long charge_connection(struct bpf_sock_addr *ctx, __u32 slot, const struct np_smtp_limit *limit)
 {
 	struct np_smtp_socket *socket = storage_of(ctx, limit);
 	enum opens opens = opens_what(limit, socket);
 
-	if (opens == OPENS_UNCOUNTABLE && charge == NP_MAIL_CHARGE)
+	if (opens == OPENS_UNCOUNTABLE)
 		return NP_SMTP_UNCOUNTED;
-	return charge_budget(slot, limit, opens == OPENS_ONE ? socket : NULL, charge,
-			     opens == OPENS_UNCOUNTABLE ? NP_SMTP_UNCOUNTED : -1);
+	return charge_budget(slot, limit, opens == OPENS_ONE ? socket : NULL);
 }
 
 static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot, __u16 port, bool v6)
@@ -232,7 +225,7 @@ static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot
 			redirect(ctx, v6);
 		return PASS;
 	}
-	reason = charge_connection(ctx, slot, &limit, enforced ? NP_MAIL_CHARGE : NP_MAIL_CHARGE_ANYWAY);
+	reason = charge_connection(ctx, slot, &limit);
 	if (reason < 0) {
 		__sync_fetch_and_add(&count->allowed, 1);
 		return PASS;
@@ -288,7 +281,8 @@ static __always_inline void count_out(struct np_smtp_socket *socket, struct np_s
 {
 	struct np_mail_budget *budget;
 
-	if (!socket || !__sync_lock_test_and_set(&socket->counted, 0))
+	/* Mostly it has been counted out by the other hook, and a load costs less than an exchange. */
+	if (!socket || !socket->counted || !__sync_lock_test_and_set(&socket->counted, 0))
 		return;
 	__sync_fetch_and_add(&sum->open, -1);
 	budget = bpf_map_lookup_elem(&np_mail_budget, &socket->slot);

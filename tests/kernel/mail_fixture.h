@@ -43,8 +43,12 @@ class MailKernel : public testing::Test {
     ASSERT_TRUE(guard_->set_gates(gates.kernel()));
   }
 
-  np_mail_question ask(np_mail_charge charge = NP_MAIL_CHARGE, uint64_t id = 0, uint32_t recipients = 1) {
-    return guard_->ask(bob_.slot, {.messages = 1, .recipients = recipients, .bytes = 1000}, id, charge).value();
+  np_mail_question ask(np_mail_charge charge = NP_MAIL_CHARGE, const MessageId& message = {}, uint32_t recipients = 1) {
+    return guard_->ask(bob_.slot, amount(recipients), message, charge).value();
+  }
+  // Of a message of 1,000 bytes.
+  static np_mail_amount amount(uint32_t recipients) {
+    return {.messages = 1, .recipients = recipients, .bytes = 1000ULL * recipients};
   }
   int accepted(int tries) {
     int count = 0;

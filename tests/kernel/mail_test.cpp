@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <random>
 #include <thread>
 
 #include "mail_fixture.h"
@@ -51,9 +52,9 @@ TEST_F(MailKernel, RefusedMailTakesNoTokenFromTheBucket) {
 }
 
 TEST_F(MailKernel, SameMessageIsChargedOnce) {
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_REPEATED);
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 78).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_REPEATED);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {78}).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 2U);
   EXPECT_EQ(guard_->mail_count(bob_.slot).repeated, 1U);
 }
@@ -66,7 +67,7 @@ class MailRecipients : public MailKernel {
     put();
   }
   uint32_t more(uint64_t id, uint64_t recipient, np_mail_more how = NP_MAIL_MORE) {
-    return guard_->ask(bob_.slot, id, recipient, how)->answer;
+    return guard_->ask(bob_.slot, {id}, recipient, how)->answer;
   }
 };
 
@@ -74,7 +75,7 @@ TEST_F(MailRecipients, BeyondThoseThatWereChargedAreCharged) {
   limit(4);
   EXPECT_EQ(more(77, 1), NP_MAIL_FREE) << "of a message that nobody has asked about";
   EXPECT_FALSE(guard_->knows(1));
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77, 2).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}, 2).answer, NP_MAIL_ACCEPT);
   for (uint64_t recipient = 1; recipient <= 4; ++recipient) EXPECT_EQ(more(77, recipient), NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 5), NP_MAIL_DEFER);
   EXPECT_FALSE(guard_->knows(5)) << "it did not leave";
@@ -83,14 +84,14 @@ TEST_F(MailRecipients, BeyondThoseThatWereChargedAreCharged) {
   EXPECT_TRUE(guard_->knows(5));
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 5U);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 1U);
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 78).answer, NP_MAIL_DEFER);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {78}).answer, NP_MAIL_DEFER);
   EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 0U);
   EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.recipients, 5U);
 }
 
 TEST_F(MailRecipients, CountOnceWhateverBecomesOfTheAgent) {
   limit(3);
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
   for (int i = 0; i < 3; ++i) {
     for (uint64_t recipient = 1; recipient <= 3; ++recipient)
       EXPECT_EQ(more(77, recipient), i == 0 ? NP_MAIL_ACCEPT : NP_MAIL_REPEATED);
@@ -100,35 +101,174 @@ TEST_F(MailRecipients, CountOnceWhateverBecomesOfTheAgent) {
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 3U);
 }
 
-TEST_F(MailRecipients, PassWhileObserved) {
+TEST_F(MailRecipients, PassWhileObservedAndTheLogChargesThemNoMore) {
   limit(1);
   gate({.enabled = true, .mode = GateMode::observe});
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 1), NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 2), NP_MAIL_WOULD_DEFER);
+  EXPECT_EQ(more(77, 2, NP_MAIL_MORE_ANYWAY), NP_MAIL_REPEATED);
   EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 1U);
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 1U);
+}
+
+TEST_F(MailRecipients, TakeTheBytesOfTheMessageWithThem) {
+  bob_.mail = {.messages_per_hour = {}, .recipients_per_hour = {}, .bytes_per_hour = 4000};
+  put();
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}, 2).answer, NP_MAIL_ACCEPT);
+  for (uint64_t recipient = 1; recipient <= 4; ++recipient) EXPECT_EQ(more(77, recipient), NP_MAIL_ACCEPT);
+  EXPECT_EQ(more(77, 5), NP_MAIL_DEFER);
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).bytes, 4000U);
+  EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.bytes, 4000U);
 }
 
 TEST_F(MailRecipients, OfSomebodyElsesMessageAreFree) {
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 77).answer, NP_MAIL_ACCEPT);
-  EXPECT_EQ(guard_->ask(bob_.slot + 1, 77, 1, NP_MAIL_MORE_ANYWAY)->answer, NP_MAIL_FREE);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(guard_->ask(bob_.slot + 1, {77}, 1, NP_MAIL_MORE_ANYWAY)->answer, NP_MAIL_FREE);
   EXPECT_EQ(guard_->charged(77)->known, 0U);
 }
 
 TEST_F(MailKernel, AskingChargesNothing) {
-  EXPECT_EQ(ask(NP_MAIL_ASK, 5).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_ASK, {5}).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 0U);
-  EXPECT_EQ(ask(NP_MAIL_CHARGE, 5).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {5}).answer, NP_MAIL_ACCEPT);
 }
 
-TEST_F(MailKernel, ObservedIsChargedAndPasses) {
+TEST_F(MailKernel, ObservedPassesAndWhatIsOverTheLimitIsNotCharged) {
   gate({.enabled = true, .mode = GateMode::observe});
   EXPECT_EQ(accepted(100), 100);
   EXPECT_EQ(ask().answer, NP_MAIL_WOULD_DEFER);
-  EXPECT_EQ(sent_in(NP_MAIL_QUARTER).messages, 101U);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 1U);
+  EXPECT_EQ(ask(NP_MAIL_ASK).answer, NP_MAIL_WOULD_DEFER);
+  EXPECT_EQ(sent_in(NP_MAIL_QUARTER).messages, 100U);
+  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 2U);
+  EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.messages, 100U);
   gate({.enabled = true});
   EXPECT_EQ(ask().answer, NP_MAIL_DEFER);
+}
+
+TEST_F(MailKernel, ObservedConnectionOverTheRateChargesNoMail) {
+  bob_.rate_limit = {.per_minute = 1, .burst = 3};
+  put();
+  gate({.enabled = true, .mode = GateMode::observe});
+  EXPECT_EQ(connects(10, {"127.0.0.1", kSmtp}), std::vector<int>(10, 0));
+  EXPECT_EQ(guard_->count(bob_.slot).allowed, 3U);
+  EXPECT_EQ(guard_->count(bob_.slot).would_deny, 7U);
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 3U);
+}
+
+// What an administrator decides by: a server that only observes counts what it would have refused, no more and no less.
+class ObservedHistories : public MailKernel {
+ protected:
+  struct Step {
+    int connects = 0;  // or a question:
+    MessageId message = {};
+    uint32_t recipients = 1;
+    bool charges = true;
+    uint64_t expanded = 0;  // beyond those of the envelope
+  };
+  struct Figures {
+    uint64_t messages, recipients, bytes, repeated, refused_mail, allowed, refused_connects;
+    np_mail_amount sent;
+    bool operator==(const Figures& other) const {
+      return messages == other.messages && recipients == other.recipients && bytes == other.bytes &&
+             repeated == other.repeated && refused_mail == other.refused_mail && allowed == other.allowed &&
+             refused_connects == other.refused_connects && sent.messages == other.sent.messages &&
+             sent.recipients == other.sent.recipients && sent.bytes == other.sent.bytes;
+    }
+  };
+
+  static std::vector<Step> history(std::mt19937& random) {
+    const auto any = [&](int least, int most) { return std::uniform_int_distribution(least, most)(random); };
+    std::vector<Step> steps(static_cast<size_t>(any(5, 25)));
+    for (Step& step : steps) {
+      if (any(0, 4) == 0) {
+        step.connects = any(1, 6);
+        continue;
+      }
+      step.message = {.id = static_cast<uint64_t>(any(1, 12)), .instance = static_cast<uint64_t>(any(1, 2))};
+      step.recipients = static_cast<uint32_t>(any(1, 4));
+      step.charges = any(0, 3) != 0;
+      step.expanded = static_cast<uint64_t>(any(0, 3));
+    }
+    return steps;
+  }
+  Figures live(const std::vector<Step>& steps, GateMode mode) {
+    // No message of an earlier life is this one's.
+    EXPECT_TRUE(guard_->reset(bob_.slot));
+    gate({.enabled = true, .mode = mode});
+    for (const Step& step : steps) {
+      if (step.connects > 0) {
+        connects(step.connects, {"127.0.0.1", kSmtp});
+        continue;
+      }
+      ask(step.charges ? NP_MAIL_CHARGE : NP_MAIL_ASK, step.message, step.recipients);
+      for (uint64_t i = 0; i < step.recipients + step.expanded; ++i)
+        EXPECT_TRUE(guard_->ask(bob_.slot, step.message, ++recipient_, NP_MAIL_MORE));
+    }
+    const np_mail_count mail = guard_->mail_count(bob_.slot);
+    const np_smtp_count smtp = guard_->count(bob_.slot);
+    EXPECT_EQ(mode == GateMode::observe ? mail.deferred + smtp.denied : mail.would_defer + smtp.would_deny, 0U);
+    return {.messages = mail.accepted.messages,
+            .recipients = mail.accepted.recipients,
+            .bytes = mail.accepted.bytes,
+            .repeated = mail.repeated,
+            .refused_mail = mail.deferred + mail.would_defer,
+            .allowed = smtp.allowed,
+            .refused_connects = smtp.denied + smtp.would_deny,
+            .sent = sent_in(NP_MAIL_HOUR)};
+  }
+  uint64_t recipient_ = 0;
+};
+
+TEST_F(ObservedHistories, CountWhatTheSameHistoryEnforcedWouldRefuse) {
+  std::mt19937 random(12);
+  uint64_t refused = 0;
+  for (int i = 0; i < 60; ++i) {
+    const auto any = [&](uint64_t least, uint64_t most) {
+      return std::uniform_int_distribution<uint64_t>(least, most)(random);
+    };
+    bob_.rate_limit = {.per_minute = 1, .burst = static_cast<uint32_t>(any(1, 10))};
+    bob_.mail = {.messages_per_15min = any(1, 15),
+                 .messages_per_hour = {},
+                 .recipients_per_hour = any(1, 40),
+                 .bytes_per_hour = any(1, 40) * 1000};
+    put();
+    const auto steps = history(random);
+    const Figures enforced = live(steps, GateMode::enforce);
+    const Figures observed = live(steps, GateMode::observe);
+    EXPECT_TRUE(observed == enforced) << "history " << i;
+    refused += enforced.refused_mail + enforced.refused_connects;
+  }
+  EXPECT_GT(refused, 300U) << "the histories are too tame";
+}
+
+TEST_F(MailKernel, MessageIsItsQueueIdAndItsInstance) {
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77, 1}).answer, NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77, 1}).answer, NP_MAIL_REPEATED);
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77, 2}).answer, NP_MAIL_ACCEPT) << "the id was used again";
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77, 2}).answer, NP_MAIL_REPEATED);
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 2U);
+  EXPECT_EQ(guard_->charged(77)->instance, 2U);
+}
+
+TEST_F(MailKernel, MessageOfTwoAccountsIsChargedOnceToEach) {
+  const Account ann{.name = "ann", .slot = 2, .rate_limit = kAny};
+  ASSERT_TRUE(guard_->set(ann, {}, {}, NP_OVERRIDE_NONE));
+  const auto ask_of = [&](uint32_t slot) { return guard_->ask(slot, amount(1), {77, 1}, NP_MAIL_CHARGE)->answer; };
+  EXPECT_EQ(ask_of(bob_.slot), NP_MAIL_ACCEPT);
+  EXPECT_EQ(ask_of(ann.slot), NP_MAIL_ACCEPT);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask_of(bob_.slot), NP_MAIL_REPEATED);
+    EXPECT_EQ(ask_of(ann.slot), NP_MAIL_REPEATED);
+  }
+  EXPECT_EQ(guard_->charged(77)->slot, ann.slot) << "of an id the newest is remembered";
+  EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 1U);
+}
+
+TEST_F(MailKernel, SlotsNextAccountHasNotSentItsPredecessorsMessages) {
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
+  ASSERT_TRUE(guard_->reset(bob_.slot));
+  EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
 }
 
 TEST_F(MailKernel, IsFreeWhenTheFeatureIsOff) {
@@ -138,8 +278,9 @@ TEST_F(MailKernel, IsFreeWhenTheFeatureIsOff) {
 }
 
 TEST_F(MailKernel, NobodysSlotIsFree) {
-  EXPECT_EQ(guard_->ask(4711, {.messages = 1, .recipients = 1, .bytes = 1}, 0, NP_MAIL_CHARGE)->answer, NP_MAIL_ACCEPT);
-  EXPECT_EQ(guard_->ask(NP_BUDGETS, {.messages = 1, .recipients = 1, .bytes = 1}, 0, NP_MAIL_CHARGE)->answer,
+  EXPECT_EQ(guard_->ask(4711, {.messages = 1, .recipients = 1, .bytes = 1}, {}, NP_MAIL_CHARGE)->answer,
+            NP_MAIL_ACCEPT);
+  EXPECT_EQ(guard_->ask(NP_BUDGETS, {.messages = 1, .recipients = 1, .bytes = 1}, {}, NP_MAIL_CHARGE)->answer,
             NP_MAIL_FREE);
 }
 
@@ -247,12 +388,15 @@ TEST_F(NestedMail, AllChildrenTogetherGetNoMoreThanTheParentHas) {
   EXPECT_EQ(by_mta + std::ranges::count(direct, 0), 50);
 }
 
-TEST_F(NestedMail, ObservedIsChargedOnEveryLevel) {
+TEST_F(NestedMail, ObservedIsChargedOnNoLevelWhenOneIsOver) {
   nest(2, 1);
   gate({.enabled = true, .mode = GateMode::observe});
   for (int i = 0; i < 4; ++i) ask();
   EXPECT_EQ(eve_connects(1), std::vector{0});
-  EXPECT_EQ(sent_by(kAbove), 5U);
+  EXPECT_EQ(sent_by(kAbove), 1U);
+  EXPECT_EQ(sent_by(kReseller), 1U);
+  EXPECT_EQ(sent_by(bob_.slot), 1U);
+  EXPECT_EQ(sent_by(eve_.slot), 0U);
   EXPECT_EQ(guard_->count(eve_.slot).would_deny, 1U);
 }
 

@@ -262,7 +262,7 @@ TEST_F(OpenConnections, RecountCorrectsWhatTheSocketsContradict) {
   limit(5);
   const np_mail_budget right = guard_->budget(bob_.slot);
   run_in({}, [&] {  // the count of another process, so that the pinned map is written as a lost hook would leave it
-    const UniqueFd map(bpf_obj_get((sandbox_.pin_dir() + "/v6/np_mail_budget").c_str()));
+    const UniqueFd map(bpf_obj_get((sandbox_.pin_dir() + "/v7/np_mail_budget").c_str()));
     np_mail_budget wrong = right;
     wrong.open = 5;
     bpf_map_update_elem(map.get(), &bob_.slot, &wrong, BPF_F_LOCK);

@@ -137,18 +137,18 @@ TEST_F(PinsTest, OtherLayoutMovesInDuringAFloodAndNotOneMorePasses) {
   EXPECT_EQ(count.allowed, kBurst);
   EXPECT_GT(other.count().denied, 0U);
   EXPECT_EQ(count.denied, static_cast<uint64_t>(made[1])) << "what both have counted";
-  EXPECT_EQ(link_id(pin("v6/link4")), link4) << "the hook was never away";
+  EXPECT_EQ(link_id(pin("v7/link4")), link4) << "the hook was never away";
   EXPECT_FALSE(fs::exists(pin("v0")));
 }
 
 TEST_F(PinsTest, InterruptedMoveIsDoneAgain) {
   const OtherAgent other(sandbox_, bob_cgroup_);
   run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; });
-  fs::create_directories(pin("v6"));
+  fs::create_directories(pin("v7"));
   {
     // An empty map of ours, as a killed agent leaves it before it has copied anything.
     const SkeletonPtr<np_other_smtp_bpf> skeleton(np_other_smtp_bpf::open_and_load());
-    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(skeleton->maps.np_smtp_count), pin("v6/np_smtp_count").c_str()), 0);
+    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(skeleton->maps.np_smtp_count), pin("v7/np_smtp_count").c_str()), 0);
   }
   const auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
@@ -160,12 +160,12 @@ TEST_F(PinsTest, LinkThatTheKernelDetachedIsAttachedAnew) {
     ASSERT_TRUE(attach());
   }
   {
-    const LinkPtr link(bpf_link__open(pin("v6/link4").c_str()));
+    const LinkPtr link(bpf_link__open(pin("v7/link4").c_str()));
     ASSERT_EQ(bpf_link__detach(link.get()), 0);
   }
   auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
-  EXPECT_NE(link_id(pin("v6/link4")), 0U);
+  EXPECT_NE(link_id(pin("v7/link4")), 0U);
   const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 0, .burst = 0}};
   ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/delivery_book.h"
+#include "agent/envelope_count.h"
 #include "agent/lowering.h"
 #include "agent/message_book.h"
 #include "agent/reconciler.h"
@@ -40,6 +41,7 @@ namespace npanel {
 
 // Never 0, which stands for no message.
 [[nodiscard]] uint64_t message_id(std::string_view queue_id);
+[[nodiscard]] MessageId message_id(const PolicyRequest& request);
 
 // The switches as they are stored; what is not there, or not known here, is off.
 [[nodiscard]] Result<Gates> stored_gates(Store& store);
@@ -174,6 +176,7 @@ class Agent final : public Service {
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
     MessageBook messages = {};
+    EnvelopeCount envelopes = {};
     bool recipients_asked = false;  // the MTA asks about them, too
     uint64_t failed = 0;            // questions that the kernel did not answer: passed
     uint64_t asked = 0;
@@ -203,6 +206,8 @@ class Agent final : public Service {
   // The account's mail limits at this moment: raised, braked.
   [[nodiscard]] MailLimits mail_now(const Account& account) const;
   [[nodiscard]] std::string deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict);
+  // At RCPT: those that were asked about until now.
+  [[nodiscard]] uint32_t recipients_of(const PolicyRequest& request);
   [[nodiscard]] std::string answer_for(const PolicyRequest& request, const Whose& whose, uint32_t slot);
 
   void open_netlink();
@@ -230,7 +235,7 @@ class Agent final : public Service {
   void save_care();
   // A message that was charged, and to whom.
   struct ChargedMessage {
-    uint64_t id;
+    MessageId id;
     np_mail_charged charged;
     const Entry* entry;
   };

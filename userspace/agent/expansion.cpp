@@ -15,8 +15,9 @@ constexpr np_mail_amount kOneRecipient{.messages = 0, .recipients = 1, .bytes = 
 // Exim tries again after 15 minutes, Postfix after 5: what is deferred later has been counted.
 constexpr uint64_t kFirstTryNs = 240 * NP_SECOND_NS;
 
-uint64_t recipient_id(uint64_t message, const std::string& recipient) {
-  return message_id(std::to_string(message) + " " + recipient);
+uint64_t recipient_id(const MessageId& message, const std::string& recipient) {
+  const std::string instance = message.instance == 0 ? "" : "/" + std::to_string(message.instance);
+  return message_id(std::to_string(message.id) + instance + " " + recipient);
 }
 
 }  // namespace
@@ -28,7 +29,7 @@ std::optional<Agent::ChargedMessage> Agent::charged_message(uint64_t id) {
   const auto owner = slots_.find(charged->slot);
   const auto entry = owner == slots_.end() ? accounts_.end() : accounts_.find(owner->second);
   if (entry == accounts_.end() || charged->at_ns < entry->second.since_ns) return std::nullopt;
-  return ChargedMessage{.id = id, .charged = *charged, .entry = &entry->second};
+  return ChargedMessage{.id = {.id = id, .instance = charged->instance}, .charged = *charged, .entry = &entry->second};
 }
 
 np_mail_question Agent::charge_recipient(const ChargedMessage& message, uint64_t recipient, np_mail_more how) {
@@ -42,8 +43,10 @@ np_mail_question Agent::charge_recipient(const ChargedMessage& message, uint64_t
 
 std::string Agent::answer_expanded(const PolicyRequest& request) {
   mail_.recipients_asked = true;
-  const auto message = charged_message(message_id(request.message));
-  if (!message || request.recipient.empty()) return "DUNNO";  // nobody's: it came from elsewhere
+  const MessageId asked = message_id(request);
+  const auto message = charged_message(asked.id);
+  const bool is_it = message && (asked.instance == 0 || asked.instance == message->id.instance);
+  if (!is_it || request.recipient.empty()) return "DUNNO";  // nobody's: it came from elsewhere
   const uint64_t recipient = recipient_id(message->id, lower_case(request.recipient));
   const auto answer = charge_recipient(*message, recipient, NP_MAIL_MORE);
   return answer_to(request, {.account = message->entry->account.name}, kOneRecipient, answer);
@@ -62,8 +65,10 @@ std::optional<std::string> Agent::take_note(const LoggedDelivery& delivery, bool
   if (delivery.remote) charge_recipient(*message, recipient, NP_MAIL_MORE_ANYWAY);
   if (!delivery.what) return std::nullopt;
   if (delivery.what == Delivery::deferred && boot_ns() - message->charged.at_ns > kFirstTryNs) return std::nullopt;
-  const auto charged = reconciler_.smtp()->charged(message->id);
-  const bool counts = mail_.messages.judge(message->id, recipient, *delivery.what, charged ? charged->recipients : 0);
+  const auto charged = reconciler_.smtp()->charged(message->id.id);
+  // Another message of the same queue id is another one here, too.
+  const uint64_t whole = message->id.id ^ message->id.instance;
+  const bool counts = mail_.messages.judge(whole, recipient, *delivery.what, charged ? charged->recipients : 0);
   return counts ? std::optional(message->entry->account.name) : std::nullopt;
 }
 
@@ -73,7 +78,7 @@ std::optional<Agent::ChargedMessage> Agent::message_of(const LoggedDelivery& del
   auto message = charged_message(id);
   if (const uint64_t whole = mail_.messages.whole(id); !message && whole != id) message = charged_message(whole);
   if (!delivery.forwarded_as.empty() && delivery.forwarded_as != delivery.queue_id)
-    mail_.messages.join(message_id(delivery.forwarded_as), message ? message->id : 0);
+    mail_.messages.join(message_id(delivery.forwarded_as), message ? message->id.id : 0);
   return message;
 }
 

@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kPass = "DUNNO";
 constexpr const char* kEndOfMessage = "END-OF-MESSAGE";
 constexpr const char* kExpanded = "EXPANDED";
+constexpr const char* kRecipient = "RCPT";
 constexpr int64_t kSaveEveryMs = 60'000;
 constexpr uint64_t kUnchargedMost = 100;
 
@@ -26,8 +27,12 @@ std::string in_words(uint64_t seconds) {
   return std::to_string((seconds + kHour - 1) / kHour) + " hours";
 }
 
-np_mail_amount amount_of(const PolicyRequest& request) {
-  return {.messages = 1, .recipients = std::max(request.recipients, 1U), .bytes = request.bytes};
+// A message leaves once for each recipient.
+np_mail_amount amount_of(const PolicyRequest& request, uint32_t recipients) {
+  const auto bytes = static_cast<unsigned __int128>(request.bytes) * recipients;
+  return {.messages = 1,
+          .recipients = recipients,
+          .bytes = static_cast<uint64_t>(std::min<unsigned __int128>(bytes, kMailBytesMost))};
 }
 
 // Much of it is the client's own word, and an event is kept.
@@ -85,21 +90,32 @@ uint64_t message_id(std::string_view queue_id) {
   return id | 1;
 }
 
-MailLimits Agent::mail_now(const Account& account) const {
-  return mail_in_force(account.mail, account.raise, care_of(account.name).brake.has_value(), now_ms());
+MessageId message_id(const PolicyRequest& request) {
+  const auto hash = [](const std::string& text) { return text.empty() ? 0 : message_id(text); };
+  return {.id = hash(request.message), .instance = hash(request.instance)};
 }
 
-// RFC 5321: 452 insufficient storage, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4.
+MailLimits Agent::mail_now(const Account& account) const {
+  const bool raised = account.raise && !is_over(*account.raise, now_ms(), boot_ms());
+  return mail_in_force(account.mail, raised ? account.raise : std::nullopt, care_of(account.name).brake.has_value());
+}
+
+// RFC 5321: 452 insufficient storage, 550 refused for a policy, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4 message
+// too big, 5.5.3 too many recipients.
 std::string Agent::deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict) {
   const SmtpGuard& smtp = *reconciler_.smtp();
   const np_mail_limit limit = smtp.mail_limit(slot);
   const std::string what = subject(whose.account.value_or("")) + " has a limit of " + limit_text(verdict, limit);
   const std::string advice = whose.account ? "" : "; to the administrator: " + std::string(remedy(whose.why));
-  const np_mail_amount& window = limit.windows[std::min<uint32_t>(verdict / 4, NP_MAIL_DAY)];
-  const np_mail_amount nothing{};
   // What is larger than the limit will not fit tomorrow either.
-  if (verdict % 4 != NP_MAIL_MESSAGES && np_mail_over(&nothing, &amount, &window) == verdict % 4)
-    return "552 5.3.4 This message is too large: " + what + advice;
+  switch (never_fits(amount, limit, verdict)) {
+    case NP_MAIL_RECIPIENTS:
+      return "550 5.5.3 This message has too many recipients: " + what + advice;
+    case NP_MAIL_BYTES:
+      return "552 5.3.4 This message is too large for so many recipients: " + what + advice;
+    default:
+      break;
+  }
   const auto wait = fits_in_s(smtp.budget(slot), limit, amount, mail_time_ns());
   return "452 4.7.1 Try again later: " + what + ", which is used up" +
          (wait ? "; it is free again in " + in_words(*wait) : "") + advice;
@@ -126,11 +142,16 @@ std::string Agent::answer_mail(const PolicyRequest& request) {
   return kPass;
 }
 
+uint32_t Agent::recipients_of(const PolicyRequest& request) {
+  const bool at_rcpt = request.state == kRecipient && request.recipients == 0;
+  if (at_rcpt) return mail_.envelopes.add(message_id(request).instance);
+  return std::max(request.recipients, 1U);
+}
+
 std::string Agent::answer_for(const PolicyRequest& request, const Whose& whose, uint32_t slot) {
   const bool charge = request.state == kEndOfMessage;
-  const np_mail_amount amount = amount_of(request);
-  const auto answer = reconciler_.smtp()->ask(slot, amount, request.message.empty() ? 0 : message_id(request.message),
-                                              charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
+  const np_mail_amount amount = amount_of(request, recipients_of(request));
+  const auto answer = reconciler_.smtp()->ask(slot, amount, message_id(request), charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
   if (!answer) {
     ++mail_.failed;
     log_error(subject(whose.account.value_or("")) + ": " + answer.error().text + "; the mail passes");
@@ -224,7 +245,7 @@ void Agent::end_raises() {
       mail_.raised.erase(name);
       continue;
     }
-    if (now_ms() < found->second.account.raise->until_ms) continue;
+    if (!is_over(*found->second.account.raise, now_ms(), boot_ms())) continue;
     if (const auto ended = set_raise(agent_itself(), found->second, std::nullopt); !ended)
       complain_of_store(ended.error());
   }

@@ -92,7 +92,8 @@ Result<AccountView> Agent::raise_mail(const Caller& caller, const std::string& n
                                       uint64_t seconds) {
   Entry* entry = NP_TRY(find_lasting(name));
   const MailRaise raise{.messages_per_hour = messages_per_hour,
-                        .until_ms = now_ms() + static_cast<int64_t>(seconds) * kMsASecond};
+                        .until_ms = now_ms() + static_cast<int64_t>(seconds) * kMsASecond,
+                        .until_boot_ms = boot_ms() + static_cast<int64_t>(seconds) * kMsASecond};
   NP_TRY(check(raise, entry->account.mail));
   return set_raise(caller, *entry, raise);
 }

@@ -106,7 +106,11 @@ Result<Limits> decode_limits(const Json& object, Limits base) {
 }
 
 Result<MailLimits> decode_mail(const Json& object, MailLimits base) {
-  return decode_numbers(object, "mail", kMailFields, base);
+  MailLimits limits = NP_TRY(decode_numbers(object, "mail", kMailFields, base));
+  for (const auto& [messages, recipients] : kMailWindowFields)
+    if (!object.contains(field_of(recipients).name) && base.*recipients == base.*messages)
+      limits.*recipients = limits.*messages;
+  return limits;
 }
 
 Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {

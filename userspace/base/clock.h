@@ -31,6 +31,10 @@ namespace npanel {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
+[[nodiscard]] inline int64_t boot_ms() {
+  return static_cast<int64_t>(boot_ns() / 1'000'000);
+}
+
 // RFC 3339 in UTC with milliseconds: "2026-11-22T19:40:00.123Z".
 [[nodiscard]] inline std::string utc_time(int64_t ms_since_1970) {
   const std::time_t seconds = ms_since_1970 / 1000;

@@ -219,6 +219,19 @@ ConfigKey key(const std::string& name, At at, Read read) {
           .copy = [at](Config& to, const Config& from) { at(to) = at(from); }};
 }
 
+// Of one limit on mail in the section; limits on recipients follow those on messages.
+ConfigKey mail_key(const std::string& section, MailLimits Config::* limits, const MailField& field) {
+  ConfigKey made = key(section + field.name, at(limits, field.member), limit(field));
+  for (const auto& [messages, recipients] : kMailWindowFields) {
+    if (field.member != recipients) continue;
+    made.leader = section + field_of(messages).name;
+    made.follow = [limits, messages, recipients](Config& config) {
+      (config.*limits).*recipients = (config.*limits).*messages;
+    };
+  }
+  return made;
+}
+
 std::vector<ConfigKey> all_keys() {
   std::vector<ConfigKey> keys{
       key("paths.cgroup_mount", at(&Config::cgroup_mount), text),
@@ -274,13 +287,10 @@ std::vector<ConfigKey> all_keys() {
   keys.push_back(key("defaults.rate_limit.burst", at(&Config::default_rate_limit, &RateLimit::burst),
                      number(0, NP_BUCKET_BURST_MAX)));
   keys.push_back(key("defaults.rate_limit.mode", at(&Config::default_rate_limit, &RateLimit::mode), mode));
-  for (const MailField& field : kMailFields)
-    keys.push_back(
-        key(std::string("defaults.mail.") + field.name, at(&Config::default_mail, field.member), limit(field)));
+  for (const MailField& field : kMailFields) keys.push_back(mail_key("defaults.mail.", &Config::default_mail, field));
   for (const MailField& field : kMailFields)
     if (field.member != &MailLimits::connections)
-      keys.push_back(key(std::string("mail.unattributed.") + field.name, at(&Config::unattributed_mail, field.member),
-                         limit(field)));
+      keys.push_back(mail_key("mail.unattributed.", &Config::unattributed_mail, field));
   return keys;
 }
 

@@ -21,6 +21,8 @@ struct ConfigKey {
   std::function<Result<void>(Config&, const toml::node&)> set;  // the error says what the value must be
   std::function<std::string(const Config&)> shown;              // as TOML
   std::function<void(Config& to, const Config& from)> copy;
+  std::string leader = {};  // the key whose value it has while nobody says its own
+  std::function<void(Config&)> follow = {};
 
   [[nodiscard]] std::string section() const { return name.substr(0, name.find('.')); }
   [[nodiscard]] std::string variable() const;  // "NPANEL_SMTP_PORTS"

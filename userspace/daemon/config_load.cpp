@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uintmax_t kLargestFile = 1 << 20;
+constexpr const char* kBuiltIn = "built-in";
 
 bool is_drop_in(std::string_view name) {
   return name.ends_with(".toml") && !name.starts_with('.');
@@ -57,7 +58,7 @@ LoadedConfig built_in() {
   LoadedConfig loaded;
   for (const ConfigKey& key : config_keys())
     loaded.values.push_back({.key = key.name,
-                             .now = {.value = key.shown(loaded.config), .origin = "built-in"},
+                             .now = {.value = key.shown(loaded.config), .origin = kBuiltIn},
                              .hidden = {},
                              .needs_restart = key.needs_restart});
   return loaded;
@@ -77,13 +78,28 @@ void put_above(LoadedConfig& loaded, const ConfigLayer& layer) {
 // Where somebody said what does not fit: the key itself, or its neighbours when it has its built-in value.
 std::string origin_of(const LoadedConfig& loaded, const std::string& key) {
   const std::string section = key.substr(0, key.rfind('.') + 1);
-  std::string found = "built-in";
+  std::string found = kBuiltIn;
   for (const ConfigValue& value : loaded.values) {
-    if (!value.key.starts_with(section) || value.now.origin == "built-in") continue;
+    if (!value.key.starts_with(section) || value.now.origin == kBuiltIn) continue;
     if (value.key == key) return value.now.origin;
     found = value.now.origin;
   }
   return found;
+}
+
+bool is_said(const LoadedConfig& loaded, const std::string& key) {
+  return std::ranges::find(loaded.values, key, &ConfigValue::key)->now.origin != kBuiltIn;
+}
+
+// What nobody has said and is as another key says.
+void follow(LoadedConfig& loaded) {
+  for (ConfigValue& value : loaded.values) {
+    const ConfigKey& key = *find_config_key(value.key);
+    if (key.leader.empty() || is_said(loaded, value.key) || !is_said(loaded, key.leader)) continue;
+    key.follow(loaded.config);
+    value.hidden.insert(value.hidden.begin(),
+                        std::exchange(value.now, {.value = key.shown(loaded.config), .origin = "as " + key.leader}));
+  }
 }
 
 class Loading {
@@ -98,6 +114,7 @@ class Loading {
 
   Result<LoadedConfig> finish(ConfigFiles files) && {
     if (!problems_.empty()) return failure(problems_, EINVAL);
+    follow(loaded_);
     if (const auto fits = check_together(loaded_.config); !fits)
       return std::unexpected(Error(fits.error()).within(origin_of(loaded_, fits.error().field)));
     loaded_.files = std::move(files);

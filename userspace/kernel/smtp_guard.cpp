@@ -338,19 +338,22 @@ Result<np_mail_question> SmtpGuard::ask(const np_mail_question& question) const 
   return answer;
 }
 
-Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
+Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const np_mail_amount& amount, const MessageId& message,
                                         np_mail_charge charge) const {
   np_mail_question question{};
-  question.id = id;
+  question.id = message.id;
+  question.instance = message.instance;
   question.amount = amount;
   question.slot = slot;
   question.charge = static_cast<__u32>(charge);
   return ask(question);
 }
 
-Result<np_mail_question> SmtpGuard::ask(uint32_t slot, uint64_t id, uint64_t recipient, np_mail_more how) const {
+Result<np_mail_question> SmtpGuard::ask(uint32_t slot, const MessageId& message, uint64_t recipient,
+                                        np_mail_more how) const {
   np_mail_question question{};
-  question.id = id;
+  question.id = message.id;
+  question.instance = message.instance;
   question.recipient = recipient;
   question.slot = slot;
   question.charge = static_cast<__u32>(how);

@@ -20,6 +20,12 @@ namespace npanel {
 // Now, as np_mail_advance() takes it.
 [[nodiscard]] uint64_t mail_time_ns();
 
+// Hashes, 0: not known. An MTA may use a queue id again; its instance tells one message from the next.
+struct MessageId {
+  uint64_t id = 0;  // of the queue id
+  uint64_t instance = 0;
+};
+
 // What is the same for all accounts; constants of the programs, but for `allow`.
 struct SmtpRules {
   std::vector<uint16_t> ports = {25, 465, 587};  // at most NP_SMTP_PORTS
@@ -81,15 +87,16 @@ class SmtpGuard {
   // The slots that the kernel's maps speak of.
   [[nodiscard]] std::vector<uint32_t> used_slots() const;
 
-  // Charges what fits, atomically with the connect hooks; `id` is a hash of the message, 0 without one, and is charged
-  // once an account. Answer and verdict are in what comes back.
-  [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, const np_mail_amount& amount, uint64_t id,
+  // Charges what fits, atomically with the connect hooks; a message is charged once an account. Answer and verdict are
+  // in what comes back.
+  [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, const np_mail_amount& amount, const MessageId& message,
                                              np_mail_charge charge) const;
   // The same for one recipient of a charged message, beyond this host: it is known once, and charged when more are
   // known than were charged. `recipient`: a hash of message and recipient.
-  [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, uint64_t id, uint64_t recipient, np_mail_more how) const;
+  [[nodiscard]] Result<np_mail_question> ask(uint32_t slot, const MessageId& message, uint64_t recipient,
+                                             np_mail_more how) const;
   [[nodiscard]] bool knows(uint64_t recipient) const;
-  // To whom that message was charged; nullopt: to nobody, or too many came after it.
+  // To whom the message of that queue id was charged last; nullopt: to nobody, or too many came after it.
   [[nodiscard]] std::optional<np_mail_charged> charged(uint64_t id) const;
   // What the account has sent; cell 0: nothing yet. put_budget() is for after a reboot, before the hooks know the
   // account: what is there already stays.

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstring>
 
+#include "kernel/bpf_map.h"
 #include "kernel/bpf_object.h"
 #include "kernel/layout_change.h"
 #include "kernel/pins.h"
@@ -89,7 +90,14 @@ Result<void> take_over(const std::string& old_layout, const np_smtp_bpf& skeleto
   NP_TRY(add_counts<np_smtp_total>(old_layout, skeleton, skeleton.maps.np_smtp_total,
                                    [](np_smtp_total& old) { old.open = 0; }));
   NP_TRY(add_counts<np_mail_count>(old_layout, skeleton, skeleton.maps.np_mail_count, [](np_mail_count&) {}));
-  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_charged));
+  // Before v7 a message was not bound to one of the slot's lives.
+  NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_charged, 0,
+                  [&](std::span<const std::byte>, std::span<std::byte> value) {
+                    auto* message = reinterpret_cast<np_mail_charged*>(value.data());
+                    const auto budget = lookup<np_mail_budget>(skeleton.maps.np_mail_budget, message->slot, BPF_F_LOCK);
+                    if (message->generation == 0 && budget) message->generation = budget->generation;
+                    return true;
+                  }));
   NP_TRY(copy_map(old_layout, skeleton, skeleton.maps.np_mail_known));
   remove_pin_directory(old_layout);
   return {};

@@ -23,6 +23,7 @@ constexpr std::array kTexts = {
     TextAttribute{"sender", &PolicyRequest::sender},
     TextAttribute{"recipient", &PolicyRequest::recipient},
     TextAttribute{"queue_id", &PolicyRequest::message},
+    TextAttribute{"instance", &PolicyRequest::instance},
     TextAttribute{"client_address", &PolicyRequest::client_address},
     TextAttribute{"server_address", &PolicyRequest::server_address},
     TextAttribute{"cwd", &PolicyRequest::cwd},
@@ -45,10 +46,9 @@ uint16_t port(std::string_view value) {
   return static_cast<uint16_t>(number(value, std::numeric_limits<uint16_t>::max()).value_or(0));
 }
 
-void take(PolicyRequest& request, std::string_view name, std::string_view value, std::string& instance) {
+void take(PolicyRequest& request, std::string_view name, std::string_view value) {
   for (const TextAttribute& text : kTexts)
     if (name == text.name) request.*text.member = value;
-  if (name == "instance") instance = value;
   if (name == "recipient_count") request.recipients = static_cast<uint32_t>(amount(value, kRecipientsMost).value_or(0));
   if (name == "size") request.bytes = amount(value, kBytesMost).value_or(0);
   if (name == "client_port") request.client_port = port(value);
@@ -62,7 +62,6 @@ void take(PolicyRequest& request, std::string_view name, std::string_view value,
 
 Result<PolicyRequest> parse_policy_request(std::string_view text) {
   PolicyRequest request;
-  std::string instance;
   bool ours = false;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
@@ -76,10 +75,10 @@ Result<PolicyRequest> parse_policy_request(std::string_view text) {
       if (value != "smtpd_access_policy") return refused("request", "must be smtpd_access_policy");
       ours = true;
     }
-    take(request, name, value, instance);
+    take(request, name, value);
   }
   if (!ours) return refused("request", "must be there, as request=smtpd_access_policy");
-  if (request.message.empty()) request.message = std::move(instance);
+  if (request.message.empty()) request.message = request.instance;
   return request;
 }
 

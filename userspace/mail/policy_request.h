@@ -26,6 +26,7 @@ struct PolicyRequest {
   std::string sender = {};     // envelope, without <>
   std::string recipient = {};  // of a question at EXPANDED: to whom the message goes, whoever has named him
   std::string message = {};    // queue_id, or instance where there is none yet: what is asked twice is charged once
+  std::string instance = {};   // of the message: queue ids come again (Postfix' short ones within the second)
   std::string client_address = {};
   uint16_t client_port = 0;         // 0: not known
   std::string server_address = {};  // of the connection by which the mail comes in

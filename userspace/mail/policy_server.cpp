@@ -11,15 +11,17 @@
 #include <utility>
 
 #include "base/acceptor.h"
+#include "base/clock.h"
 
 namespace npanel {
 namespace {
 
 constexpr AcceptRules kRules{.connections_most = 2048, .connections_of_uid_most = 1024};
-// What one turn does at the most; then the API and the timers have theirs.
-constexpr int kEventsAtOnce = 16;
-constexpr int kRoundsAtOnce = 4;
-constexpr size_t kQuestionsOfOne = 4;  // and then the next connection's
+// What one turn takes; then the API and the timers have theirs. A turn costs as much as some questions, so it is not
+// counted in them.
+constexpr int64_t kTurnUs = 2000;
+constexpr int kEventsAtOnce = 64;
+constexpr size_t kQuestionsOfOne = 32;  // at once, and then the next connection's
 
 }  // namespace
 
@@ -154,10 +156,12 @@ std::optional<uint64_t> PolicyServer::timeout_ms() const {
 void PolicyServer::run() {
   if (timeout_ms() == 0) state_->accept_some();
   std::array<epoll_event, kEventsAtOnce> events{};
-  for (int round = 0; round < kRoundsAtOnce; ++round) {
+  const int64_t until_us = steady_us() + kTurnUs;
+  for (;;) {
     const int ready = ::epoll_wait(state_->epoll.get(), events.data(), kEventsAtOnce, 0);
     if (ready <= 0) return;
     for (int i = 0; i < ready; ++i) {
+      if (steady_us() >= until_us) return;  // who is left comes first the next time
       const epoll_event& event = events[static_cast<size_t>(i)];
       if (event.data.fd == state_->acceptor.epoll_fd())
         state_->accept_some();

@@ -52,6 +52,10 @@ np_mail_amount sent_until(const np_mail_budget& budget, np_mail_window window, u
 
 }  // namespace
 
+const MailField& field_of(std::optional<uint64_t> MailLimits::* member) {
+  return *std::ranges::find(kMailFields, member, &MailField::member);
+}
+
 std::string range_wanted(const MailField& field) {
   return "must be a whole number from " + std::to_string(field.least) + " to " + std::to_string(field.most) +
          " or null";
@@ -76,10 +80,14 @@ Result<void> check(const MailRaise& raise, const MailLimits& limits) {
   return {};
 }
 
-MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked, int64_t now_ms) {
+bool is_over(const MailRaise& raise, int64_t now_ms, int64_t boot_ms) {
+  return now_ms >= raise.until_ms || boot_ms >= raise.until_boot_ms.value_or(INT64_MAX);
+}
+
+MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked) {
   MailLimits now = limits;
   const uint64_t from = limits.messages_per_hour.value_or(0);
-  if (raise && now_ms < raise->until_ms && limits.messages_per_hour) {
+  if (raise && limits.messages_per_hour) {
     const uint64_t to = std::max(raise->messages_per_hour, from);
     now = each_but_connections(now, [&](uint64_t value, uint64_t most) {
       return from == 0 ? std::max(value, to) : grown(value, to, from, most);
@@ -145,6 +153,14 @@ std::optional<uint64_t> limit_of(const MailFigures& figures, const MailField& fi
   const uint64_t number = number_of(figures.limit.windows[at / kOfAWindow], at);
   const uint64_t none = at % kOfAWindow == 2 ? NP_MAIL_NO_BYTES : NP_MAIL_NO_COUNT;
   return number == none ? std::nullopt : std::optional(number);
+}
+
+uint32_t never_fits(const np_mail_amount& more, const np_mail_limit& limit, uint32_t verdict) {
+  if (verdict >= NP_MAIL_LEVEL) return NP_MAIL_FITS;  // another account's limit
+  const np_mail_amount nothing{};
+  const uint32_t over = np_mail_over(&nothing, &more, &limit.windows[std::min<uint32_t>(verdict / 4, NP_MAIL_DAY)]);
+  if (over != verdict % 4 || over == NP_MAIL_MESSAGES) return NP_MAIL_FITS;
+  return over;
 }
 
 std::optional<uint64_t> fits_in_s(const np_mail_budget& budget, const np_mail_limit& limit, const np_mail_amount& more,

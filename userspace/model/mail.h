@@ -12,14 +12,15 @@
 
 namespace npanel {
 
-// In any stretch of a quarter of an hour, an hour and a day, by whatever way; nullopt is "no limit". What the MTA
-// accepts counts as it is; a direct SMTP connection counts as one message to one recipient.
+// In any stretch of a quarter of an hour, an hour and a day, by whatever way; nullopt is "no limit". Of a message that
+// the MTA accepts count its recipients, and its size once for each of them, for so much leaves; a direct SMTP
+// connection counts as one message to one recipient.
 struct MailLimits {
   std::optional<uint64_t> messages_per_15min = 100;
-  std::optional<uint64_t> recipients_per_15min = std::nullopt;
+  std::optional<uint64_t> recipients_per_15min = 100;
   std::optional<uint64_t> bytes_per_15min = std::nullopt;
   std::optional<uint64_t> messages_per_hour = 500;
-  std::optional<uint64_t> recipients_per_hour = std::nullopt;
+  std::optional<uint64_t> recipients_per_hour = 500;
   std::optional<uint64_t> bytes_per_hour = 50'000'000;
   std::optional<uint64_t> messages_per_day = std::nullopt;
   std::optional<uint64_t> recipients_per_day = std::nullopt;
@@ -50,6 +51,18 @@ inline constexpr MailField kMailFields[] = {
     {"bytes_per_day", &MailLimits::bytes_per_day, 0, kMailBytesMost},
     {"connections", &MailLimits::connections, 1, 100'000},
 };
+// One row per window. Where nothing is said of recipients, they are limited as messages are: a limit on messages alone
+// bounds nobody who names a thousand recipients in each.
+struct MailWindowFields {
+  std::optional<uint64_t> MailLimits::* messages;
+  std::optional<uint64_t> MailLimits::* recipients;
+};
+inline constexpr MailWindowFields kMailWindowFields[] = {
+    {&MailLimits::messages_per_15min, &MailLimits::recipients_per_15min},
+    {&MailLimits::messages_per_hour, &MailLimits::recipients_per_hour},
+    {&MailLimits::messages_per_day, &MailLimits::recipients_per_day},
+};
+[[nodiscard]] const MailField& field_of(std::optional<uint64_t> MailLimits::* member);
 [[nodiscard]] std::string range_wanted(const MailField& field);
 // Field "mail.messages_per_hour" and so on.
 [[nodiscard]] Result<void> check(const MailLimits& limits);
@@ -57,18 +70,21 @@ inline constexpr MailField kMailFields[] = {
 // More for a while: every limit but `connections` grows as messages_per_hour grows to this.
 struct MailRaise {
   uint64_t messages_per_hour;
-  int64_t until_ms;  // Unix time
+  int64_t until_ms;                           // Unix time
+  std::optional<int64_t> until_boot_ms = {};  // CLOCK_BOOTTIME; nullopt: only the other is known
 
   bool operator==(const MailRaise&) const = default;
 };
 inline constexpr uint64_t kRaiseSecondsMost = 604'800;  // a week
+// Whichever clock comes first: the wall clock may be set back, and after a reboot the other begins at 0 (so that its
+// end then lies behind the wall clock's).
+[[nodiscard]] bool is_over(const MailRaise& raise, int64_t now_ms, int64_t boot_ms);
 // Field "messages_per_hour": not above the limit, or there is none to raise.
 [[nodiscard]] Result<void> check(const MailRaise& raise, const MailLimits& limits);
 
-// The limits at this moment: raised as long as the raise lasts, a quarter of that (at least 1) while `braked`.
+// The limits at this moment, under a raise that is not over; a quarter of that (at least 1) while `braked`.
 inline constexpr uint64_t kBrake = 4;
-[[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked,
-                                       int64_t now_ms);
+[[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked);
 [[nodiscard]] np_mail_limit kernel_limit(const MailLimits& limits);
 
 // "500 messages an hour", "50000000 bytes in 15 minutes": what np_mail_verdict() says is used up.
@@ -83,6 +99,8 @@ inline constexpr uint64_t kBrake = 4;
 [[nodiscard]] np_mail_amount sent_before(const np_mail_budget& budget, np_mail_window window, uint64_t cell);
 // In the window that ends at `now_ns`, whenever the budget was charged last.
 [[nodiscard]] np_mail_amount sent(const np_mail_budget& budget, np_mail_window window, uint64_t now_ns);
+// Which quantity of `more` is, alone, over the limit that `verdict` says is used up? enum np_mail_quantity.
+[[nodiscard]] uint32_t never_fits(const np_mail_amount& more, const np_mail_limit& limit, uint32_t verdict);
 // Seconds until `more` fits; nullopt: never, it is larger than a limit.
 [[nodiscard]] std::optional<uint64_t> fits_in_s(const np_mail_budget& budget, const np_mail_limit& limit,
                                                 const np_mail_amount& more, uint64_t now_ns);

@@ -49,13 +49,15 @@ std::optional<std::array<uint64_t, 4>> numbers_of(const Json& cell) {
   return numbers;
 }
 
-std::optional<Steps> steps_of(const Json& cells, uint64_t older) {
+// `older`: by how many cells they moved back since; less than 0: this boot's cell began later than that of then.
+std::optional<Steps> steps_of(const Json& cells, int64_t older) {
   if (!cells.is_array()) return std::nullopt;
   Steps found{};
   for (const Json& cell : cells) {
     const auto numbers = numbers_of(cell);
     if (!numbers) return std::nullopt;
-    const uint64_t steps = (*numbers)[0] + older;
+    const int64_t moved = std::max<int64_t>(static_cast<int64_t>((*numbers)[0]) + older, 0);
+    const auto steps = static_cast<uint64_t>(moved);
     if (steps > kStepsMost) continue;
     const np_mail_amount amount{.messages = static_cast<__u32>((*numbers)[1]),
                                 .recipients = static_cast<__u32>((*numbers)[2]),
@@ -76,13 +78,22 @@ void put_marks(np_mail_budget& budget, np_mail_window window, const Steps& cells
   budget.before[window] = budget.marks[window][(newest - kStepsMost) % NP_MAIL_CELLS];
 }
 
+// What was charged must count for the whole window, however cells lie now that another boot's clock divides them: a
+// cell whose end of then may lie within a cell of now counts as this one (so for up to two cells longer, never
+// shorter).
+int64_t cells_older(uint64_t older_ns, uint64_t now_ns, np_mail_window window) {
+  const auto cell_ns = static_cast<int64_t>(NP_MAIL_CELL_NS * np_mail_cells_a_step(window));
+  const int64_t since_ns = static_cast<int64_t>(older_ns) - static_cast<int64_t>(now_ns) % cell_ns;
+  return since_ns < 0 ? -1 : since_ns / cell_ns;
+}
+
 std::optional<np_mail_budget> budget_of(const std::string& text, uint64_t older_ns, uint64_t now_ns) {
   const Json windows = Json::parse(text, nullptr, false);
   if (!windows.is_array() || windows.size() != NP_MAIL_WINDOWS) return std::nullopt;
   np_mail_budget budget{};
   budget.cell = newest_cell(budget, NP_MAIL_QUARTER, now_ns);
   for (const np_mail_window window : kWindows) {
-    const auto cells = steps_of(windows[window], older_ns / (NP_MAIL_CELL_NS * np_mail_cells_a_step(window)));
+    const auto cells = steps_of(windows[window], cells_older(older_ns, now_ns, window));
     if (!cells) return std::nullopt;
     put_marks(budget, window, *cells);
   }

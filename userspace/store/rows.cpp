@@ -61,7 +61,11 @@ Result<Account> read(SQLite::Statement& row) {
   for (const MailField& field : kMailFields) account.mail.*field.member = optional_column(row.getColumn(at++));
   const auto raised = optional_column(row.getColumn(at++));
   const auto until = optional_column(row.getColumn(at++));
-  if (raised && until) account.raise = {.messages_per_hour = *raised, .until_ms = static_cast<int64_t>(*until)};
+  const auto until_boot = optional_column(row.getColumn(at++));
+  if (raised && until) {
+    account.raise = {.messages_per_hour = *raised, .until_ms = static_cast<int64_t>(*until)};
+    if (until_boot) account.raise->until_boot_ms = static_cast<int64_t>(*until_boot);
+  }
   account.contact.email = optional_text(row.getColumn(at++));
   account.contact.language = optional_text(row.getColumn(at++));
   return account;
@@ -96,28 +100,32 @@ std::string mail_columns() {
   return list + ", raise_messages_per_hour, raise_until_ms";
 }
 
-// A backup, or a damaged file, may be of a version whose accounts had no mail limits, or no contact.
+constexpr const char* kBootColumn = ", raise_until_boot_ms";
+
+// A backup, or a damaged file, may be of a version whose accounts had no mail limits, no contact, or a raise that went
+// by one clock.
 std::string columns_of(SQLite::Database& database) {
   const auto has = [&](const char* column) {
     return database.tryExec(std::string("SELECT ") + column + " FROM account LIMIT 0") == 0;
   };
-  if (has("contact_email")) return account_columns();
-  if (has("mail_connections")) return columns_before_mail() + mail_columns() + ", NULL, NULL";
+  if (has("raise_until_boot_ms")) return account_columns();
+  if (has("contact_email")) return columns_before_mail() + mail_columns() + ", NULL, contact_email, contact_language";
+  if (has("mail_connections")) return columns_before_mail() + mail_columns() + ", NULL, NULL, NULL";
   std::string list = columns_before_mail();
-  for (size_t i = 0; i < std::size(kMailFields) + 4; ++i) list += ", NULL";
+  for (size_t i = 0; i < std::size(kMailFields) + 5; ++i) list += ", NULL";
   return list;
 }
 
 }  // namespace
 
 std::string account_columns() {
-  return columns_before_mail() + mail_columns() + ", contact_email, contact_language";
+  return columns_before_mail() + mail_columns() + kBootColumn + ", contact_email, contact_language";
 }
 
 std::string account_placeholders() {
   std::string list = "?, ?, ?, ?";
   for (size_t i = 0; i < std::size(kLimitFields) + std::size(kMailFields); ++i) list += ", ?";
-  return list + ", ?, ?, ?, ?, ?, ?, ?";
+  return list + ", ?, ?, ?, ?, ?, ?, ?, ?";
 }
 
 void bind_account(SQLite::Statement& row, const Account& account) {
@@ -134,6 +142,8 @@ void bind_account(SQLite::Statement& row, const Account& account) {
   bind_optional(row, at++, account.raise ? std::optional(account.raise->messages_per_hour) : std::nullopt);
   bind_optional(row, at++,
                 account.raise ? std::optional(static_cast<uint64_t>(account.raise->until_ms)) : std::nullopt);
+  const auto until_boot = account.raise ? account.raise->until_boot_ms : std::nullopt;
+  bind_optional(row, at++, until_boot ? std::optional(static_cast<uint64_t>(*until_boot)) : std::nullopt);
   bind_optional(row, at++, account.contact.email);
   bind_optional(row, at++, account.contact.language);
 }

@@ -21,6 +21,8 @@ TEST(Mail, DefaultsAreThoseOfTheSpecification) {
   const MailLimits limits;
   EXPECT_EQ(limits.messages_per_hour, 500);
   EXPECT_EQ(limits.messages_per_15min, 100);
+  EXPECT_EQ(limits.recipients_per_hour, 500);
+  EXPECT_EQ(limits.recipients_per_15min, 100);
   EXPECT_EQ(limits.bytes_per_hour, 50'000'000);
   EXPECT_EQ(limits.connections, 10);
   EXPECT_TRUE(check(limits));
@@ -48,28 +50,25 @@ TEST(Mail, RaiseLiftsEveryLimitByTheSameFactorUntilItsEnd) {
   MailLimits limits;
   limits.recipients_per_day = 7;
   const MailRaise raise{.messages_per_hour = 2000, .until_ms = kNowMs + 1};
-  const MailLimits raised = mail_in_force(limits, raise, false, kNowMs);
+  const MailLimits raised = mail_in_force(limits, raise, false);
   EXPECT_EQ(raised.messages_per_hour, 2000);
   EXPECT_EQ(raised.messages_per_15min, 400);
   EXPECT_EQ(raised.bytes_per_hour, 200'000'000);
   EXPECT_EQ(raised.recipients_per_day, 28);
   EXPECT_EQ(raised.connections, 10);
   EXPECT_EQ(raised.messages_per_day, std::nullopt);
-  EXPECT_EQ(mail_in_force(limits, raise, false, kNowMs + 1), limits);
 }
 
 TEST(Mail, RaiseRoundsUpAndKeepsToTheMost) {
   MailLimits limits{.messages_per_15min = 1, .messages_per_hour = 3, .bytes_per_hour = kMailBytesMost};
-  const MailLimits raised =
-      mail_in_force(limits, MailRaise{.messages_per_hour = 4, .until_ms = kNowMs + 1}, false, kNowMs);
+  const MailLimits raised = mail_in_force(limits, MailRaise{.messages_per_hour = 4, .until_ms = kNowMs + 1}, false);
   EXPECT_EQ(raised.messages_per_15min, 2);
   EXPECT_EQ(raised.bytes_per_hour, kMailBytesMost);
 }
 
 TEST(Mail, AccountThatMayNotSendIsRaisedToTheNumber) {
   MailLimits limits{.messages_per_15min = 0, .messages_per_hour = 0, .bytes_per_hour = {}};
-  const MailLimits raised =
-      mail_in_force(limits, MailRaise{.messages_per_hour = 9, .until_ms = kNowMs + 1}, false, kNowMs);
+  const MailLimits raised = mail_in_force(limits, MailRaise{.messages_per_hour = 9, .until_ms = kNowMs + 1}, false);
   EXPECT_EQ(raised.messages_per_15min, 9);
   EXPECT_EQ(raised.messages_per_hour, 9);
 }
@@ -78,11 +77,23 @@ TEST(Mail, BrakeLeavesAQuarterAndNeverNothing) {
   MailLimits limits;
   limits.recipients_per_hour = 3;
   limits.recipients_per_day = 0;
-  const MailLimits braked = mail_in_force(limits, {}, true, kNowMs);
+  const MailLimits braked = mail_in_force(limits, {}, true);
   EXPECT_EQ(braked.messages_per_hour, 125);
   EXPECT_EQ(braked.recipients_per_hour, 1);
   EXPECT_EQ(braked.recipients_per_day, 0);
   EXPECT_EQ(braked.connections, 10);
+}
+
+TEST(Mail, RaiseEndsByTheClockThatComesFirst) {
+  constexpr int64_t kBootMs = 5'000'000;
+  constexpr int64_t kHourMs = 3'600'000;
+  const MailRaise raise{.messages_per_hour = 9, .until_ms = kNowMs + kHourMs, .until_boot_ms = kBootMs + kHourMs};
+  EXPECT_FALSE(is_over(raise, kNowMs + kHourMs - 1, kBootMs + kHourMs - 1));
+  EXPECT_TRUE(is_over(raise, kNowMs - 24 * kHourMs, kBootMs + kHourMs)) << "the wall clock was set back";
+  EXPECT_TRUE(is_over(raise, kNowMs + kHourMs, 1000)) << "after a reboot";
+  const MailRaise older{.messages_per_hour = 9, .until_ms = kNowMs + kHourMs};
+  EXPECT_FALSE(is_over(older, kNowMs, INT64_MAX - 1));
+  EXPECT_TRUE(is_over(older, kNowMs + kHourMs, 0));
 }
 
 TEST(Mail, RaiseMustRaise) {

@@ -4,6 +4,8 @@
 #include <SQLiteCpp/Statement.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "model/mail.h"
 #include "store/store.h"
 #include "support/temp_dir.h"
@@ -15,6 +17,7 @@ constexpr uint64_t kBoot = NP_MAIL_BEFORE_BOOT_NS + 18000 * NP_SECOND_NS;  // fi
 constexpr uint64_t kNextBoot = NP_MAIL_BEFORE_BOOT_NS + 20 * NP_SECOND_NS;
 constexpr int64_t kWall = 1'700'000'000'000;
 constexpr int64_t kMinuteMs = 60'000;
+constexpr uint64_t kNsAMs = 1'000'000;
 
 class MailBudgets : public testing::Test {
  protected:
@@ -43,6 +46,27 @@ TEST_F(MailBudgets, ComesBackInTheNextBootAsOldAsTheWallClockSays) {
   EXPECT_EQ(sent(budget, NP_MAIL_DAY, kNextBoot).bytes, 1000U);
   EXPECT_EQ(sent(budget, NP_MAIL_QUARTER, kNextBoot + 7 * NP_MINUTE_NS).messages, 7U) << "14 minutes old";
   EXPECT_EQ(sent(budget, NP_MAIL_QUARTER, kNextBoot + 10 * NP_MINUTE_NS).messages, 0U) << "17 minutes old";
+}
+
+// However the cells of the two boots lie to each other.
+TEST_F(MailBudgets, CountsForTheWholeWindowWhateverThePhaseOfTheReboot) {
+  std::mt19937_64 random(7);
+  for (const auto window : {NP_MAIL_QUARTER, NP_MAIL_HOUR, NP_MAIL_DAY}) {
+    const uint64_t cell_ms = np_mail_cells_a_step(window) * NP_MAIL_CELL_NS / kNsAMs;
+    const uint64_t window_ms = cell_ms * NP_MAIL_CELLS_A_WINDOW;
+    const auto any = [&](uint64_t most) { return std::uniform_int_distribution<uint64_t>(0, most)(random); };
+    for (int i = 0; i < 100; ++i) {
+      const uint64_t unsaved_ms = any(window_ms / 2);
+      const uint64_t off_ms = any(window_ms / 2 - 1);
+      const uint64_t charged_ns = kBoot + any(cell_ms) * kNsAMs;
+      put(charged_ns, charged_ns + unsaved_ms * kNsAMs);
+      const uint64_t now_ns = NP_MAIL_BEFORE_BOOT_NS + any(2 * cell_ms) * kNsAMs;
+      const np_mail_budget budget = get(kWall + static_cast<int64_t>(off_ms), now_ns);
+      const uint64_t end_ns = now_ns + (window_ms - unsaved_ms - off_ms) * kNsAMs;
+      EXPECT_EQ(sent(budget, window, end_ns - 1).messages, 7U) << window << ' ' << unsaved_ms << ' ' << off_ms;
+      EXPECT_EQ(sent(budget, window, end_ns + 3 * cell_ms * kNsAMs).messages, 0U) << window << ' ' << unsaved_ms;
+    }
+  }
 }
 
 TEST_F(MailBudgets, WhatIsOlderThanItsWindowIsForgotten) {
