@@ -154,19 +154,24 @@ std::optional<uint64_t> PolicyServer::timeout_ms() const {
 }
 
 void PolicyServer::run() {
-  if (timeout_ms() == 0) state_->accept_some();
+  bool accepted = timeout_ms() == 0;
+  if (accepted) state_->accept_some();
   std::array<epoll_event, kEventsAtOnce> events{};
   const int64_t until_us = steady_us() + kTurnUs;
-  for (;;) {
+  for (bool served = true; served;) {
+    served = false;
     const int ready = ::epoll_wait(state_->epoll.get(), events.data(), kEventsAtOnce, 0);
-    if (ready <= 0) return;
     for (int i = 0; i < ready; ++i) {
       if (steady_us() >= until_us) return;  // who is left comes first the next time
       const epoll_event& event = events[static_cast<size_t>(i)];
-      if (event.data.fd == state_->acceptor.epoll_fd())
+      const bool comes = event.data.fd == state_->acceptor.epoll_fd();
+      if (comes && accepted) continue;  // a few a turn
+      if (comes)
         state_->accept_some();
       else
         state_->serve(event.data.fd, event.events);
+      accepted = accepted || comes;
+      served = true;
     }
   }
 }
