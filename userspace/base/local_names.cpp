@@ -46,6 +46,20 @@ std::map<std::string, uid_t> local_users(const char* file) {
   return users;
 }
 
+std::set<std::string> local_homes(const char* file) {
+  constexpr uid_t kFirst = 1000, kLast = 60000;
+  std::set<std::string> homes;
+  const File passwords(std::fopen(file, "re"));
+  find_entry<passwd>(passwords, ::fgetpwent, [&](const passwd& one) {
+    const std::string home = one.pw_dir;
+    const auto slash = home.rfind('/');
+    if (one.pw_uid >= kFirst && one.pw_uid <= kLast && slash != std::string::npos && slash > 0)
+      homes.insert(home.substr(0, slash));
+    return false;
+  });
+  return homes;
+}
+
 std::optional<gid_t> local_gid(const std::string& group_name, const char* file) {
   const File groups(std::fopen(file, "re"));
   const auto* found =

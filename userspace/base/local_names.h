@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace npanel {
@@ -15,6 +16,9 @@ namespace npanel {
 [[nodiscard]] std::optional<std::string> local_user(uid_t uid, const char* file = "/etc/passwd");
 // All users; none where the file cannot be read.
 [[nodiscard]] std::map<std::string, uid_t> local_users(const char* file = "/etc/passwd");
+// Where the homes of those are that are no system users (login.defs(5): UID_MIN 1000, UID_MAX 60000): the directories
+// above them, each once.
+[[nodiscard]] std::set<std::string> local_homes(const char* file = "/etc/passwd");
 [[nodiscard]] std::optional<gid_t> local_gid(const std::string& group_name, const char* file = "/etc/group");
 
 }  // namespace npanel

@@ -2,8 +2,13 @@
 #include "kernel/usage_walk.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/file.h"
 #include "kernel/bpf_object.h"
 #include "usage.skel.h"
 
@@ -13,7 +18,28 @@ struct UsageWalk::Loaded {
   SkeletonPtr<np_usage_bpf> skeleton;
   MappedValues rows;
   LinkPtr link;
+  std::vector<UniqueFd> flushing = {};  // files of the walk's root whose read brings the figures below it up to date
+  std::vector<DeviceNumber> skipped = {};
 };
+
+namespace {
+
+// Since 6.17 (bpf/lib/compat.bpf.h). A controller that is not there has no figures either.
+std::vector<UniqueFd> open_flushing(int tree_fd) {
+  std::vector<UniqueFd> files;
+  for (const char* name : {"memory.stat", "io.stat"})
+    if (auto file = open_at(tree_fd, name, O_RDONLY)) files.push_back(std::move(*file));
+  return files;
+}
+
+// What is read is not wanted.
+void flush(const std::vector<UniqueFd>& files) {
+  std::array<char, 64> nothing{};
+  for (const UniqueFd& file : files)
+    if (::pread(file.get(), nothing.data(), nothing.size(), 0) < 0) continue;
+}
+
+}  // namespace
 
 UsageWalk::UsageWalk(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
 UsageWalk::UsageWalk(UsageWalk&&) noexcept = default;
@@ -42,12 +68,16 @@ Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_
   LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &where, .link_info_len = sizeof(where));
   LinkPtr link(bpf_program__attach_iter(skeleton->progs.np_usage_walk, &options));
   if (!link) return libbpf_failure("attach BPF usage", errno);
-  return UsageWalk(std::make_unique<Loaded>(std::move(skeleton), std::move(rows), std::move(link)));
+  const bool controllers_apart = skeleton->rodata->np_has_css_rstat_flush;
+  auto loaded = std::make_unique<Loaded>(std::move(skeleton), std::move(rows), std::move(link));
+  if (controllers_apart) loaded->flushing = open_flushing(tree_fd);
+  return UsageWalk(std::move(loaded));
 }
 
 Result<std::span<const np_usage>> UsageWalk::walk() {
   loaded_->skeleton->bss->np_rows = 0;
   loaded_->skeleton->bss->np_rows_dropped = 0;
+  flush(loaded_->flushing);
   // A cgroup iterator can be read once; a new one costs two system calls more.
   const UniqueFd iterator(bpf_iter_create(bpf_link__fd(loaded_->link.get())));
   if (!iterator.valid()) return errno_failure("bpf_iter_create", errno);
@@ -62,6 +92,25 @@ Result<std::span<const np_usage>> UsageWalk::walk() {
 
 std::span<const np_usage> UsageWalk::rows() const {
   return loaded_->rows.as<np_usage>().first(loaded_->skeleton->bss->np_rows);
+}
+
+Result<void> UsageWalk::skip_devices(std::span<const DeviceNumber> devices) {
+  const int map = bpf_map__fd(loaded_->skeleton->maps.np_io_skip);
+  std::vector<DeviceNumber> wanted(devices.begin(), devices.end());
+  wanted.resize(std::min<size_t>(wanted.size(), NP_IO_SKIP_MOST));
+  if (wanted == loaded_->skipped) return {};
+  for (const DeviceNumber& gone : std::exchange(loaded_->skipped, {})) {
+    const uint64_t key = np_device_key(gone.major, gone.minor);
+    bpf_map_delete_elem(map, &key);
+  }
+  for (const DeviceNumber& device : wanted) {
+    const uint64_t key = np_device_key(device.major, device.minor);
+    const uint8_t nothing = 0;
+    if (bpf_map_update_elem(map, &key, &nothing, BPF_ANY) != 0) return errno_failure("skip device", errno);
+  }
+  loaded_->skeleton->bss->np_io_skipped = static_cast<uint32_t>(wanted.size());
+  loaded_->skipped = std::move(wanted);
+  return {};
 }
 
 std::vector<int> UsageWalk::program_fds() const {

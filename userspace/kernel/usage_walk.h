@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/device.h"
 #include "npanel/usage.h"
 
 struct np_usage_bpf;
@@ -26,6 +27,9 @@ class UsageWalk {
   [[nodiscard]] Result<std::span<const np_usage>> walk();
   // Those of the last walk, as they were then.
   [[nodiscard]] std::span<const np_usage> rows() const;
+
+  // I/O at these devices does not count, for it is counted at others, too (NP_IO_SKIP_MOST of them).
+  Result<void> skip_devices(std::span<const DeviceNumber> devices);
 
   // What its cost is measured by (kernel/cost.h); open as long as this object lives.
   [[nodiscard]] std::vector<int> program_fds() const;

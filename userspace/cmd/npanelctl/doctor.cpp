@@ -5,6 +5,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "daemon/config_load.h"
 #include "kernel/doctor.h"
 
 namespace npanel {
@@ -31,10 +32,17 @@ void print_json(const std::vector<Capability>& found) {
             << "\n";
 }
 
+// As the agent would have it; with one that is wrong, as it is built in.
+Config configuration() {
+  auto loaded = load_config(ConfigSources{});
+  return loaded ? std::move(loaded->config) : Config{};
+}
+
 }  // namespace
 
 int run_doctor(bool json) {
-  const std::vector<Capability> found = examine_host();
+  const Config config = configuration();
+  const std::vector<Capability> found = examine_host(config.io_devices, config.io_paths);
   if (json) {
     print_json(found);
   } else {
