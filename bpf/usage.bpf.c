@@ -11,6 +11,7 @@ const volatile __u64 np_page_size = 4096;
 /* Set to 0 by the agent before each walk. */
 __u32 np_rows = 0;
 __u32 np_rows_dropped = 0; /* accounts that found the array full */
+__u32 np_no_parts = 0;	   /* memory.stat says something else: NP_USAGE_PARTS is not to be had */
 
 /* Key: row of the latest walk. Value: one account's figures. The agent sets max_entries: the accounts it may hold. */
 struct {
@@ -97,7 +98,7 @@ static __always_inline void read_parts(struct np_usage *row, struct cgroup *cgrp
 	struct mem_cgroup *memcg;
 	struct memcg_vmstats *stats;
 
-	if (!css)
+	if (!css || np_no_parts)
 		return;
 	memcg = NP_CAST(struct mem_cgroup, css);
 	if (!bpf_core_field_exists(memcg->vmstats))

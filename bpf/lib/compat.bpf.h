@@ -79,7 +79,7 @@ static __always_inline struct cgroup_subsys_state *np_css(struct cgroup *cgrp, _
  * Where memory.stat's figures are in memcg_vmstats.state. Until 6.9 it is indexed by enum node_stat_item, with enum
  * memcg_stat_item behind it. Since 6.10 it has no room for what is never counted: of the first twenty, the two isolated
  * ones and WORKINGSET_NODES are gone, and memcg_stat_item follows where lruvec_stats ends. The lists differ only behind
- * NR_FILE_PAGES. kernel/usage_walk compares what comes out with memory.stat before anybody believes it.
+ * NR_FILE_PAGES. UsageWalk compares the first figures that there are with memory.stat.
  */
 #define NP_GONE_ITEMS	     3
 #define NP_NODE_ITEM(item)   bpf_core_enum_value(enum node_stat_item, item)

@@ -101,7 +101,9 @@ std::optional<std::vector<DeviceNumber>> Reconciler::configured_devices() {
 
 void Reconciler::find_devices() {
   since_look_ = 0;
-  const StoragePlan plan = plan_io(storage_facts(io_paths_), configured_devices());
+  std::vector<std::string> paths = io_paths_;
+  std::ranges::copy(homes_.look(), std::back_inserter(paths));
+  const StoragePlan plan = plan_io(storage_facts(paths), configured_devices());
   host_.devices.clear();
   for (const DeviceNumber& device : plan.limited) host_.devices.push_back(to_string(device));
   host_.io_gaps = plan.gaps;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/lowering.h"
+#include "base/local_names.h"
 #include "daemon/config.h"
 #include "kernel/account_tree.h"
 #include "kernel/connection_opener.h"
@@ -87,6 +88,7 @@ class Reconciler {
   std::vector<std::string> io_devices_;
   std::vector<std::string> io_paths_;
   std::vector<std::string> device_complaints_;
+  LocalHomes homes_;
   unsigned since_look_ = 0;
   Lowering& lowering_;
   HostAbilities host_;

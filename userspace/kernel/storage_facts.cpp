@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/file.h"
-#include "base/local_names.h"
 #include "base/parse.h"
 #include "kernel/block_devices.h"
 #include "kernel/mount_table.h"
@@ -64,7 +63,8 @@ Layer md_layer(const fs::path& directory) {
 // kind. Of LVM's, those that lie on others of LVM's are RAID, thin, a cache or a snapshot.
 Layer dm_layer(const fs::path& directory) {
   const std::string uuid = text_of(directory / "dm/uuid");
-  if (uuid.starts_with("CRYPT-")) return {.what = "dm-crypt", .layer = BlockLayer::own};
+  for (const char* kind : {"CRYPT-LUKS", "CRYPT-PLAIN-"})
+    if (uuid.starts_with(kind)) return {.what = "dm-crypt", .layer = BlockLayer::passing};
   if (uuid.starts_with("mpath-")) return {.what = "multipath", .layer = BlockLayer::passing};
   if (uuid.starts_with("part")) return {.what = "partition of a mapping", .layer = BlockLayer::passing};
   if (!is_lvm(directory)) return {.what = "mapping", .layer = BlockLayer::own};
@@ -156,16 +156,26 @@ std::string followed(const std::string& path) {
   return failed ? path : (fs::path(path).parent_path() / target).lexically_normal().string();
 }
 
-std::vector<std::string> places_of(const std::vector<std::string>& paths, const std::string& passwd) {
-  std::set<std::string> found;
-  for (const std::string& path : paths) found.insert(followed(path));
-  for (const std::string& home : local_homes(passwd.c_str())) found.insert(home);
-  return {found.begin(), found.end()};
+// One that is below another is looked at with it.
+std::vector<std::string> places_of(const std::vector<std::string>& paths) {
+  std::set<std::string> all;
+  for (const std::string& path : paths) all.insert(followed(path));
+  std::vector<std::string> places;
+  for (const std::string& path : all)
+    if (std::ranges::none_of(places, [&](const std::string& place) { return is_below(path, place); }))
+      places.push_back(path);
+  return places;
 }
 
-bool is_written_to(const std::vector<Mount>& mounts, const Mount& mount, const std::vector<std::string>& places) {
-  return std::ranges::any_of(
-      places, [&](const std::string& place) { return is_below(mount.at, place) || mount_of(mounts, place) == &mount; });
+std::vector<const Mount*> written_to(const std::vector<Mount>& mounts, const std::vector<std::string>& places) {
+  std::set<const Mount*> holding;
+  for (const std::string& place : places) holding.insert(mount_of(mounts, place));
+  std::vector<const Mount*> found;
+  for (const Mount& mount : mounts) {
+    const bool below = std::ranges::any_of(places, [&](const std::string& place) { return is_below(mount.at, place); });
+    if ((below || holding.contains(&mount)) && mount.writable && !is_without_disk(mount.type)) found.push_back(&mount);
+  }
+  return found;
 }
 
 }  // namespace
@@ -173,13 +183,11 @@ bool is_written_to(const std::vector<Mount>& mounts, const Mount& mount, const s
 StorageFacts storage_facts(const std::vector<std::string>& paths, const StoragePlaces& places) {
   Reader reader(places);
   StorageFacts facts;
-  const auto wanted = places_of(paths, places.passwd);
   std::set<std::pair<DeviceNumber, std::string>> seen;  // a bind mount is one we know
-  for (const Mount& mount : reader.mounts()) {
-    if (!mount.writable || is_without_disk(mount.type) || !is_written_to(reader.mounts(), mount, wanted)) continue;
-    if (!seen.emplace(mount.device, mount.source).second) continue;
-    const auto devices = reader.devices_of(mount);
-    facts.file_systems.push_back({.at = mount.at, .type = mount.type, .devices = {devices.begin(), devices.end()}});
+  for (const Mount* mount : written_to(reader.mounts(), places_of(paths))) {
+    if (!seen.emplace(mount->device, mount->source).second) continue;
+    const auto devices = reader.devices_of(*mount);
+    facts.file_systems.push_back({.at = mount->at, .type = mount->type, .devices = {devices.begin(), devices.end()}});
   }
   for (const std::string& disk : real_block_devices(places.sys + "/block"))
     reader.add(fs::path(places.sys) / "dev/block" / disk);

@@ -13,11 +13,10 @@ namespace npanel {
 struct StoragePlaces {
   std::string sys = "/sys";
   std::string mounts = "/proc/1/mountinfo";
-  std::string passwd = "/etc/passwd";
 };
 
-// The file systems that hold `paths`, or a home directory of a user who is no system user, or are mounted below one of
-// these; written to by nobody, and left out: what is mounted read-only, and what is memory.
+// The file systems that hold `paths`, or are mounted below one of these; written to by nobody, and left out: what is
+// mounted read-only, and what is memory.
 // Nothing of a file system is asked, only proc and sysfs: one that hangs makes nobody wait.
 [[nodiscard]] StorageFacts storage_facts(const std::vector<std::string>& paths, const StoragePlaces& places = {});
 

@@ -38,6 +38,8 @@ class UsageWalk {
  private:
   struct Loaded;
   explicit UsageWalk(std::unique_ptr<Loaded> loaded);
+  Result<void> walk_once();
+  bool judge_parts();
   std::unique_ptr<Loaded> loaded_;
 };
 

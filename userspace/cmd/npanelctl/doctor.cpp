@@ -5,6 +5,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/local_names.h"
 #include "daemon/config_load.h"
 #include "kernel/doctor.h"
 
@@ -41,7 +42,8 @@ Config configuration() {
 }  // namespace
 
 int run_doctor(bool json) {
-  const Config config = configuration();
+  Config config = configuration();
+  std::ranges::copy(LocalHomes().look(), std::back_inserter(config.io_paths));
   const std::vector<Capability> found = examine_host(config.io_devices, config.io_paths);
   if (json) {
     print_json(found);
