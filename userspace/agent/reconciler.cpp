@@ -94,7 +94,7 @@ std::optional<std::vector<DeviceNumber>> Reconciler::configured_devices() {
     if (const auto number = device_number(node))
       found.push_back(*number);
     else
-      device_complaints_.push_back("io.devices: " + number.error().text + "; nothing is limited there");
+      device_complaints_.push_back(number.error().text + "; nothing is limited there");
   }
   return found;
 }

@@ -81,6 +81,18 @@ Layer layer_of(const fs::path& directory) {
   return {.what = "device", .layer = BlockLayer::own};
 }
 
+// Where the number is none: "/dev/sda1", and of bcachefs "/dev/sda1:/dev/sdb1".
+std::vector<std::string> nodes_of(const Mount& mount) {
+  std::vector<std::string> nodes;
+  if (mount.device.major != 0 || !mount.source.starts_with("/dev/")) return nodes;
+  for (size_t at = 0; at < mount.source.size();) {
+    const size_t end = std::min(mount.source.find(':', at), mount.source.size());
+    nodes.push_back(mount.source.substr(at, end - at));
+    at = end + 1;
+  }
+  return nodes;
+}
+
 // Reads what is asked for, and all that it is made of.
 class Reader {
  public:
@@ -119,7 +131,7 @@ class Reader {
       if (holding && holding->at != mount.at) return devices_of(*holding, depth + 1);
     }
     if (mount.device.major != 0) take(add(sys_ / "dev/block" / to_string(mount.device), depth));
-    if (mount.device.major == 0 && mount.source.starts_with("/dev/")) take(named(mount.source, depth));
+    for (const std::string& node : nodes_of(mount)) take(named(node, depth));
     if (mount.type == "btrfs" && !found.empty()) add_btrfs(*found.begin(), found, depth);
     return found;
   }

@@ -126,7 +126,7 @@ std::vector<std::string> degraded(const Account& account, const HostAbilities& h
       reasons.emplace_back("io: cgroup v2 offers no io controller here; nothing stands in");
     else if (host.devices.empty())
       reasons.emplace_back("io: no block device was found that io.max could limit");
-    else
+    if (!missing("io"))
       for (const std::string& gap : host.io_gaps) reasons.push_back("io: " + gap);
     // inode_cgwb_enabled() wants both controllers.
     if (!missing("io") && missing("memory")) {

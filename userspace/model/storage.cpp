@@ -92,6 +92,7 @@ bool has_cgroup_writeback(std::string_view type) {
 // Why the file system is not limited; empty: it is.
 std::string gap_of(const StorageFacts& facts, const Numbers& limited, const WrittenTo& fs) {
   if (fs.type == "zfs") return "zfs reads and writes with threads of its own, so io.max does not reach it";
+  if (fs.type.starts_with("fuse")) return "a process reads and writes for " + fs.type + ", so io.max does not reach it";
   if (fs.devices.empty()) return fs.type + " is on no block device of this host, so io.max does not reach it";
   std::string missing;
   for (const DeviceNumber& device : fs.devices)

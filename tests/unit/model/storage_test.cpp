@@ -107,11 +107,13 @@ TEST(Storage, SaysWhatIoMaxDoesNotReach) {
   StorageFacts facts = disks();
   facts.file_systems = {{.at = "/home", .type = "nfs4", .devices = {}},
                         {.at = "/srv", .type = "zfs", .devices = {}},
+                        {.at = "/mnt", .type = "fuseblk", .devices = {kSda}},
                         {.at = "/tmp", .type = "vfat", .devices = {kSda}}};
   EXPECT_EQ(plan_io(facts, std::nullopt).gaps,
             (std::vector<std::string>{
                 "/home: nfs4 is on no block device of this host, so io.max does not reach it",
                 "/srv: zfs reads and writes with threads of its own, so io.max does not reach it",
+                "/mnt: a process reads and writes for fuseblk, so io.max does not reach it",
                 "/tmp: vfat writes its page cache in the kernel's name: only reads and direct writes are limited"}));
 }
 
