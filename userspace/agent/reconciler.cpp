@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
@@ -81,9 +83,9 @@ void Reconciler::watch_connections(const Config& config) {
     openers_reason_ = std::move(openers.error().text);  // with what was watched before
 }
 
-void Reconciler::look_for_devices() {
+bool Reconciler::look_for_devices() {
   constexpr unsigned kLookEvery = 5;
-  if (++since_look_ >= kLookEvery) find_devices();
+  return ++since_look_ >= kLookEvery && find_devices();
 }
 
 std::optional<std::vector<DeviceNumber>> Reconciler::configured_devices() {
@@ -99,17 +101,18 @@ std::optional<std::vector<DeviceNumber>> Reconciler::configured_devices() {
   return found;
 }
 
-void Reconciler::find_devices() {
+bool Reconciler::find_devices() {
   since_look_ = 0;
   std::vector<std::string> paths = io_paths_;
   std::ranges::copy(homes_.look(), std::back_inserter(paths));
   const StoragePlan plan = plan_io(storage_facts(paths), configured_devices());
-  host_.devices.clear();
+  const auto before = std::exchange(host_.devices, {});
   for (const DeviceNumber& device : plan.limited) host_.devices.push_back(to_string(device));
   host_.io_gaps = plan.gaps;
   host_.io_gaps.insert(host_.io_gaps.end(), device_complaints_.begin(), device_complaints_.end());
-  // Where it cannot be told, a device counts, as it does in io.stat.
-  if (usage_ && !usage_->skip_devices(plan.counted_elsewhere)) return;
+  // What cannot be skipped counts, as it does in io.stat.
+  if (usage_) std::ignore = usage_->skip_devices(plan.counted_elsewhere);
+  return host_.devices != before;
 }
 
 Result<int> Reconciler::set_gates(const GateTable& gates) {

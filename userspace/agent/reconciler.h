@@ -62,8 +62,8 @@ class Reconciler {
   Result<void> kill_all(const Account& account) const;
   [[nodiscard]] Result<bool> populated(const Account& account) const;
 
-  // Block devices and file systems come and go. Each call is a second.
-  void look_for_devices();
+  // Block devices and file systems come and go. Each call is a second; true: accounts are to be limited at others now.
+  [[nodiscard]] bool look_for_devices();
   // Devices of io.devices that are not there, or are no devices, one sentence each.
   [[nodiscard]] const std::vector<std::string>& device_complaints() const { return device_complaints_; }
   [[nodiscard]] const HostAbilities& host() const { return host_; }
@@ -81,7 +81,7 @@ class Reconciler {
 
  private:
   void watch_connections(const Config& config);
-  void find_devices();
+  bool find_devices();
   [[nodiscard]] std::optional<std::vector<DeviceNumber>> configured_devices();
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 

@@ -95,7 +95,7 @@ std::vector<Capability> storage(const std::vector<std::string>& nodes, const std
   const StoragePlan plan = plan_io(facts, configured(nodes, found));
   found.push_back(io_devices(plan));
   for (const StorageLine& line : describe_io(facts, plan))
-    found.push_back({"io " + line.path, line.well ? State::ok : State::degraded, line.text});
+    found.push_back({"io:" + line.path, line.well ? State::ok : State::degraded, line.text});
   return found;
 }
 

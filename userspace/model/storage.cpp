@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
 namespace npanel {
@@ -37,15 +38,6 @@ void add_bite(const StorageFacts& facts, const DeviceNumber& number, int depth, 
   add_bite(facts, device->below.front(), depth + 1, bites);
 }
 
-Numbers bites_of(const StorageFacts& facts) {
-  Numbers bites;
-  for (const auto& [number, device] : facts.devices)
-    if (device.layer == BlockLayer::hardware) bites.insert(number);
-  for (const WrittenTo& fs : facts.file_systems)
-    for (const DeviceNumber& device : fs.devices) add_bite(facts, device, 0, bites);
-  return bites;
-}
-
 bool holds(const StorageFacts& facts, const Numbers& limited, const DeviceNumber& number, int depth = 0) {
   if (limited.contains(number)) return true;
   const BlockDevice* device = find(facts, number);
@@ -54,6 +46,12 @@ bool holds(const StorageFacts& facts, const Numbers& limited, const DeviceNumber
 
 Numbers limited_of(const StoragePlan& plan) {
   return {plan.limited.begin(), plan.limited.end()};
+}
+
+void add_all(const StorageFacts& facts, const DeviceNumber& number, int depth, Numbers& all) {
+  if (!all.insert(number).second || depth >= kDeepest) return;
+  if (const BlockDevice* device = find(facts, number))
+    for (const DeviceNumber& below : device->below) add_all(facts, below, depth + 1, all);
 }
 
 // The ways from the file systems down, as far as requests keep their names; what lies below the last one, apart.
@@ -65,17 +63,35 @@ void follow(const StorageFacts& facts, const DeviceNumber& number, int depth, Nu
     if (passes_on(device))
       follow(facts, below, depth + 1, named, beneath);
     else
-      beneath.insert(below);
+      add_all(facts, below, depth + 1, beneath);
   }
 }
 
-std::vector<DeviceNumber> counted_elsewhere(const StorageFacts& facts) {
-  Numbers elsewhere, named, beneath;
-  for (const auto& [number, device] : facts.devices)
-    if (passes_on(&device)) elsewhere.insert(number);
+// What lies only below devices where the limit bites.
+Numbers beneath_bites(const StorageFacts& facts) {
+  Numbers named;
+  Numbers beneath;
   for (const WrittenTo& fs : facts.file_systems)
     for (const DeviceNumber& device : fs.devices) follow(facts, device, 0, named, beneath);
-  std::ranges::set_difference(beneath, named, std::inserter(elsewhere, elsewhere.end()));
+  Numbers only;
+  std::ranges::set_difference(beneath, named, std::inserter(only, only.end()));
+  return only;
+}
+
+Numbers bites_of(const StorageFacts& facts) {
+  Numbers bites;
+  const Numbers beneath = beneath_bites(facts);
+  for (const auto& [number, device] : facts.devices)
+    if (device.layer == BlockLayer::hardware && !beneath.contains(number)) bites.insert(number);
+  for (const WrittenTo& fs : facts.file_systems)
+    for (const DeviceNumber& device : fs.devices) add_bite(facts, device, 0, bites);
+  return bites;
+}
+
+std::vector<DeviceNumber> counted_elsewhere(const StorageFacts& facts) {
+  Numbers elsewhere = beneath_bites(facts);
+  for (const auto& [number, device] : facts.devices)
+    if (passes_on(&device)) elsewhere.insert(number);
   return {elsewhere.begin(), elsewhere.end()};
 }
 
@@ -119,7 +135,7 @@ void describe(const StorageFacts& facts, const Numbers& limited, const DeviceNum
               bool named, std::vector<StorageLine>& lines, int depth = 0) {
   const BlockDevice* device = find(facts, number);
   if (!device || depth == kDeepest) return;
-  const std::string path = above + ": " + device->name;
+  const std::string path = above + ":" + device->name;
   const bool held = !named || holds(facts, limited, number);
   const std::string limit =
       named ? why(*device, limited.contains(number), held) : "what comes from above is limited there";

@@ -4,7 +4,8 @@
 // io.max counts a request where it passes, in the name of the cgroup that it carries. A device that is made of others
 // hands requests on with that name, or has threads of its own that read and write below in the kernel's name, which no
 // account's limit holds. One that spreads requests over several devices would let the limit pass once at each. So the
-// limit belongs to the lowest device that every request still reaches with its name.
+// limit belongs to the lowest device that every request still reaches with its name; and not below it as well: a
+// request that waits twice is half as fast.
 #pragma once
 
 #include <map>
@@ -54,7 +55,7 @@ struct StoragePlan {
 
 // One device of a file system, as the doctor shows it.
 struct StorageLine {
-  std::string path;  // "/home", "/home: md0", "/home: md0: sda"
+  std::string path;  // "/home", "/home:md0", "/home:md0:sda"
   std::string text;  // what it is, whether it is limited, and why
   bool well = true;  // false: the limit does not hold what is written here
 };

@@ -138,7 +138,7 @@ class StacksCase(Stacks, support.AgentCase):
         """What bob moves keeps to his limit, and is counted once."""
         bob = self.account(io_read_bytes_per_s=RATE, io_write_bytes_per_s=RATE)
         self.wait_until_limited(bob, *limited)
-        self.assertEqual(bob.show()["degraded"], [])
+        support.wait_until(lambda: bob.show()["degraded"] == [], SEEN_SECONDS, "the agent has seen what there is now")
         rates = {}
         for name, work, file, counter in (("direct write", write_direct, "direct", "written_bytes"),
                                           ("direct read", read_direct, "direct", "read_bytes"),
@@ -168,9 +168,9 @@ class StacksCase(Stacks, support.AgentCase):
         name, at = kernel_name(node), self.mount(node)
         self.assert_holds(at, name)
         found = self.doctor()
-        self.assertEqual(found[f"io {at}"]["state"], "ok")
-        self.assertIn("limited here, for what it is made of is written in the kernel's name", found[f"io {at}: {name}"]["detail"])
-        self.assertIn(f"io {at}: {name}: {self.disks[2]}", found)
+        self.assertEqual(found[f"io:{at}"]["state"], "ok")
+        self.assertIn("limited here, for what it is made of is written in the kernel's name", found[f"io:{at}:{name}"]["detail"])
+        self.assertIn(f"io:{at}:{name}:{self.disks[2]}", found)
 
     def test_raid_10_whose_disks_share_what_is_read(self):
         node = self.array(10, 4)
@@ -202,6 +202,7 @@ class StacksCase(Stacks, support.AgentCase):
 
     def test_loop(self):
         below = self.mount(self.nodes(1)[0], at=PLACE / "below")
+        run("modprobe", "loop")
         run("fallocate", "-l", "56M", below / "image")
         node = run("losetup", "--find", "--show", below / "image").strip()
         self.addCleanup(run, "losetup", "--detach", node)
