@@ -11,6 +11,7 @@ const volatile __u64 np_page_size = 4096;
 /* Set to 0 by the agent before each walk. */
 __u32 np_rows = 0;
 __u32 np_rows_dropped = 0; /* accounts that found the array full */
+__u32 np_no_parts = 0;	   /* memory.stat says something else: NP_USAGE_PARTS is not to be had */
 
 /* Key: row of the latest walk. Value: one account's figures. The agent sets max_entries: the accounts it may hold. */
 struct {
@@ -20,6 +21,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct np_usage);
 } np_usage_row SEC(".maps");
+
+/* Key: np_device_key(). Value: nothing. See NP_IO_SKIP_MOST. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NP_IO_SKIP_MOST);
+	__type(key, __u64);
+	__type(value, __u8);
+} np_io_skip SEC(".maps");
+/* How many there are: without any, a device's number need not be looked up. */
+__u32 np_io_skipped = 0;
 
 static __always_inline void read_cpu(struct np_usage *row, struct cgroup *cgrp)
 {
@@ -75,6 +86,35 @@ static __always_inline void read_memory(struct np_usage *row, struct cgroup *cgr
 	row->groups |= NP_USAGE_MEMORY;
 }
 
+/* As memcg_page_state() has it: a sum over CPUs may be below 0 for a moment. */
+static __always_inline __u64 state_bytes(long pages)
+{
+	return pages > 0 ? (__u64)pages * np_page_size : 0;
+}
+
+static __always_inline void read_parts(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
+	struct mem_cgroup *memcg;
+	struct memcg_vmstats *stats;
+
+	if (!css || np_no_parts)
+		return;
+	memcg = NP_CAST(struct mem_cgroup, css);
+	if (!bpf_core_field_exists(memcg->vmstats))
+		return;
+	NP_SPAN(memcg, vmstats, vmstats);
+	stats = NP_FIELD(memcg, vmstats, vmstats);
+	if (!stats)
+		return;
+	np_copy_states(stats);
+	row->inactive_file_bytes = state_bytes(NP_NODE_STATE(stats, NR_INACTIVE_FILE));
+	row->anon_bytes = state_bytes(NP_NODE_STATE(stats, NR_ANON_MAPPED));
+	row->file_bytes = state_bytes(NP_NODE_STATE(stats, NR_FILE_PAGES));
+	row->kernel_bytes = state_bytes(NP_MEMCG_STATE(stats, MEMCG_KMEM));
+	row->groups |= NP_USAGE_PARTS;
+}
+
 /* PIDS_MAX, "max", is PID_MAX_LIMIT + 1: 4 * 1024 * 1024 + 1 on 64 bits. */
 #define NP_PIDS_MAX (4ULL * 1024 * 1024 + 1)
 
@@ -111,6 +151,75 @@ static __always_inline void read_pressure(struct np_usage *row, struct cgroup *c
 	row->groups |= NP_USAGE_PRESSURE;
 }
 
+/* More devices than any host has: a list that is longer is one that we have lost our way in. */
+#define NP_DEVICES_MOST 8192
+
+struct io_walk {
+	struct blkcg *blkcg;
+	struct hlist_node *next;
+	__u64 read_bytes;
+	__u64 written_bytes;
+	__u64 reads;
+	__u64 writes;
+};
+
+static __always_inline bool is_skipped(struct request_queue *queue)
+{
+	struct gendisk *disk = BPF_CORE_READ(queue, disk);
+	__u64 device;
+
+	if (!disk)
+		return false;
+	device = np_device_key(BPF_CORE_READ(disk, major), BPF_CORE_READ(disk, first_minor));
+	return bpf_map_lookup_elem(&np_io_skip, &device);
+}
+
+/*
+ * One device of the account. Nothing holds the list: a device that is pulled out meanwhile frees its entry after a
+ * grace period, and what was freed names another cgroup, or none.
+ */
+static long add_device(__u32 index, void *context)
+{
+	struct io_walk *walk = context;
+	struct blkcg_gq *blkg;
+
+	if (!walk->next)
+		return 1;
+	blkg = NP_CAST(struct blkcg_gq, (void *)walk->next - bpf_core_field_offset(struct blkcg_gq, blkcg_node));
+	NP_SPAN(blkg, q, iostat);
+	if (NP_FIELD(blkg, q, blkcg) != walk->blkcg)
+		return 1;
+	walk->next = NP_FIELD(blkg, q, blkcg_node.next);
+	if (!NP_FIELD(blkg, q, online) || (np_io_skipped && is_skipped(NP_FIELD(blkg, q, q))))
+		return 0;
+	walk->read_bytes += NP_FIELD(blkg, q, iostat.cur.bytes[0]);
+	walk->written_bytes += NP_FIELD(blkg, q, iostat.cur.bytes[1]);
+	walk->reads += NP_FIELD(blkg, q, iostat.cur.ios[0]);
+	walk->writes += NP_FIELD(blkg, q, iostat.cur.ios[1]);
+	return 0;
+}
+
+static __always_inline void read_io(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, io_cgrp_id);
+	struct io_walk devices = {};
+	struct blkcg *blkcg;
+
+	if (!css)
+		return;
+	blkcg = NP_CAST(struct blkcg, css);
+	NP_SPAN(blkcg, blkg_list.first, blkg_list.first);
+	devices.blkcg = (struct blkcg *)css;
+	devices.next = NP_FIELD(blkcg, blkg_list.first, blkg_list.first);
+	if (devices.next)
+		bpf_loop(NP_DEVICES_MOST, add_device, &devices, 0);
+	row->read_bytes = devices.read_bytes;
+	row->written_bytes = devices.written_bytes;
+	row->reads = devices.reads;
+	row->writes = devices.writes;
+	row->groups |= NP_USAGE_IO;
+}
+
 static __always_inline int walk(struct cgroup *cgrp)
 {
 	struct np_usage *row;
@@ -132,8 +241,10 @@ static __always_inline int walk(struct cgroup *cgrp)
 	read_cpu(row, cgrp);
 	read_bandwidth(row, cgrp);
 	read_memory(row, cgrp);
+	read_parts(row, cgrp);
 	read_pids(row, cgrp);
 	read_pressure(row, cgrp);
+	read_io(row, cgrp);
 	np_rows = index + 1;
 	return 0;
 }

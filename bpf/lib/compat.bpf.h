@@ -22,7 +22,12 @@ const volatile bool np_has_cgroup_rstat_flush = false;
 const volatile bool np_has_css_rstat_flush = false;
 const volatile bool np_has_rdonly_cast = false;
 
-/* Brings cpu time of the whole subtree up to date, as reading cpu.stat does. */
+/*
+ * Brings cpu time of the whole subtree up to date, as reading cpu.stat does; and memory and I/O with it, until 6.16.
+ * Since then each controller has a tree of its own, and css_rstat_flush() takes, since 7.0, only a css that the
+ * verifier trusts, which no controller's is: user space reads memory.stat and io.stat of the walk's root instead
+ * (UsageWalk).
+ */
 static __always_inline void np_rstat_flush(struct cgroup *cgrp)
 {
 	if (np_has_css_rstat_flush)
@@ -68,6 +73,43 @@ static __always_inline void np_copy_span(const void *object, __u64 offset, __u64
 static __always_inline struct cgroup_subsys_state *np_css(struct cgroup *cgrp, __u64 controller)
 {
 	return *(struct cgroup_subsys_state **)((void *)&cgrp->subsys + controller * sizeof(void *));
+}
+
+/*
+ * Where memory.stat's figures are in memcg_vmstats.state. Until 6.9 it is indexed by enum node_stat_item, with enum
+ * memcg_stat_item behind it. Since 6.10 it has no room for what is never counted: of the first twenty, the two isolated
+ * ones and WORKINGSET_NODES are gone, and memcg_stat_item follows where lruvec_stats ends. The lists differ only behind
+ * NR_FILE_PAGES. UsageWalk compares the first figures that there are with memory.stat.
+ */
+#define NP_GONE_ITEMS	     3
+#define NP_NODE_ITEM(item)   bpf_core_enum_value(enum node_stat_item, item)
+#define NP_MEMCG_ITEM(item)  bpf_core_enum_value(enum memcg_stat_item, item)
+#define NP_STATES(type)	     (bpf_core_field_size(((struct type *)0)->state) / sizeof(long))
+#define NP_STATES_ARE_PACKED (NP_STATES(memcg_vmstats) <= NP_MEMCG_ITEM(MEMCG_KMEM))
+#define NP_NODE_STATE(stats, item)                                                                                     \
+	np_state((stats), NP_STATES_ARE_PACKED &&NP_NODE_ITEM(item) > NP_NODE_ITEM(NR_INACTIVE_FILE)                   \
+				  ? NP_NODE_ITEM(item) - NP_GONE_ITEMS                                                 \
+				  : NP_NODE_ITEM(item))
+#define NP_MEMCG_STATE(stats, item)                                                                                    \
+	np_state((stats), NP_STATES_ARE_PACKED                                                                         \
+				  ? NP_STATES(lruvec_stats) + NP_MEMCG_ITEM(item) - NP_MEMCG_ITEM(MEMCG_SWAP)          \
+				  : NP_MEMCG_ITEM(item))
+
+/* Before 6.2: one call brings all four. */
+static __always_inline void np_copy_states(struct memcg_vmstats *stats)
+{
+	__u64 first = NP_NODE_ITEM(NR_INACTIVE_FILE);
+
+	if (!np_has_rdonly_cast)
+		bpf_probe_read_kernel(np_span, (NP_MEMCG_ITEM(MEMCG_KMEM) + 1 - first) * sizeof(long),
+				      (void *)stats + NP_OFFSET(stats, state) + first * sizeof(long));
+}
+
+static __always_inline long np_state(struct memcg_vmstats *stats, __u64 index)
+{
+	if (np_has_rdonly_cast)
+		return *(long *)((void *)stats + NP_OFFSET(stats, state) + index * sizeof(long));
+	return *(long *)((void *)np_span + (index - NP_NODE_ITEM(NR_INACTIVE_FILE)) * sizeof(long));
 }
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)

@@ -23,6 +23,7 @@ typedef __s64 ktime_t;
 
 enum cgroup_subsys_id {
 	cpu_cgrp_id = 1,
+	io_cgrp_id = 3,
 	memory_cgrp_id = 4,
 	pids_cgrp_id = 11,
 };
@@ -131,10 +132,69 @@ enum memcg_memory_event {
 	MEMCG_OOM_KILL = 4,
 };
 
+enum node_stat_item {
+	NR_INACTIVE_FILE = 2,
+	NR_ANON_MAPPED = 17,
+	NR_FILE_PAGES = 19,
+};
+
+enum memcg_stat_item {
+	MEMCG_SWAP = 47,
+	MEMCG_KMEM = 51,
+};
+
+struct lruvec_stats {
+	long state[128];
+};
+
+struct memcg_vmstats {
+	long state[128];
+};
+
 struct mem_cgroup {
 	struct cgroup_subsys_state css;
 	struct page_counter memory;
 	atomic_long_t memory_events[9];
+	struct memcg_vmstats *vmstats; /* since 6.1 */
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct request_queue {
+	struct gendisk *disk; /* since 5.15 */
+};
+
+struct blkg_iostat {
+	__u64 bytes[3]; /* enum blkg_iostat_type: read, write, discard */
+	__u64 ios[3];
+};
+
+struct blkg_iostat_set {
+	struct blkg_iostat cur;
+};
+
+struct blkcg {
+	struct cgroup_subsys_state css;
+	struct hlist_head blkg_list;
+};
+
+struct blkcg_gq {
+	struct request_queue *q;
+	struct hlist_node blkcg_node;
+	struct blkcg *blkcg;
+	_Bool online;
+	struct blkg_iostat_set iostat;
 };
 
 struct pids_cgroup {

@@ -16,6 +16,8 @@ enum np_usage_group {
 	NP_USAGE_PIDS = 1 << 3,	       /* the pids controller */
 	NP_USAGE_PIDS_EVENTS = 1 << 4, /* refused forks */
 	NP_USAGE_PRESSURE = 1 << 5,    /* PSI */
+	NP_USAGE_PARTS = 1 << 6,       /* what the memory is, as memory.stat has it */
+	NP_USAGE_IO = 1 << 7,	       /* the io controller */
 };
 
 enum np_pressure {
@@ -54,12 +56,36 @@ struct np_usage {
 	__u64 memory_oom_events;
 	__u64 memory_oom_kills;
 
+	/* memory.stat: anon, file, kernel and inactive_file. They overlap: inactive_file is a part of file. */
+	__u64 anon_bytes;
+	__u64 file_bytes;
+	__u64 kernel_bytes;
+	__u64 inactive_file_bytes;
+
 	__u64 pids;
 	__u64 pids_max;
 	__u64 pids_refused;
 
 	__u64 pressure_ns[NP_PRESSURES];
+
+	/* io.stat: rbytes, wbytes, rios, wios, summed up over the devices that count (np_io_skip names those that do
+	 * not). */
+	__u64 read_bytes;
+	__u64 written_bytes;
+	__u64 reads;
+	__u64 writes;
 };
-NP_ASSERT(sizeof(struct np_usage) == 216);
+NP_ASSERT(sizeof(struct np_usage) == 280);
+
+/*
+ * Devices that do not count, because what an account does there is counted at a device below them, too: an LVM volume,
+ * a RAID 1. Key: np_device_key(). A host with more of them counts those beyond twice, as io.stat does.
+ */
+#define NP_IO_SKIP_MOST 1024
+
+static inline __u64 np_device_key(__u32 major, __u32 minor)
+{
+	return (__u64)major << 32 | minor;
+}
 
 #endif

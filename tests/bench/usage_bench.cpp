@@ -26,7 +26,8 @@ namespace {
 using namespace npanel;
 using Clock = std::chrono::steady_clock;
 
-// What the walk brings, as files. PSI is three more (cpu, memory and io.pressure): left out, which favours the files.
+// What the walk brings, as files. PSI is three more (cpu, memory and io.pressure), memory.stat and io.stat two: left
+// out, which favours the files.
 constexpr const char* kFiles[] = {"cpu.stat",      "cpu.max",      "memory.current", "memory.max",
                                   "memory.events", "pids.current", "pids.events"};
 constexpr double kGoalAgainstOpen = 50;

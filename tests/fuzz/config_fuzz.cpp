@@ -34,6 +34,7 @@ void judge(const Config& config) {
                                   &config.socket_group, &config.pin_dir, &config.watchdog_socket})
     judge_path(*text);
   for (const std::string& device : config.io_devices) judge_path(device);
+  for (const std::string& path : config.io_paths) judge_path(path);
   const std::string below = "/" + config.cgroup_path + "/";
   must(config.cgroup_path.front() != '/' && below.find("/../") == std::string::npos, "paths.cgroup stays below",
        config.cgroup_path);

@@ -90,10 +90,8 @@ TEST_F(Usage, OffersTheGroupsThatTheCgroupHasFilesFor) {
   const struct {
     np_usage_group group;
     const char* file;
-  } rows[] = {{NP_USAGE_BANDWIDTH, "cpu.max"},
-              {NP_USAGE_MEMORY, "memory.max"},
-              {NP_USAGE_PIDS, "pids.max"},
-              {NP_USAGE_PIDS_EVENTS, "pids.events"},
+  } rows[] = {{NP_USAGE_BANDWIDTH, "cpu.max"},       {NP_USAGE_MEMORY, "memory.max"}, {NP_USAGE_PIDS, "pids.max"},
+              {NP_USAGE_PIDS_EVENTS, "pids.events"}, {NP_USAGE_PARTS, "memory.stat"}, {NP_USAGE_IO, "io.stat"},
               {NP_USAGE_PRESSURE, "cpu.pressure"}};
   for (const auto& row : rows) EXPECT_EQ((usage->groups & row.group) != 0, bob.read(row.file).has_value()) << row.file;
 }

@@ -108,6 +108,7 @@ void Agent::reconcile_all() {
 }
 
 void Agent::reconcile_some() {
+  if (applying_) return;  // which looks at all of them
   auto next = accounts_.upper_bound(reconciled_to_);
   for (uint64_t done = 0; done < config_.reconcile_per_second && done < accounts_.size(); ++done) {
     if (next == accounts_.end()) next = accounts_.begin();
@@ -194,8 +195,17 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   return true;
 }
 
+// Not "changed by others": the pass brings every account's limits to the devices that there are now.
+void Agent::mind_devices() {
+  if (!reconciler_.look_for_devices()) return;
+  std::string list;
+  for (const std::string& device : reconciler_.host().devices) list += " " + device;
+  log_info("I/O is limited at the devices" + (list.empty() ? " (none)" : list));
+  if (!accounts_.empty()) apply_to_all("other devices are limited now");
+}
+
 void Agent::tick() {
-  reconciler_.look_for_devices();
+  mind_devices();
   for (const std::string& name : std::vector(deleting_.begin(), deleting_.end()))
     if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)
       log_error("account " + name + ": " + gone.error().text + "; deletion goes on");

@@ -300,6 +300,7 @@ class Agent final : public Service {
                              const std::vector<std::string>& changed);
 
   int64_t apply_to_all(const std::string& why);
+  void mind_devices();
   bool apply_next();
   bool drain_further(Draining& draining);
   bool back_up_further(int64_t id);

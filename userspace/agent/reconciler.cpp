@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
 #include "kernel/movable.h"
 #include "kernel/process.h"
+#include "kernel/storage_facts.h"
 #include "model/in_force.h"
 #include "model/net.h"
 
@@ -37,9 +40,9 @@ SmtpRules rules_of(const Config& config, const std::set<uid_t>& exempt) {
 
 Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
                        Lowering& lowering)
-    : configured_devices_(config.io_devices), lowering_(lowering) {
+    : io_devices_(config.io_devices), io_paths_(config.io_paths), lowering_(lowering) {
   host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  look_for_devices();
+  find_devices();
   tree_ = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
   if (!tree_) {
     smtp_reason_ = usage_reason_ = tree_reason_;
@@ -52,6 +55,7 @@ Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, cons
     return;
   }
   usage_ = value_or_reason(UsageWalk::load(tree_->fd(), tree_->account_level(), NP_SLOTS), usage_reason_);
+  find_devices();
   smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
                                              .account_level = tree_->account_level(),
                                              .pin_dir = config.pin_dir,
@@ -79,14 +83,36 @@ void Reconciler::watch_connections(const Config& config) {
     openers_reason_ = std::move(openers.error().text);  // with what was watched before
 }
 
-void Reconciler::look_for_devices() {
-  if (configured_devices_.empty()) {
-    host_.devices = real_block_devices();
-    return;
+bool Reconciler::look_for_devices() {
+  constexpr unsigned kLookEvery = 5;
+  return ++since_look_ >= kLookEvery && find_devices();
+}
+
+std::optional<std::vector<DeviceNumber>> Reconciler::configured_devices() {
+  device_complaints_.clear();
+  if (io_devices_.empty()) return std::nullopt;
+  std::vector<DeviceNumber> found;
+  for (const std::string& node : io_devices_) {
+    if (const auto number = device_number(node))
+      found.push_back(*number);
+    else
+      device_complaints_.push_back(number.error().text + "; nothing is limited there");
   }
-  host_.devices.clear();
-  for (const std::string& node : configured_devices_)
-    if (const auto number = device_number(node)) host_.devices.push_back(*number);
+  return found;
+}
+
+bool Reconciler::find_devices() {
+  since_look_ = 0;
+  std::vector<std::string> paths = io_paths_;
+  std::ranges::copy(homes_.look(), std::back_inserter(paths));
+  const StoragePlan plan = plan_io(storage_facts(paths), configured_devices());
+  const auto before = std::exchange(host_.devices, {});
+  for (const DeviceNumber& device : plan.limited) host_.devices.push_back(to_string(device));
+  host_.io_gaps = plan.gaps;
+  host_.io_gaps.insert(host_.io_gaps.end(), device_complaints_.begin(), device_complaints_.end());
+  // What cannot be skipped counts, as it does in io.stat.
+  if (usage_) std::ignore = usage_->skip_devices(plan.counted_elsewhere);
+  return host_.devices != before;
 }
 
 Result<int> Reconciler::set_gates(const GateTable& gates) {
@@ -95,8 +121,9 @@ Result<int> Reconciler::set_gates(const GateTable& gates) {
 }
 
 Result<void> Reconciler::reconfigure(const Config& config, const std::set<uid_t>& exempt) {
-  configured_devices_ = config.io_devices;
-  look_for_devices();
+  io_devices_ = config.io_devices;
+  io_paths_ = config.io_paths;
+  find_devices();
   if (!smtp_) return {};
   NP_TRY(smtp_->set_rules(rules_of(config, exempt)));
   watch_connections(config);

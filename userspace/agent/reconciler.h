@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/lowering.h"
+#include "base/local_names.h"
 #include "daemon/config.h"
 #include "kernel/account_tree.h"
 #include "kernel/connection_opener.h"
@@ -61,8 +62,10 @@ class Reconciler {
   Result<void> kill_all(const Account& account) const;
   [[nodiscard]] Result<bool> populated(const Account& account) const;
 
-  // Block devices come and go.
-  void look_for_devices();
+  // Block devices and file systems come and go. Each call is a second; true: accounts are to be limited at others now.
+  [[nodiscard]] bool look_for_devices();
+  // Devices of io.devices that are not there, or are no devices, one sentence each.
+  [[nodiscard]] const std::vector<std::string>& device_complaints() const { return device_complaints_; }
   [[nodiscard]] const HostAbilities& host() const { return host_; }
   [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Gates& gates,
                                                   const Applied& applied) const;
@@ -78,9 +81,15 @@ class Reconciler {
 
  private:
   void watch_connections(const Config& config);
+  bool find_devices();
+  [[nodiscard]] std::optional<std::vector<DeviceNumber>> configured_devices();
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 
-  std::vector<std::string> configured_devices_;
+  std::vector<std::string> io_devices_;
+  std::vector<std::string> io_paths_;
+  std::vector<std::string> device_complaints_;
+  LocalHomes homes_;
+  unsigned since_look_ = 0;
   Lowering& lowering_;
   HostAbilities host_;
   std::optional<AccountTree> tree_;

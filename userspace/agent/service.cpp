@@ -328,6 +328,7 @@ std::vector<std::string> Agent::complaints() {
   for (const std::string_view controller : kControllers)
     if (!reconciler_.host().controllers.contains(controller))
       complaints.push_back("cgroup v2 offers no " + std::string(controller) + " controller");
+  for (const std::string& complaint : reconciler_.device_complaints()) complaints.push_back("io.devices: " + complaint);
   if (!helper_.complaint().empty())
     complaints.push_back("npanel-helper is not there, so processes that are refused are not looked at: " +
                          helper_.complaint());

@@ -31,8 +31,13 @@ Json encode_cpu(const np_usage& usage, bool bandwidth) {
   return json;
 }
 
-Json encode_memory(const np_usage& usage) {
+Json encode_memory(const np_usage& usage, bool parts) {
+  const auto part = [parts](uint64_t bytes) { return parts ? Json(bytes) : Json(nullptr); };
   return {{"current_bytes", usage.memory_bytes},
+          {"working_set_bytes", part(working_set_bytes(usage))},
+          {"anon_bytes", part(usage.anon_bytes)},
+          {"file_bytes", part(usage.file_bytes)},
+          {"kernel_bytes", part(usage.kernel_bytes)},
           {"max_bytes", limit(usage.memory_max_bytes)},
           {"high_bytes", limit(usage.memory_high_bytes)},
           {"events",
@@ -40,6 +45,13 @@ Json encode_memory(const np_usage& usage) {
             {"max", usage.memory_max_events},
             {"oom", usage.memory_oom_events},
             {"oom_kill", usage.memory_oom_kills}}}};
+}
+
+Json encode_io(const np_usage& usage) {
+  return {{"read_bytes", usage.read_bytes},
+          {"written_bytes", usage.written_bytes},
+          {"reads", usage.reads},
+          {"writes", usage.writes}};
 }
 
 Json encode_pressure(const np_usage& usage) {
@@ -101,12 +113,15 @@ Json encode(const AccountStats& stats) {
   json["cgroup_id"] = stats.usage ? Json(stats.usage->cgroup_id) : Json(nullptr);
   add("cpu", NP_USAGE_CPU, [&](const np_usage& usage) { return encode_cpu(usage, stats.has(NP_USAGE_BANDWIDTH)); });
   if (stats.has(NP_USAGE_CPU) && !stats.has(NP_USAGE_BANDWIDTH)) unavailable.push_back("cpu.bandwidth");
-  add("memory", NP_USAGE_MEMORY, encode_memory);
+  add("memory", NP_USAGE_MEMORY,
+      [&](const np_usage& usage) { return encode_memory(usage, stats.has(NP_USAGE_PARTS)); });
+  if (stats.has(NP_USAGE_MEMORY) && !stats.has(NP_USAGE_PARTS)) unavailable.push_back("memory.working_set");
   add("pids", NP_USAGE_PIDS, [&](const np_usage& usage) {
     return Json{{"current", usage.pids},
                 {"max", limit(usage.pids_max)},
                 {"refused", stats.has(NP_USAGE_PIDS_EVENTS) ? Json(usage.pids_refused) : Json(nullptr)}};
   });
+  add("io", NP_USAGE_IO, encode_io);
   add("pressure", NP_USAGE_PRESSURE, encode_pressure);
   json["unavailable"] = std::move(unavailable);
   json["smtp"] = nullptr;

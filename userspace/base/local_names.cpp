@@ -3,9 +3,11 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 namespace npanel {
 namespace {
@@ -44,6 +46,25 @@ std::map<std::string, uid_t> local_users(const char* file) {
     return false;
   });
   return users;
+}
+
+const std::set<std::string>& LocalHomes::look(const char* file) {
+  constexpr uid_t kFirst = 1000;
+  constexpr uid_t kLast = 60000;
+  struct stat status{};
+  if (::stat(file, &status) != 0) return homes_;
+  const std::array<int64_t, 3> changed = {status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_size};
+  if (std::exchange(seen_, changed) == changed) return homes_;
+  homes_.clear();
+  const File passwords(std::fopen(file, "re"));
+  find_entry<passwd>(passwords, ::fgetpwent, [&](const passwd& one) {
+    const std::string home = one.pw_dir;
+    const auto slash = home.rfind('/');
+    if (one.pw_uid >= kFirst && one.pw_uid <= kLast && slash != std::string::npos && slash > 0)
+      homes_.insert(home.substr(0, slash));
+    return false;
+  });
+  return homes_;
 }
 
 std::optional<gid_t> local_gid(const std::string& group_name, const char* file) {

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "daemon/config_address.h"
+#include "daemon/config_device.h"
 #include "model/net.h"
 #include "npanel/smtp.h"
 
@@ -111,6 +112,7 @@ auto texts(const std::string& what, size_t most, bool (*fits)(const std::string&
 }
 
 constexpr size_t kDevicesMost = 256;
+constexpr size_t kPathsMost = 64;
 constexpr size_t kUsersMost = 16;
 constexpr size_t kLogsMost = 8;
 
@@ -130,6 +132,14 @@ bool is_net(const std::string& text) {
 }
 bool is_path(const std::string& text) {
   return text.starts_with('/');
+}
+// A device that is not there may come; a partition will never have a limit.
+Result<std::vector<std::string>> whole_devices(const toml::node& node) {
+  auto nodes = NP_TRY(texts(R"(device nodes, ["/dev/nvme0n1"])", kDevicesMost, is_device)(node));
+  for (const std::string& device : nodes)
+    if (const auto whole = disk_of_partition(device))
+      return failure("must be a list of whole devices: " + device + " is a partition of " + *whole);
+  return nodes;
 }
 // This host's own mail is known by its process, so nobody's word on it is asked for.
 bool is_elsewhere(const std::string& text) {
@@ -269,7 +279,8 @@ std::vector<ConfigKey> all_keys() {
       key("mail.notice_hours", at(&Config::notice_hours), number(0, 720)),
       key("mail.notice_from", at(&Config::notice_from), mailbox),
       key("mail.notice_language", at(&Config::notice_language), language),
-      key("io.devices", at(&Config::io_devices), texts(R"(device nodes, ["/dev/nvme0n1"])", kDevicesMost, is_device)),
+      key("io.devices", at(&Config::io_devices), whole_devices),
+      key("io.paths", at(&Config::io_paths), texts(R"(absolute paths of directories, ["/home"])", kPathsMost, is_path)),
       key("reconcile.accounts_per_second", at(&Config::reconcile_per_second), number(1, NP_SLOTS)),
       key("budget.agent_percent", at(&Config::budget_agent_percent), percent),
       key("budget.kernel_percent", at(&Config::budget_kernel_percent), percent),

@@ -20,6 +20,18 @@ void lower(const Cgroup& cgroup, const Setting& setting, const SlowWriter& slow,
     applied.problems.push_back(setting.file + " cannot be lowered below what is used: npanel-helper: " + failed);
 }
 
+void lift_stale_io(const Cgroup& cgroup, const HostAbilities& host, SettingsApplied& applied) {
+  const auto now = host.controllers.contains("io") ? cgroup.read("io.max") : Result<std::string>("");
+  if (!now) return;
+  for (const Setting& setting : stale_io(*now, host)) {
+    // A device that is gone has taken its limit along.
+    if (const auto written = cgroup.write(setting.file, setting.text); written)
+      ++applied.writes;
+    else if (written.error().code != ENODEV)
+      applied.problems.push_back(setting.file + ": " + written.error().text);
+  }
+}
+
 }  // namespace
 
 SlowWriter only_raises() {
@@ -48,6 +60,7 @@ SettingsApplied apply_settings(const Cgroup& cgroup, const Account& account, con
     else
       applied.problems.push_back(setting.file + ": " + written.error().text);
   }
+  lift_stale_io(cgroup, host, applied);
   return applied;
 }
 

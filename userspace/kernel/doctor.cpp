@@ -10,6 +10,7 @@
 #include "kernel/bpf_object.h"
 #include "kernel/cgroup.h"
 #include "kernel/mounts.h"
+#include "kernel/storage_facts.h"
 #include "kernel/usage_walk.h"
 #include "model/settings.h"
 #include "smtp.skel.h"
@@ -66,12 +67,36 @@ Capability psi() {
           "no /proc/pressure: boot with psi=1; pressure figures are unavailable, limits are not touched by this"};
 }
 
-Capability block_devices() {
-  const auto devices = real_block_devices();
+Capability io_devices(const StoragePlan& plan) {
   std::string list;
-  for (const std::string& device : devices) list += " " + device;
-  if (!devices.empty()) return {"io.devices", State::ok, "io.max applies to" + list};
-  return {"io.devices", State::missing, "no block device with hardware behind it: I/O is not limited"};
+  for (const DeviceNumber& device : plan.limited) list += " " + to_string(device);
+  if (!list.empty()) return {"io.devices", State::ok, "io.max applies to" + list};
+  return {"io.devices", State::missing, "no block device that could be limited: I/O is not limited"};
+}
+
+// The devices of io.devices that are there; the others are said.
+std::optional<std::vector<DeviceNumber>> configured(const std::vector<std::string>& nodes,
+                                                    std::vector<Capability>& found) {
+  if (nodes.empty()) return std::nullopt;
+  std::vector<DeviceNumber> numbers;
+  for (const std::string& node : nodes) {
+    if (const auto number = device_number(node))
+      numbers.push_back(*number);
+    else
+      found.push_back({"io.devices", State::missing, number.error().text + "; nothing is limited there"});
+  }
+  return numbers;
+}
+
+// The file systems that accounts write to, and what each is made of.
+std::vector<Capability> storage(const std::vector<std::string>& nodes, const std::vector<std::string>& paths) {
+  std::vector<Capability> found;
+  const StorageFacts facts = storage_facts(paths);
+  const StoragePlan plan = plan_io(facts, configured(nodes, found));
+  found.push_back(io_devices(plan));
+  for (const StorageLine& line : describe_io(facts, plan))
+    found.push_back({"io:" + line.path, line.well ? State::ok : State::degraded, line.text});
+  return found;
 }
 
 Capability bpffs() {
@@ -106,12 +131,15 @@ Capability usage(const std::string& mount) {
 
 }  // namespace
 
-std::vector<Capability> examine_host() {
+std::vector<Capability> examine_host(const std::vector<std::string>& io_devices,
+                                     const std::vector<std::string>& io_paths) {
   const auto mount = find_mount("cgroup2");
   const std::string cgroups = mount.value_or("/sys/fs/cgroup");
   std::vector<Capability> found{kernel_release(), btf(), cgroup2(mount)};
   for (const std::string_view name : kControllers) found.push_back(controller(cgroups, name));
-  found.insert(found.end(), {psi(), block_devices(), bpffs(), smtp(), usage(cgroups)});
+  found.push_back(psi());
+  for (Capability& one : storage(io_devices, io_paths)) found.push_back(std::move(one));
+  found.insert(found.end(), {bpffs(), smtp(), usage(cgroups)});
   return found;
 }
 

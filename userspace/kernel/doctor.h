@@ -15,6 +15,8 @@ struct Capability {
 };
 
 // Found by trying: the real programs are loaded and the real files opened; nothing stays behind. Needs root.
-[[nodiscard]] std::vector<Capability> examine_host();
+// `io_devices`: what the configuration says; `io_paths`: where accounts write.
+[[nodiscard]] std::vector<Capability> examine_host(const std::vector<std::string>& io_devices,
+                                                   const std::vector<std::string>& io_paths);
 
 }  // namespace npanel

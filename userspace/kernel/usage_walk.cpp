@@ -2,8 +2,17 @@
 #include "kernel/usage_walk.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include "base/file.h"
+#include "base/parse.h"
 #include "kernel/bpf_object.h"
 #include "usage.skel.h"
 
@@ -13,7 +22,66 @@ struct UsageWalk::Loaded {
   SkeletonPtr<np_usage_bpf> skeleton;
   MappedValues rows;
   LinkPtr link;
+  UniqueFd tree = {};                   // the accounts' parent
+  bool judged = false;                  // the parts of memory have been compared with memory.stat
+  std::vector<UniqueFd> flushing = {};  // files of the walk's root whose read brings the figures below it up to date
+  std::vector<DeviceNumber> skipped = {};
 };
+
+namespace {
+
+// Since 6.17 (bpf/lib/compat.bpf.h). A controller that is not there has no figures either.
+std::vector<UniqueFd> open_flushing(int tree_fd) {
+  std::vector<UniqueFd> files;
+  for (const char* name : {"memory.stat", "io.stat"})
+    if (auto file = open_at(tree_fd, name, O_RDONLY)) files.push_back(std::move(*file));
+  return files;
+}
+
+using Directory = std::unique_ptr<DIR, decltype([](DIR* directory) { ::closedir(directory); })>;
+
+// memory.stat of the child with this inode; nullopt: it is gone.
+std::optional<std::string> memory_stat_of(int tree_fd, uint64_t inode) {
+  const auto own = open_at(tree_fd, ".", O_RDONLY | O_DIRECTORY);
+  const Directory directory(own ? ::fdopendir(::fcntl(own->get(), F_DUPFD_CLOEXEC, 0)) : nullptr);
+  if (!directory) return std::nullopt;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (entry->d_ino != inode) continue;
+    const auto text = read_file_at(tree_fd, std::string(entry->d_name) + "/memory.stat");
+    return text ? std::optional(*text) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// There is a moment between the walk and the file, in which an account may take and give back some.
+bool is_near(uint64_t walked, std::optional<uint64_t> file) {
+  constexpr uint64_t kSlack = 8ULL << 20;
+  if (!file) return false;
+  const auto [low, high] = std::minmax(walked, *file);
+  return high - low <= kSlack + high / 4;
+}
+
+bool agrees(const np_usage& row, std::string_view memory_stat) {
+  return is_near(row.anon_bytes, flat_key(memory_stat, "anon")) &&
+         is_near(row.file_bytes, flat_key(memory_stat, "file")) &&
+         is_near(row.kernel_bytes, flat_key(memory_stat, "kernel")) &&
+         is_near(row.inactive_file_bytes, flat_key(memory_stat, "inactive_file"));
+}
+
+// Where the figures are large enough to tell one from another.
+bool is_evidence(const np_usage& row) {
+  constexpr uint64_t kMuch = 32ULL << 20;
+  return (row.groups & NP_USAGE_PARTS) != 0 && row.memory_bytes >= kMuch;
+}
+
+// What is read is not wanted.
+void flush(const std::vector<UniqueFd>& files) {
+  std::array<char, 64> nothing{};
+  for (const UniqueFd& file : files)
+    if (::pread(file.get(), nothing.data(), nothing.size(), 0) < 0) continue;
+}
+
+}  // namespace
 
 UsageWalk::UsageWalk(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
 UsageWalk::UsageWalk(UsageWalk&&) noexcept = default;
@@ -42,12 +110,36 @@ Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_
   LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &where, .link_info_len = sizeof(where));
   LinkPtr link(bpf_program__attach_iter(skeleton->progs.np_usage_walk, &options));
   if (!link) return libbpf_failure("attach BPF usage", errno);
-  return UsageWalk(std::make_unique<Loaded>(std::move(skeleton), std::move(rows), std::move(link)));
+  const bool controllers_apart = skeleton->rodata->np_has_css_rstat_flush;
+  auto loaded = std::make_unique<Loaded>(std::move(skeleton), std::move(rows), std::move(link));
+  loaded->tree = NP_TRY(open_at(tree_fd, ".", O_RDONLY | O_DIRECTORY));
+  if (controllers_apart) loaded->flushing = open_flushing(tree_fd);
+  return UsageWalk(std::move(loaded));
 }
 
 Result<std::span<const np_usage>> UsageWalk::walk() {
+  NP_TRY(walk_once());
+  if (!loaded_->judged && !judge_parts()) NP_TRY(walk_once());
+  return rows();
+}
+
+// A kernel that keeps its figures elsewhere than those that we know gives wrong ones: rather none. False: they are
+// wrong.
+bool UsageWalk::judge_parts() {
+  const auto row = std::ranges::find_if(rows(), is_evidence);
+  if (row == rows().end()) return true;
+  const auto text = memory_stat_of(loaded_->tree.get(), row->cgroup_id);
+  if (!text) return true;
+  loaded_->judged = true;
+  if (agrees(*row, *text)) return true;
+  loaded_->skeleton->bss->np_no_parts = 1;
+  return false;
+}
+
+Result<void> UsageWalk::walk_once() {
   loaded_->skeleton->bss->np_rows = 0;
   loaded_->skeleton->bss->np_rows_dropped = 0;
+  flush(loaded_->flushing);
   // A cgroup iterator can be read once; a new one costs two system calls more.
   const UniqueFd iterator(bpf_iter_create(bpf_link__fd(loaded_->link.get())));
   if (!iterator.valid()) return errno_failure("bpf_iter_create", errno);
@@ -57,11 +149,30 @@ Result<std::span<const np_usage>> UsageWalk::walk() {
     got = ::read(iterator.get(), nothing, sizeof(nothing));
   } while (got < 0 && (errno == EINTR || errno == EAGAIN));
   if (got < 0) return errno_failure("walk over the accounts' cgroups", errno);
-  return rows();
+  return {};
 }
 
 std::span<const np_usage> UsageWalk::rows() const {
   return loaded_->rows.as<np_usage>().first(loaded_->skeleton->bss->np_rows);
+}
+
+Result<void> UsageWalk::skip_devices(std::span<const DeviceNumber> devices) {
+  const int map = bpf_map__fd(loaded_->skeleton->maps.np_io_skip);
+  std::vector<DeviceNumber> wanted(devices.begin(), devices.end());
+  wanted.resize(std::min<size_t>(wanted.size(), NP_IO_SKIP_MOST));
+  if (wanted == loaded_->skipped) return {};
+  for (const DeviceNumber& gone : std::exchange(loaded_->skipped, {})) {
+    const uint64_t key = np_device_key(gone.major, gone.minor);
+    bpf_map_delete_elem(map, &key);
+  }
+  for (const DeviceNumber& device : wanted) {
+    const uint64_t key = np_device_key(device.major, device.minor);
+    const uint8_t nothing = 0;
+    if (bpf_map_update_elem(map, &key, &nothing, BPF_ANY) != 0) return errno_failure("skip device", errno);
+  }
+  loaded_->skeleton->bss->np_io_skipped = static_cast<uint32_t>(wanted.size());
+  loaded_->skipped = std::move(wanted);
+  return {};
 }
 
 std::vector<int> UsageWalk::program_fds() const {

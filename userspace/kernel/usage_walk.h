@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/device.h"
 #include "npanel/usage.h"
 
 struct np_usage_bpf;
@@ -27,6 +28,9 @@ class UsageWalk {
   // Those of the last walk, as they were then.
   [[nodiscard]] std::span<const np_usage> rows() const;
 
+  // I/O at these devices does not count, for it is counted at others, too (NP_IO_SKIP_MOST of them).
+  Result<void> skip_devices(std::span<const DeviceNumber> devices);
+
   // What its cost is measured by (kernel/cost.h); open as long as this object lives.
   [[nodiscard]] std::vector<int> program_fds() const;
   [[nodiscard]] std::vector<int> map_fds() const;
@@ -34,6 +38,8 @@ class UsageWalk {
  private:
   struct Loaded;
   explicit UsageWalk(std::unique_ptr<Loaded> loaded);
+  Result<void> walk_once();
+  bool judge_parts();
   std::unique_ptr<Loaded> loaded_;
 };
 

@@ -88,6 +88,14 @@ void add_memory(AccountFamilies& out, std::span<const AccountStats> accounts) {
   using enum MetricType;
   out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_usage_bytes",
            "Memory charged, page cache included, memory.current", count(&np_usage::memory_bytes));
+  out.each(accounts, NP_USAGE_PARTS, Gauge, "npanel_cgroup_memory_working_set_bytes",
+           "Memory charged less inactive page cache: what a limit is to be compared with",
+           [](const np_usage& usage) { return static_cast<double>(working_set_bytes(usage)); });
+  out.each<Figure>(accounts, NP_USAGE_PARTS, Gauge, "npanel_cgroup_memory_part_bytes",
+                   "What the memory is, memory.stat", "part",
+                   {{"anon", count(&np_usage::anon_bytes)},
+                    {"file", count(&np_usage::file_bytes)},
+                    {"kernel", count(&np_usage::kernel_bytes)}});
   out.each(accounts, NP_USAGE_MEMORY, Gauge, "npanel_cgroup_memory_limit_bytes", "memory.max, +Inf without a limit",
            limit(&np_usage::memory_max_bytes));
   out.each<Figure>(accounts, NP_USAGE_MEMORY, Counter, "npanel_cgroup_memory_events_total",
@@ -104,6 +112,16 @@ void add_pids(AccountFamilies& out, std::span<const AccountStats> accounts) {
            count(&np_usage::pids));
   out.each(accounts, NP_USAGE_PIDS, Gauge, "npanel_cgroup_pids_limit", "pids.max, +Inf without a limit",
            limit(&np_usage::pids_max));
+}
+
+void add_io(AccountFamilies& out, std::span<const AccountStats> accounts) {
+  using enum MetricType;
+  out.each<Figure>(accounts, NP_USAGE_IO, Counter, "npanel_cgroup_io_bytes_total",
+                   "Bytes read from and written to block devices, io.stat", "direction",
+                   {{"read", count(&np_usage::read_bytes)}, {"write", count(&np_usage::written_bytes)}});
+  out.each<Figure>(accounts, NP_USAGE_IO, Counter, "npanel_cgroup_io_operations_total",
+                   "Reads from and writes to block devices, io.stat", "direction",
+                   {{"read", count(&np_usage::reads)}, {"write", count(&np_usage::writes)}});
 }
 
 // How often the kernel said no, whatever the resource: one family to alert on.
@@ -334,6 +352,7 @@ std::string render_metrics(std::span<const AccountStats> accounts, const AgentSt
   add_cpu(out, accounts);
   add_memory(out, accounts);
   add_pids(out, accounts);
+  add_io(out, accounts);
   add_limit_exceeded(out, accounts);
   add_pressure(out, accounts);
   add_smtp(out, accounts, agent);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/settings.h"
 
+#include <algorithm>
+
 #include "base/parse.h"
 
 namespace npanel {
@@ -47,6 +49,10 @@ bool io_holds(std::string_view wanted, std::string_view content) {
   return io_value(wanted, "rbps=") == io_value(now, "rbps=") && io_value(wanted, "wbps=") == io_value(now, "wbps=");
 }
 
+std::string& memory_reason(std::vector<std::string>& reasons) {
+  return *std::ranges::find_if(reasons, [](const std::string& reason) { return reason.starts_with("memory"); });
+}
+
 }  // namespace
 
 std::vector<Setting> settings_for(const Account& account, const HostAbilities& host) {
@@ -70,6 +76,21 @@ std::vector<Setting> settings_for(const Account& account, const HostAbilities& h
 bool holds(const Setting& setting, std::string_view content) {
   if (setting.file == "io.max") return io_holds(setting.text, content);
   return trim(content) == setting.text;
+}
+
+std::vector<Setting> stale_io(std::string_view content, const HostAbilities& host) {
+  std::vector<Setting> stale;
+  while (!content.empty()) {
+    const auto end = content.find('\n');
+    const std::string_view line = content.substr(0, end);
+    const std::string device(line.substr(0, line.find(' ')));
+    const bool limited = io_value(line, "rbps=") != "max" || io_value(line, "wbps=") != "max";
+    if (limited && std::ranges::find(host.devices, device) == host.devices.end())
+      stale.emplace_back("io.max", device + " rbps=max wbps=max");
+    if (end == std::string_view::npos) break;
+    content.remove_prefix(end + 1);
+  }
+  return stale;
 }
 
 bool may_reclaim(const Setting& setting, std::string_view content, std::optional<uint64_t> use_bytes) {
@@ -105,6 +126,18 @@ std::vector<std::string> degraded(const Account& account, const HostAbilities& h
       reasons.emplace_back("io: cgroup v2 offers no io controller here; nothing stands in");
     else if (host.devices.empty())
       reasons.emplace_back("io: no block device was found that io.max could limit");
+    if (!missing("io"))
+      for (const std::string& gap : host.io_gaps) reasons.push_back("io: " + gap);
+    // inode_cgwb_enabled() wants both controllers.
+    if (!missing("io") && missing("memory")) {
+      constexpr std::string_view kDirect =
+          "of I/O only reads and direct writes are limited, for the page cache is "
+          "written in the kernel's name";
+      if (limits.memory_max_bytes)
+        memory_reason(reasons) += "; " + std::string(kDirect);
+      else
+        reasons.push_back("io: cgroup v2 offers no memory controller here; " + std::string(kDirect));
+    }
   }
   return reasons;
 }

@@ -25,8 +25,9 @@ inline constexpr std::string_view kControllers[] = {"cpu", "io", "memory", "pids
 // What the host can do about an account.
 struct HostAbilities {
   Controllers controllers;
-  std::vector<std::string> devices;  // "259:0", where io.max applies
-  uint64_t page_bytes = 4096;        // the kernel keeps memory limits in whole pages
+  std::vector<std::string> devices;       // "259:0", where io.max applies
+  std::vector<std::string> io_gaps = {};  // what it does not reach, one sentence each (model/storage)
+  uint64_t page_bytes = 4096;             // the kernel keeps memory limits in whole pages
 };
 
 // Every setting of the account that this host can hold. memory.high stands before memory.max, freezing comes last.
@@ -34,6 +35,10 @@ struct HostAbilities {
 
 // Does the control file, with this content, already say so?
 [[nodiscard]] bool holds(const Setting& setting, std::string_view content);
+
+// What io.max, with this content, still limits although no device of `host` is it: a device that io.devices names no
+// more.
+[[nodiscard]] std::vector<Setting> stale_io(std::string_view content, const HostAbilities& host);
 
 // Must whoever writes this reclaim memory, and wait for it? A limit that is lowered, with more than half of it in use:
 // the other half is more than an account takes between our look at it and the write.

@@ -18,6 +18,12 @@
 
 namespace npanel {
 
+// What the account's memory would be without the file pages that nobody has used for a while, which the kernel takes
+// back before it asks for more: memory.current less inactive_file, never below 0. Only where there is NP_USAGE_PARTS.
+[[nodiscard]] constexpr uint64_t working_set_bytes(const np_usage& usage) {
+  return usage.memory_bytes > usage.inactive_file_bytes ? usage.memory_bytes - usage.inactive_file_bytes : 0;
+}
+
 struct AccountStats {
   const Account* account = nullptr;        // lives in the agent
   std::optional<np_usage> usage = {};      // nullopt: the walk did not meet the account's cgroup, or cannot run

@@ -29,6 +29,11 @@ def stalled(kind):
     return read
 
 
+def summed(key):
+    """Over all devices; the guest's file systems are on one that is made of no others."""
+    return lambda text: sum(int(word.removeprefix(f"{key}=")) for word in text.split() if word.startswith(f"{key}="))
+
+
 @dataclasses.dataclass(frozen=True)
 class Field:
     path: str  # in the stats object
@@ -53,6 +58,7 @@ FIELDS = [
     Field("cpu.quota_us", "cpu.max", word_of(0)),
     Field("cpu.period_us", "cpu.max", word_of(1)),
     Field("memory.current_bytes", "memory.current", number),
+    *(Field(f"memory.{name}_bytes", "memory.stat", key_of(name)) for name in ("anon", "file", "kernel")),
     Field("memory.max_bytes", "memory.max", number),
     Field("memory.high_bytes", "memory.high", number),
     *(Field(f"memory.events.{name}", "memory.events", key_of(name), counts=True)
@@ -60,11 +66,14 @@ FIELDS = [
     Field("pids.current", "pids.current", number),
     Field("pids.max", "pids.max", number),
     Field("pids.refused", "pids.events", key_of("max"), counts=True),
+    *(Field(f"io.{name}", "io.stat", summed(key), counts=True)
+      for name, key in (("read_bytes", "rbytes"), ("written_bytes", "wbytes"), ("reads", "rios"), ("writes", "wios"))),
     *(Field(f"pressure.{resource}.{kind}_us", f"{resource}.pressure", stalled(kind), counts=True)
       for resource in ("cpu", "memory", "io") for kind in ("some", "full")),
 ]
+OF_TWO_FILES = {"memory.working_set_bytes"}
 NOT_FROM_FILES = {"name", "cgroup_id", "unavailable", "smtp", "mail"}
-MOVING = {"memory.current_bytes", "pids.current"}  # go up and down while something runs
+MOVING = {"memory.current_bytes", "memory.anon_bytes", "memory.file_bytes", "memory.kernel_bytes", "pids.current"}  # go up and down while something runs
 
 
 def paths(stats, prefix=""):

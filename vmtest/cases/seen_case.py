@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the administrator see what happened: npanelctl, the log, the metrics?"""
 import json
+import pathlib
+import re
 import subprocess
 
 import smtp_case
@@ -8,6 +10,7 @@ import support
 
 OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3  # npanelctl's exit codes
 REFUSALS = smtp_case.ATTEMPTS - smtp_case.BURST
+RULES = "/usr/share/npanel/prometheus/npanel.rules.yml"
 CAPABILITIES = ("cgroup2.cpu", "cgroup2.memory", "cgroup2.pids", "cgroup2.io", "bpf.connect", "bpf.iter_cgroup")
 
 
@@ -79,6 +82,15 @@ class SeenCase(support.AgentCase):
                 ("npanel_cgroup_cpu_limit_cores", 0.2)):
             self.assertEqual(float(metrics[f'{series}{{account="bob"}}']), value, series)
         self.assertEqual(float(metrics['npanel_cgroup_limit_exceeded_total{account="bob",resource="pids"}']), stats["pids"]["refused"])
+
+    def test_alerts_are_rules_over_families_that_there_are_and_judge_memory_by_the_working_set(self):
+        ran = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        rules = pathlib.Path(RULES).read_text()
+        text = self.agent.request("GET", "/metrics").body.decode()
+        for family in set(re.findall(r"\bnpanel_[a-z_]+", " ".join(re.findall(r"expr: (.*)", rules)))):
+            self.assertIn(f"# TYPE {family} ", text)
+        self.assertNotIn("npanel_cgroup_memory_usage_bytes", rules)
 
     def test_promtool_has_nothing_to_say_about_the_metrics(self):
         self.refused_account("another")

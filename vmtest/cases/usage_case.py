@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is every figure of an account what the kernel's own file says at that moment?"""
+import mmap
 import os
+import pathlib
 
 import figures
 import support
@@ -9,11 +11,14 @@ ROUNDS = 10
 CHILDREN = 12
 BURN_US = 100_000
 FILL_MIB = 56
+BLOCK_BYTES = 64 * 1024
+BLOCKS = 64
 LIMITS = {
     "free": {},
     "tight": {"cpu_percent": 50, "memory_max_bytes": 64 * support.MIB, "memory_high_bytes": 48 * support.MIB,
               "swap_max_bytes": 0, "pids_max": 12},
     "odd": {"cpu_percent": 133, "memory_max_bytes": 64 * support.MIB + 4095, "pids_max": 4194304},
+    "roomy": {"memory_max_bytes": 64 * support.MIB},
     "wide": {"cpu_percent": 25600, "memory_max_bytes": 1 << 50, "memory_high_bytes": 32 * support.MIB, "pids_max": 11},
 }
 
@@ -32,6 +37,27 @@ def fill_cache(pipe):
             file.write(bytes(support.MIB))
         os.fsync(file.fileno())
     pipe.send("filled")
+
+
+def read_a_file(pipe, path):
+    """Once, from its beginning to its end: its pages are in the cache, and inactive."""
+    with open(path, "rb", buffering=0) as file:
+        while file.read(support.MIB):
+            pass
+    pipe.send("read")
+
+
+def write_and_read(pipe):
+    """Past the page cache; says how much was written, and read."""
+    path = f"{support.DISK}/npanel-vmtest.{os.getpid()}"
+    disk = os.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT)
+    os.unlink(path)
+    block = mmap.mmap(-1, BLOCK_BYTES)
+    for index in range(BLOCKS):
+        os.pwritev(disk, [block], index * BLOCK_BYTES)
+    for index in range(BLOCKS // 2):
+        os.preadv(disk, [block], index * BLOCK_BYTES)
+    pipe.send((BLOCKS * BLOCK_BYTES, BLOCKS // 2 * BLOCK_BYTES))
 
 
 class UsageCase(support.AgentCase):
@@ -81,6 +107,7 @@ class UsageCase(support.AgentCase):
     def assert_counted(self, stats):
         """The comparison was not one of zeros."""
         for path in ("cpu.user_us", "cpu.system_us", "cpu.throttled_us", "memory.events.high", "pids.refused",
+                     "memory.anon_bytes", "memory.kernel_bytes", "io.written_bytes", "io.writes",
                      "pressure.cpu.some_us", "pressure.memory.some_us", "pressure.io.some_us"):
             field, = (field for field in figures.FIELDS if field.path == path)
             self.assertGreater(field.of(stats), 0, path)
@@ -103,9 +130,45 @@ class UsageCase(support.AgentCase):
 
     def test_stats_hold_these_figures_and_no_others(self):
         stats = self.accounts["free"].stats()
-        self.assertEqual(figures.all_paths(stats), {field.path for field in figures.FIELDS})
+        self.assertEqual(figures.all_paths(stats), {field.path for field in figures.FIELDS} | figures.OF_TWO_FILES)
         self.assertEqual(stats["unavailable"], [])
         self.assertEqual(stats["cgroup_id"], self.accounts["free"].cgroup.stat().st_ino)
+
+    def test_idle_account_that_read_a_file_has_a_small_working_set(self):
+        bob = self.accounts["roomy"]
+        path = pathlib.Path(f"{support.DISK}/npanel-vmtest.read")
+        self.addCleanup(path.unlink)
+        path.write_bytes(bytes(FILL_MIB * support.MIB))
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # so that bob is charged for the cache
+        reader = self.run_in(bob, read_a_file, path)
+        self.assertEqual(reader.hear(60), "read")
+        reader.kill()
+        before, stats, after = bob.flat("memory.stat"), bob.stats()["memory"], bob.flat("memory.stat")
+        self.assertEqual(before, after, "nothing runs")
+        self.assertEqual([stats[f"{name}_bytes"] for name in ("anon", "file", "kernel")],
+                         [after[name] for name in ("anon", "file", "kernel")])
+        self.assertGreater(stats["file_bytes"], 40 * support.MIB)
+        self.assertEqual(stats["working_set_bytes"], stats["current_bytes"] - after["inactive_file"])
+        support.info(f"charged {stats['current_bytes'] >> 20} MiB, working set {stats['working_set_bytes'] >> 20} MiB")
+        self.assertGreater(stats["current_bytes"], 40 * support.MIB)
+        self.assertLess(stats["working_set_bytes"], 8 * support.MIB)
+
+    def test_what_was_read_and_written_is_counted_also_below_the_account(self):
+        bob = self.accounts["free"]
+        nested = bob.cgroup / "child"
+        nested.mkdir()
+        (nested / "cgroup.procs").write_text(str((worker := support.Worker(write_and_read)).pid))
+        self.addCleanup(worker.kill)
+        worker.begin()
+        written, read = worker.hear(30)
+        io = bob.stats()["io"]
+        self.assertGreaterEqual(io["written_bytes"], written)
+        self.assertGreaterEqual(io["read_bytes"], read)
+        self.assertGreaterEqual(io["writes"], written // BLOCK_BYTES)
+        self.assertGreaterEqual(io["reads"], read // BLOCK_BYTES)
+        self.assert_agrees(idle=True)
 
     def test_work_in_nested_cgroups_is_the_accounts(self):
         bob = self.accounts["free"]

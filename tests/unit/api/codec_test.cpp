@@ -65,7 +65,49 @@ TEST(Codec, SaysUnavailableInsteadOfZero) {
   EXPECT_EQ(json["cpu"]["usage_us"], 5);
   EXPECT_TRUE(json["cpu"]["throttled_us"].is_null());
   EXPECT_TRUE(json["memory"].is_null());
-  EXPECT_EQ(json["unavailable"], (Json{"cpu.bandwidth", "memory", "pids", "pressure"}));
+  EXPECT_EQ(json["unavailable"], (Json{"cpu.bandwidth", "memory", "pids", "io", "pressure"}));
+}
+
+TEST(Codec, SaysWhatOfTheMemoryIsTheWorkingSet) {
+  const Account bob{.name = "bob"};
+  np_usage usage{};
+  usage.groups = NP_USAGE_MEMORY | NP_USAGE_PARTS;
+  usage.memory_bytes = 64ULL << 20;
+  usage.inactive_file_bytes = 63ULL << 20;
+  usage.file_bytes = 63ULL << 20;
+  usage.anon_bytes = 4096;
+  usage.kernel_bytes = 8192;
+  AccountStats stats{.account = &bob, .usage = usage};
+  const Json memory = encode(stats)["memory"];
+  EXPECT_EQ(memory["current_bytes"], 64 << 20);
+  EXPECT_EQ(memory["working_set_bytes"], 1 << 20);
+  EXPECT_EQ(memory["anon_bytes"], 4096);
+  EXPECT_EQ(memory["file_bytes"], 63 << 20);
+  EXPECT_EQ(memory["kernel_bytes"], 8192);
+  stats.usage->inactive_file_bytes = 65ULL << 20;
+  EXPECT_EQ(encode(stats)["memory"]["working_set_bytes"], 0) << "the counter of pages runs ahead of the statistics";
+}
+
+TEST(Codec, SaysThatTheWorkingSetIsNotKnown) {
+  const Account bob{.name = "bob"};
+  np_usage usage{};
+  usage.groups = NP_USAGE_MEMORY;
+  const Json json = encode(AccountStats{.account = &bob, .usage = usage});
+  for (const char* name : {"working_set_bytes", "anon_bytes", "file_bytes", "kernel_bytes"})
+    EXPECT_TRUE(json["memory"][name].is_null()) << name;
+  EXPECT_EQ(json["unavailable"], (Json{"cpu", "memory.working_set", "pids", "io", "pressure"}));
+}
+
+TEST(Codec, SaysWhatWasReadAndWritten) {
+  const Account bob{.name = "bob"};
+  np_usage usage{};
+  usage.groups = NP_USAGE_IO;
+  usage.read_bytes = 1;
+  usage.written_bytes = 2;
+  usage.reads = 3;
+  usage.writes = 4;
+  EXPECT_EQ(encode(AccountStats{.account = &bob, .usage = usage})["io"],
+            (Json{{"read_bytes", 1}, {"written_bytes", 2}, {"reads", 3}, {"writes", 4}}));
 }
 
 }  // namespace

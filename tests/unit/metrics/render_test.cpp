@@ -18,6 +18,10 @@ AccountStats full_stats() {
   usage.throttled_periods = 4;
   usage.memory_bytes = 4096;
   usage.memory_max_bytes = NP_UNLIMITED;
+  usage.inactive_file_bytes = 1024;
+  usage.anon_bytes = 512;
+  usage.written_bytes = 7;
+  usage.reads = 6;
   usage.memory_oom_kills = 1;
   usage.pids = 3;
   usage.pids_max = 32;
@@ -46,6 +50,10 @@ TEST(Metrics, SayWhatTheKernelCounted) {
        {"npanel_cgroup_cpu_usage_seconds_total{account=\"bob\"} 1.5",
         "npanel_cgroup_cpu_throttled_seconds_total{account=\"bob\"} 0.25",
         "npanel_cgroup_cpu_limit_cores{account=\"bob\"} 0.2", "npanel_cgroup_memory_usage_bytes{account=\"bob\"} 4096",
+        "npanel_cgroup_memory_working_set_bytes{account=\"bob\"} 3072",
+        "npanel_cgroup_memory_part_bytes{account=\"bob\",part=\"anon\"} 512",
+        "npanel_cgroup_io_bytes_total{account=\"bob\",direction=\"write\"} 7",
+        "npanel_cgroup_io_operations_total{account=\"bob\",direction=\"read\"} 6",
         "npanel_cgroup_pids{account=\"bob\"} 3", "npanel_cgroup_pids_limit{account=\"bob\"} 32",
         "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"cpu\"} 4",
         "npanel_cgroup_limit_exceeded_total{account=\"bob\",resource=\"memory\"} 1",
@@ -65,8 +73,9 @@ TEST(Metrics, HaveNoSeriesForWhatIsUnavailable) {
   stats.smtp.reset();
   const std::string text = render_metrics(std::vector{stats}, {});
   EXPECT_NE(text.find("npanel_cgroup_cpu_usage_seconds_total{"), std::string::npos);
-  for (const char* absent : {"npanel_cgroup_memory_usage_bytes{", "npanel_cgroup_pids{",
-                             "npanel_cgroup_pressure_seconds_total{", "npanel_smtp_connections_total{"})
+  for (const char* absent :
+       {"npanel_cgroup_memory_usage_bytes{", "npanel_cgroup_memory_working_set_bytes{", "npanel_cgroup_io_bytes_total{",
+        "npanel_cgroup_pids{", "npanel_cgroup_pressure_seconds_total{", "npanel_smtp_connections_total{"})
     EXPECT_EQ(text.find(absent), std::string::npos) << absent;
 }
 

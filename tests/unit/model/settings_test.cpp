@@ -111,6 +111,29 @@ TEST(Degraded, SaysThatNoDeviceWasFound) {
   EXPECT_EQ(degraded({.name = "bob"}, host).size(), 1u);
 }
 
+TEST(Degraded, SaysWhatIoMaxDoesNotReachToWhoHasALimitOfIt) {
+  HostAbilities host = capable_host();
+  host.io_gaps = {"/home: nfs4 is on no block device of this host, so io.max does not reach it"};
+  EXPECT_EQ(degraded({.name = "bob"}, host), (std::vector<std::string>{"io: " + host.io_gaps.front()}));
+  const Limits free{.io_read_bytes_per_s = {}, .io_write_bytes_per_s = {}};
+  EXPECT_TRUE(degraded({.name = "bob", .limits = free}, host).empty());
+}
+
+TEST(Degraded, SaysThatWithoutTheMemoryControllerThePageCacheIsNobodys) {
+  const auto reasons = degraded({.name = "bob"}, host_without("memory"));
+  ASSERT_EQ(reasons.size(), 1u);
+  EXPECT_NE(reasons.front().find("only reads and direct writes are limited"), std::string::npos) << reasons.front();
+}
+
+TEST(StaleIo, IsWhatIsLimitedAndNoDeviceOfOurs) {
+  const std::string content =
+      "8:16 rbps=5 wbps=max riops=max wiops=max\n259:0 rbps=9 wbps=9 riops=max wiops=max\n"
+      "9:0 rbps=max wbps=7 riops=max wiops=max\n8:0 rbps=max wbps=max riops=3 wiops=max\n";
+  const std::vector<Setting> expected{{"io.max", "8:16 rbps=max wbps=max"}, {"io.max", "9:0 rbps=max wbps=max"}};
+  EXPECT_EQ(stale_io(content, capable_host()), expected);
+  EXPECT_TRUE(stale_io("", capable_host()).empty());
+}
+
 TEST(MayReclaim, WhatIsLoweredBelowTwiceItsUse) {
   const Setting lower{"memory.max", "1000"};
   EXPECT_TRUE(may_reclaim(lower, "max\n", 501));

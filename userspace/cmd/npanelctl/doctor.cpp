@@ -5,6 +5,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/local_names.h"
+#include "daemon/config_load.h"
 #include "kernel/doctor.h"
 
 namespace npanel {
@@ -31,10 +33,18 @@ void print_json(const std::vector<Capability>& found) {
             << "\n";
 }
 
+// As the agent would have it; with one that is wrong, as it is built in.
+Config configuration() {
+  auto loaded = load_config(ConfigSources{});
+  return loaded ? std::move(loaded->config) : Config{};
+}
+
 }  // namespace
 
 int run_doctor(bool json) {
-  const std::vector<Capability> found = examine_host();
+  Config config = configuration();
+  std::ranges::copy(LocalHomes().look(), std::back_inserter(config.io_paths));
+  const std::vector<Capability> found = examine_host(config.io_devices, config.io_paths);
   if (json) {
     print_json(found);
   } else {

@@ -50,12 +50,15 @@ const char* null_limit(const json& group) {
 void add_stats(Table& table, const json& stats) {
   const json& cpu = field(stats, "cpu");
   const json& memory = field(stats, "memory");
+  const json& io = field(stats, "io");
   const json& pids = field(stats, "pids");
   const json& smtp = field(stats, "smtp");
   table.add({plain(field(stats, "name")), seconds(field(cpu, "usage_us")), seconds(field(cpu, "throttled_us")),
-             size(field(memory, "current_bytes")), size(field(memory, "max_bytes"), null_limit(memory)),
-             plain(field(pids, "current")), plain(field(pids, "max"), null_limit(pids)), plain(field(smtp, "allowed")),
-             plain(field(smtp, "denied")), plain(field(smtp, "would_have_denied"))});
+             size(field(memory, "working_set_bytes")), size(field(memory, "current_bytes")),
+             size(field(memory, "max_bytes"), null_limit(memory)), size(field(io, "read_bytes")),
+             size(field(io, "written_bytes")), plain(field(pids, "current")),
+             plain(field(pids, "max"), null_limit(pids)), plain(field(smtp, "allowed")), plain(field(smtp, "denied")),
+             plain(field(smtp, "would_have_denied"))});
 }
 
 // Which of the features that hold limits are not on for the account.
@@ -131,8 +134,8 @@ std::string pids_view(const json& answer) {
 }
 
 std::string stats_view(const json& answer) {
-  Table table({"ACCOUNT", ">CPU", ">THROTTLED", ">MEMORY", ">MEMORY-MAX", ">PIDS", ">PIDS-MAX", ">SMTP-ALLOWED",
-               ">SMTP-DENIED", ">SMTP-WOULD-DENY"});
+  Table table({"ACCOUNT", ">CPU", ">THROTTLED", ">WORKING-SET", ">MEMORY", ">MEMORY-MAX", ">READ", ">WRITTEN", ">PIDS",
+               ">PIDS-MAX", ">SMTP-ALLOWED", ">SMTP-DENIED", ">SMTP-WOULD-DENY"});
   if (answer.contains("stats")) {
     for (const json& stats : field(answer, "stats")) add_stats(table, stats);
   } else {
