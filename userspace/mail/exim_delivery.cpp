@@ -137,15 +137,16 @@ std::optional<LoggedDelivery> exim_delivery(const LogLine& line) {
   if (line.text.size() < 3 || line.text[2] != ' ') return std::nullopt;
   const std::string_view flag = line.text.substr(0, 2);
   const std::string_view text = line.text.substr(3);
-  const bool taken = flag == "=>" || flag == "->" || flag == ">>";
-  if (!taken && flag != "**" && flag != "==") return std::nullopt;
+  const bool done = flag == "=>" || flag == "->" || flag == ">>";
+  if (!done && flag != "**" && flag != "==") return std::nullopt;
+  const bool taken = done && !text.starts_with(":blackhole:");  // thrown away: nobody has it
   const auto fields = exim_fields(text);
   LoggedDelivery delivery{.mta = Mta::exim,
                           .queue_id = std::string(line.queue_id),
                           .recipient = lower_case(fields ? fields->address : text),
-                          .facts = {.accepted = taken, .permanent = flag == "**"}};
+                          .facts = {.accepted = taken, .permanent = flag != "=="}};
   const auto host = exim_host(fields ? fields->rest : text);
-  delivery.remote = host ? is_elsewhere(host->address) : !fields && text.find(" H=") != kNpos;
+  delivery.remote = fields ? host && is_elsewhere(host->address) : text.find(" H=") != kNpos;
   if (host && fields) delivery.server = lower_case(host->name);
   // What our router refuses, nobody else was asked about.
   if (!taken && (!fields || fields->router != kOurRouter))

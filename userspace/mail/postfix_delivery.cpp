@@ -107,7 +107,8 @@ void read_postfix_reason(std::string_view reason, DeliveryFacts& facts) {
 
 // dsn= is Postfix' own, and x.0.0 what it makes of an answer without an enhanced code.
 DeliveryFacts postfix_facts(const PostfixFields& fields) {
-  DeliveryFacts facts{.accepted = fields.status == "sent", .permanent = fields.status == "bounced"};
+  const bool thrown_away = fields.relay == "none";  // discard(8)
+  DeliveryFacts facts{.accepted = fields.status == "sent" && !thrown_away, .permanent = fields.status != "deferred"};
   if (facts.accepted) return facts;
   read_postfix_reason(fields.reason, facts);
   if (facts.subject < 0) read_status(fields.dsn, facts);

@@ -111,6 +111,11 @@ bool is_look_up(std::string_view url) {
 void add_token(Words& words, std::string_view token) {
   if (token.find('@') != kNpos) return words.add("address");
   if (token.contains("://")) return words.add(is_look_up(token) ? "blocklist" : "url");
+  // "mx.elsewhere.example[192.0.2.7]"
+  if (const size_t open = token.find('['); open != kNpos && open > 0 && is_of_a_word(token[open - 1])) {
+    add_token(words, token.substr(0, open));
+    return add_token(words, token.substr(open));
+  }
   const size_t bracket = token.find(']');  // "[198.51.100.7]:41022"
   const std::string_view plain = stripped(token.substr(0, bracket));
   if (is_ip(plain)) return words.add("ip");

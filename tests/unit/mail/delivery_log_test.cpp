@@ -76,9 +76,11 @@ TEST(EximLog, ATryThatNobodyAnsweredIsTheServers) {
 }
 
 TEST(EximLog, WhatARemoteServerSaysIsNoLineOfPostfix) {
-  EXPECT_FALSE(
-      read("2026-11-25 19:00:00 1rABCD-0003Fk-2x == x@y R=r T=t: postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, "
-           "status=bounced"));
+  const auto delivery = parse_delivery(
+      "2026-11-25 19:00:00 1rABCD-0003Fk-2x == x@y R=r T=t: postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced");
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->queue_id, "1rABCD-0003Fk-2x");
+  EXPECT_EQ(verdict_of(delivery->facts).outcome, Outcome::local);
 }
 
 TEST(EximLog, OtherLinesAreAboutSomethingElse) {
@@ -191,7 +193,9 @@ TEST(EximLog, WhatOurRouterRefusesSaysNothingOfTheRecipient) {
 }
 
 TEST(PostfixLog, KnowsWhatWasAcceptedAndBywhom) {
-  const std::string line = kPostfix + "relay=none, " + kDelays + "dsn=2.0.0, status=sent (250 ok)";
+  const std::string line = kPostfix + "relay=mx[192.0.2.7]:25, " + kDelays + "dsn=2.0.0, status=sent (250 ok)";
+  EXPECT_EQ(read(kPostfix + "relay=none, " + kDelays + "dsn=2.0.0, status=sent (y.example)"), Outcome::local)
+      << "thrown away by discard(8)";
   const auto sent = parse_delivery(line);
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->queue_id, "4BCdEF0123");
