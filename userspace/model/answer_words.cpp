@@ -9,7 +9,7 @@ namespace npanel {
 namespace {
 
 constexpr auto kNpos = std::string_view::npos;
-constexpr size_t kWordsMost = 512;
+constexpr size_t kWordsMost = 384;
 
 // Whose domains are told with a listed address: no customer's name ends so.
 constexpr std::array<std::string_view, 27> kListKeepers = {

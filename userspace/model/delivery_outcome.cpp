@@ -451,19 +451,21 @@ Place find_piece(std::string_view words, std::string_view piece, size_t from) {
   return {};
 }
 
-bool are_near(std::string_view words, size_t from, size_t to) {
-  constexpr int kWordsBetween = 6;
-  return std::ranges::count(words.substr(from, to - from), ' ') <= kWordsBetween;
+// Up to the end of the seventh word behind `from`: so far the next piece may be.
+std::string_view up_to_near(std::string_view words, size_t from) {
+  constexpr int kWords = 7;
+  size_t end = words.find(' ', from);
+  for (int i = 0; i < kWords && end != kNpos; ++i) end = words.find(' ', end + 1);
+  return end == kNpos ? words : words.substr(0, end + 1);
 }
 
 // "ip~listed~blocklist", from `from` on.
-bool has_in_order(std::string_view words, std::string_view pieces, size_t from, bool first) {
+bool has_in_order(std::string_view words, std::string_view pieces, size_t from) {
   const std::string_view piece = pieces.substr(0, pieces.find('~'));
-  const std::string_view rest = piece.size() == pieces.size() ? std::string_view() : pieces.substr(piece.size() + 1);
-  for (Place place = find_piece(words, piece, from); place.at != kNpos; place = find_piece(words, piece, place.end)) {
-    if (!first && !are_near(words, from, place.at)) return false;
-    if (rest.empty() || has_in_order(words, rest, place.end, false)) return true;
-  }
+  if (piece.size() == pieces.size()) return find_piece(words, piece, from).at != kNpos;
+  const std::string_view rest = pieces.substr(piece.size() + 1);
+  for (Place place = find_piece(words, piece, from); place.at != kNpos; place = find_piece(words, piece, place.end))
+    if (has_in_order(up_to_near(words, place.end), rest, place.end)) return true;
   return false;
 }
 
@@ -478,7 +480,7 @@ bool any_part(std::string_view list, char divider, Has has) {
 }
 
 bool has_all(std::string_view words, std::string_view pieces) {
-  return !any_part(pieces, '&', [words](std::string_view piece) { return !has_in_order(words, piece, 1, true); });
+  return !any_part(pieces, '&', [words](std::string_view piece) { return !has_in_order(words, piece, 1); });
 }
 
 bool speaks(const Row& row, std::string_view words) {

@@ -73,7 +73,7 @@ struct Verdict {
 
 // The words of a reply as the table compares them: lower case, one blank before, between and behind them. Addresses
 // become "address", IP addresses "ip", names of hosts "host", those of the known block lists and look-ups of an IP
-// address "blocklist", so that nobody's name is taken for an opinion. At most 512 bytes.
+// address "blocklist", so that nobody's name is taken for an opinion. At most 384 bytes.
 [[nodiscard]] std::string answer_words(std::string_view text);
 
 }  // namespace npanel

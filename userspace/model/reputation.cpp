@@ -67,7 +67,8 @@ bool Excuses::has(uint32_t destination, Outcome outcome) const {
 void DeliveryHour::add(const Recipient& recipient, size_t most) {
   const auto known = std::ranges::find(recipients_, recipient.id, &Recipient::id);
   if (known != recipients_.end()) {
-    if (weight(recipient) <= weight(*known)) return;
+    const bool is_old = known->at_s <= recipient.at_s - kHourS;
+    if (!is_old && weight(recipient) <= weight(*known)) return;
     recipients_.erase(known);
   }
   recipients_.push_back(recipient);

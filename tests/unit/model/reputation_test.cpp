@@ -40,6 +40,13 @@ TEST(DeliveryHour, ARecipientWhoIsTriedOftenCountsOnce) {
   EXPECT_EQ(hour.sum(kStart + 200), deliveries(0, 1));
 }
 
+TEST(DeliveryHour, ARecipientOfAnHourAgoCountsAnew) {
+  DeliveryHour hour;
+  hour.add(recipient(1, Outcome::unknown_recipient));
+  hour.add(recipient(1, Outcome::unknown_recipient, kStart + 60 * kMinuteS));
+  EXPECT_EQ(hour.sum(kStart + 61 * kMinuteS), deliveries(0, 1));
+}
+
 TEST(DeliveryHour, AMessagesEndOutweighsItsTries) {
   DeliveryHour hour;
   hour.add(recipient(1, Outcome::deferred_recipient, kStart, false));
