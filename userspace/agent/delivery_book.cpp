@@ -23,7 +23,7 @@ constexpr size_t kDestinationsMost = 16384;
 constexpr size_t kNameMost = 64;     // bytes
 constexpr size_t kAnswerMost = 160;  // bytes
 constexpr size_t kTextMost = 300;    // bytes
-constexpr size_t kExamplesEach = 3;
+constexpr std::ptrdiff_t kExamplesEach = 3;
 constexpr size_t kAccountsWithThree = 2048;  // of more accounts, one example of each outcome: some 10 MB at most
 constexpr size_t kUnclearMost = 50;
 constexpr int64_t kTidyEveryS = 60;
@@ -141,19 +141,25 @@ void DeliveryBook::add(const LoggedDelivery& delivery, const CountedDelivery& co
   fresh_ = true;
 }
 
-// Three of each outcome, of different domains where there are.
+// Three of each outcome, of different domains where there are: of one that has several, the oldest goes first.
 void DeliveryBook::add_example(AccountBook& book, DeliveryExample example) {
-  std::erase_if(book.examples, [&](const DeliveryExample& each) {
-    return each.outcome == example.outcome && each.domain == example.domain;
-  });
-  book.examples.push_front(std::move(example));
-  const Outcome outcome = book.examples.front().outcome;
-  const size_t most = books_.size() > kAccountsWithThree ? 1 : kExamplesEach;
-  if (std::ranges::count(book.examples, outcome, &DeliveryExample::outcome) <= static_cast<std::ptrdiff_t>(most))
-    return;
-  const auto oldest =
-      std::ranges::find(book.examples.rbegin(), book.examples.rend(), outcome, &DeliveryExample::outcome);
-  book.examples.erase(std::next(oldest).base());
+  auto& all = book.examples;
+  const Outcome outcome = example.outcome;
+  const auto is_same = [&](const DeliveryExample& each) {
+    return each.outcome == outcome && each.domain == example.domain && each.answer == example.answer;
+  };
+  std::erase_if(all, is_same);
+  all.push_front(std::move(example));
+  const std::ptrdiff_t most = books_.size() > kAccountsWithThree ? 1 : kExamplesEach;
+  if (std::ranges::count(all, outcome, &DeliveryExample::outcome) <= most) return;
+  const auto is_one_of_several = [&](const DeliveryExample& each) {
+    return each.outcome == outcome && std::ranges::count_if(all, [&](const DeliveryExample& other) {
+                                        return other.outcome == outcome && other.domain == each.domain;
+                                      }) > 1;
+  };
+  auto oldest = std::ranges::find_if(all.rbegin(), all.rend(), is_one_of_several);
+  if (oldest == all.rend()) oldest = std::ranges::find(all.rbegin(), all.rend(), outcome, &DeliveryExample::outcome);
+  all.erase(std::next(oldest).base());
 }
 
 void DeliveryBook::add_unclear(const LoggedDelivery& delivery, const std::string& account) {

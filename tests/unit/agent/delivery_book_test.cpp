@@ -105,6 +105,17 @@ TEST_F(DeliveryBookTest, ExamplesAreThreeOfDifferentDomains) {
   EXPECT_EQ(examples[2].domain, "y2.example");
 }
 
+TEST_F(DeliveryBookTest, ExamplesOfOneDomainAreThreeToo) {
+  append(answered("x@z.example", "550 no such user"));
+  for (int i = 0; i < 9; ++i) append(answered("x@y.example", "550 no such user x" + std::to_string(i)));
+  read();
+  const auto examples = book_.examples("bob");
+  ASSERT_EQ(examples.size(), 3U);
+  EXPECT_EQ(examples[0].answer, "550 no such user x8");
+  EXPECT_EQ(examples[1].answer, "550 no such user x7");
+  EXPECT_EQ(examples[2].domain, "z.example");
+}
+
 TEST_F(DeliveryBookTest, WhatIsNotUnderstoodIsKeptAndCountsForNothing) {
   for (int i = 0; i < 200; ++i) append(answered("x@y.example", "550 " + std::string(i % 2 == 0 ? "hm" : "well")));
   for (int i = 0; i < 200; ++i)
