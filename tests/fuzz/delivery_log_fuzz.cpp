@@ -16,6 +16,8 @@ constexpr std::string_view kExim = "1rBOBB-0003Fk-2x";
 constexpr std::string_view kPostfix = "4B0B0B0B0B";
 
 void judge(std::string_view line) {
+  const std::string words = answer_words(line);
+  must(words.starts_with(' ') && words.ends_with(' ') && words.size() <= 384, "words have blanks around them", words);
   const auto found = parse_delivery(line);
   if (!found) return;
   const std::string& id = found->queue_id;
@@ -23,6 +25,9 @@ void judge(std::string_view line) {
   must(!id.empty() && is_plain, "a queue id is letters, digits and -", id);
   must(line.find(id) != std::string_view::npos, "the queue id is part of the line", id);
   must(!found->recipient.empty(), "a delivery has a recipient", std::string(line));
+  must(found->facts.text.size() <= 512, "what others write is bounded", std::string(line));
+  must(found->facts.accepted == (verdict_of(found->facts).outcome == Outcome::accepted),
+       "only what was taken is accepted", std::string(line));
   const auto again = parse_delivery(std::string(line) + " and more");
   must(!again || again->queue_id == id, "what follows a line does not make it another message's", std::string(line));
 }

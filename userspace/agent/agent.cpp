@@ -76,7 +76,10 @@ Result<void> Agent::load_accounts() {
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
   for (auto& [name, care] : NP_TRY(store_.mail_care()))
-    if (!mail_.care_unsaved.contains(name)) mail_.care.insert_or_assign(name, care);
+    if (!mail_.care_unsaved.contains(name)) {
+      if (care.brake && !mail_.care.contains(name)) mail_.inherited.insert(name);
+      mail_.care.insert_or_assign(name, care);
+    }
   return {};
 }
 
@@ -184,6 +187,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   slots_.erase(entry.account.slot);
   mail_.care.erase(name);
   mail_.care_unsaved.erase(name);
+  mail_.inherited.erase(name);
   mail_.owed.erase(name);
   subuids_.look_again();
   deliveries_.forget(name);

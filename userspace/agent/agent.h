@@ -99,6 +99,8 @@ class Agent final : public Service {
   [[nodiscard]] Result<MailStatus> mail(const std::string& name) override;
   [[nodiscard]] std::vector<MailStatus> mail_top(size_t most) override;
   [[nodiscard]] UnattributedMail unattributed_mail() override;
+  [[nodiscard]] UnclearMail unclear_mail() override { return deliveries_.unclear(); }
+  [[nodiscard]] std::vector<MailFinding> mail_findings() override { return deliveries_.findings(); }
   Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                  uint64_t seconds) override;
   Result<AccountView> end_raise(const Caller& caller, const std::string& name) override;
@@ -172,7 +174,8 @@ class Agent final : public Service {
     std::set<std::string> raised = {};
     StoredCare care = {};
     std::set<std::string> care_unsaved = {};
-    std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
+    std::set<std::string> inherited = {};          // brakes older than this agent, which does not know what caused them
+    std::map<std::string, NoticeFacts> owed = {};  // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
     MessageBook messages = {};
@@ -246,11 +249,16 @@ class Agent final : public Service {
   [[nodiscard]] std::string answer_expanded(const PolicyRequest& request);
   [[nodiscard]] std::string answer_to(const PolicyRequest& request, const Whose& whose, const np_mail_amount& amount,
                                       const np_mail_question& answer);
-  // Charges what has left beside what was charged. The account whose hour this counts in.
-  std::optional<std::string> take_note(const LoggedDelivery& delivery, bool anybodys);
+  // Charges what has left beside what was charged. What counts, and in whose hour.
+  std::optional<CountedDelivery> take_note(const LoggedDelivery& delivery, bool anybodys);
   void mind_deliveries();
   void put_brake(Entry& entry, std::optional<MailBrake> brake);
   void end_brakes();
+  [[nodiscard]] bool has_ended(const std::string& account, const MailBrake& brake) const;
+  void tell_of_findings();
+  void brake_the_unwanted();
+  void look_at_dns(const std::string& account);
+  [[nodiscard]] std::vector<std::string> examples_of(const std::string& account, Outcome outcome) const;
 
   // Once in the cool-down an account's owner gets a letter; a few are written each second.
   void owe_notice(const std::string& account, NoticeFacts facts);

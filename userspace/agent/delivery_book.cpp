@@ -8,12 +8,62 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "mail/delivery_parts.h"
 
 namespace npanel {
 namespace {
 
 int64_t now_s() {
   return steady_ms() / 1000;
+}
+
+constexpr size_t kRecipientsMost = 131072;  // of all accounts: some 5 MB
+constexpr size_t kRecipientsLeast = 64;     // an account's share, however many there are
+constexpr size_t kDestinationsMost = 16384;
+constexpr size_t kNameMost = 64;     // bytes
+constexpr size_t kAnswerMost = 160;  // bytes
+constexpr size_t kTextMost = 300;    // bytes
+constexpr std::ptrdiff_t kExamplesEach = 3;
+constexpr size_t kAccountsWithThree = 2048;  // of more accounts, one example of each outcome: some 10 MB at most
+constexpr size_t kUnclearMost = 50;
+constexpr int64_t kTidyEveryS = 60;
+
+std::string clipped(std::string_view text, size_t most) {
+  return std::string(text.substr(0, most));
+}
+
+std::string domain_of(std::string_view recipient) {
+  const size_t at = recipient.rfind('@');
+  return at == std::string_view::npos ? "" : clipped(recipient.substr(at + 1), kNameMost);
+}
+
+// Whose servers they are: "mx1.elsewhere.example" is elsewhere.example's, and "a.mx.elsewhere.co.uk" elsewhere.co.uk's.
+// Empty: an address, or no name.
+std::string organisation(std::string_view server) {
+  constexpr size_t kShort = 3;
+  if (is_elsewhere(server) || server.find('.') == std::string_view::npos || server.starts_with("127.")) return "";
+  const size_t last = server.rfind('.');
+  size_t from = server.rfind('.', last - 1);
+  const size_t second = from == std::string_view::npos ? 0 : from + 1;
+  const bool deeper = last - second <= kShort && server.size() - last - 1 == 2 && second > 0;
+  if (deeper) from = server.rfind('.', from - 1);
+  return clipped(from == std::string_view::npos ? server : server.substr(from + 1), kNameMost);
+}
+
+bool tells_against(Outcome outcome) {
+  return outcome == Outcome::unknown_recipient || outcome == Outcome::deferred_recipient ||
+         outcome == Outcome::content || outcome == Outcome::authentication;
+}
+
+std::string answer_of(const DeliveryFacts& facts, size_t most) {
+  std::string answer = facts.code == 0 ? "" : std::to_string(facts.code) + " ";
+  return clipped(answer + facts.text, most);
+}
+
+std::string status_of(const DeliveryFacts& facts) {
+  if (facts.subject < 0) return "";
+  const std::string kind = facts.code >= 500 || (facts.code == 0 && facts.permanent) ? "5." : "4.";
+  return kind + std::to_string(facts.subject) + "." + std::to_string(facts.detail);
 }
 
 bool gives_rights(const std::string& program) {
@@ -56,10 +106,8 @@ std::string DeliveryBook::read(Log& log, const OwnerOf& owner_of) {
     const auto delivery = parse_delivery(line);
     if (!delivery) return;
     of_postfix = of_postfix || delivery->mta == Mta::postfix;
-    const auto owner = owner_of(*delivery, delivery->mta == Mta::exim ? log.arguments : by_anybody);
-    if (!owner || !delivery->what) return;
-    hours_[*owner].add(*delivery->what, now);
-    changed_.insert(*owner);
+    const auto counted = owner_of(*delivery, delivery->mta == Mta::exim ? log.arguments : by_anybody);
+    if (counted) add(*delivery, *counted, now);
   });
   if (!done) return done.error().text + "; tried again each second";
   if (of_postfix && by_anybody)
@@ -72,13 +120,171 @@ std::string DeliveryBook::read(Log& log, const OwnerOf& owner_of) {
   return of_postfix || log.complaint.find(postlog_) == std::string::npos ? "" : log.complaint;
 }
 
+void DeliveryBook::add(const LoggedDelivery& delivery, const CountedDelivery& counted, int64_t now_s) {
+  const DeliveryFacts& facts = delivery.facts;
+  if (counted.verdict.outcome == Outcome::unclear) add_unclear(delivery, counted.account);
+  AccountBook& book = books_[counted.account];
+  const std::string domain = domain_of(delivery.recipient);
+  const std::string whose = organisation(delivery.server);
+  const size_t share = kRecipientsMost / books_.size();
+  book.hour.add({.at_s = now_s,
+                 .id = counted.recipient,
+                 .destination = destination_of(whose.empty() ? domain : whose),
+                 .verdict = counted.verdict,
+                 .decided = facts.accepted || facts.permanent},
+                std::clamp(share, kRecipientsLeast, DeliveryHour::kRecipientsMost));
+  DeliveryExample example{
+      .outcome = counted.verdict.outcome, .domain = domain, .answer = answer_of(facts, kAnswerMost), .at_s = now_s};
+  if (const auto trouble = trouble_of(counted.verdict)) newest_[*trouble] = example;
+  if (tells_against(counted.verdict.outcome)) add_example(book, std::move(example));
+  changed_.insert(counted.account);
+  fresh_ = true;
+}
+
+// Three of each outcome, of different domains where there are: of one that has several, the oldest goes first.
+void DeliveryBook::add_example(AccountBook& book, DeliveryExample example) {
+  auto& all = book.examples;
+  const Outcome outcome = example.outcome;
+  const auto is_same = [&](const DeliveryExample& each) {
+    return each.outcome == outcome && each.domain == example.domain && each.answer == example.answer;
+  };
+  std::erase_if(all, is_same);
+  all.push_front(std::move(example));
+  const std::ptrdiff_t most = books_.size() > kAccountsWithThree ? 1 : kExamplesEach;
+  if (std::ranges::count(all, outcome, &DeliveryExample::outcome) <= most) return;
+  const auto is_one_of_several = [&](const DeliveryExample& each) {
+    return each.outcome == outcome && std::ranges::count_if(all, [&](const DeliveryExample& other) {
+                                        return other.outcome == outcome && other.domain == each.domain;
+                                      }) > 1;
+  };
+  auto oldest = std::ranges::find_if(all.rbegin(), all.rend(), is_one_of_several);
+  if (oldest == all.rend()) oldest = std::ranges::find(all.rbegin(), all.rend(), outcome, &DeliveryExample::outcome);
+  all.erase(std::next(oldest).base());
+}
+
+void DeliveryBook::add_unclear(const LoggedDelivery& delivery, const std::string& account) {
+  ++unclear_;
+  const DeliveryFacts& facts = delivery.facts;
+  UnclearAnswer answer{
+      .account = account,
+      .server = clipped(delivery.server.empty() ? domain_of(delivery.recipient) : delivery.server, kNameMost),
+      .stage = facts.stage,
+      .code = facts.code,
+      .status = status_of(facts),
+      .text = clipped(facts.text, kTextMost),
+      .count = 1,
+      .last_ms = now_ms()};
+  const std::string words = answer_words(answer.text);
+  const auto known = std::ranges::find_if(answers_, [&](const UnclearAnswer& each) {
+    return each.server == answer.server && each.code == answer.code && each.stage == answer.stage &&
+           answer_words(each.text) == words;
+  });
+  if (known != answers_.end()) {
+    answer.count += known->count;
+    answers_.erase(known);
+  }
+  answers_.push_front(std::move(answer));
+  if (answers_.size() > kUnclearMost) answers_.pop_back();
+}
+
+uint32_t DeliveryBook::destination_of(const std::string& name) {
+  if (const auto known = numbers_.find(name); known != numbers_.end()) return known->second;
+  if (name.empty() || destinations_.size() >= kDestinationsMost) return 0;
+  const auto number = static_cast<uint32_t>(destinations_.size());
+  destinations_.push_back(name);
+  numbers_.emplace(name, number);
+  return number;
+}
+
+void DeliveryBook::forget_old(int64_t now_s) {
+  for (auto& [account, book] : books_) {
+    book.hour.forget_old(now_s);
+    std::erase_if(book.examples,
+                  [now_s](const DeliveryExample& each) { return each.at_s <= now_s - DeliveryHour::kHourS; });
+  }
+  std::erase_if(books_, [](const auto& each) { return each.second.hour.recipients().empty(); });
+}
+
+// Names that nobody sends to any more make room.
+void DeliveryBook::renumber_destinations() {
+  std::vector<uint32_t> fresh(destinations_.size());
+  std::vector<std::string> kept{""};
+  for (auto& [account, book] : books_)
+    book.hour.renumber([&](uint32_t old) {
+      if (old != 0 && fresh[old] == 0) {
+        fresh[old] = static_cast<uint32_t>(kept.size());
+        kept.push_back(destinations_[old]);
+      }
+      return fresh[old];
+    });
+  destinations_ = std::move(kept);
+  numbers_.clear();
+  for (uint32_t number = 1; number < destinations_.size(); ++number) numbers_.emplace(destinations_[number], number);
+}
+
+std::vector<MailFinding> DeliveryBook::judge() {
+  const int64_t now = now_s();
+  const bool tidies = now - tidied_s_ >= kTidyEveryS;
+  if (!fresh_ && !tidies) return {};
+  if (tidies) {
+    tidied_s_ = now;
+    forget_old(now);
+    renumber_destinations();
+  }
+  fresh_ = false;
+  std::vector<const DeliveryHour*> hours;
+  for (const auto& [account, book] : books_) hours.push_back(&book.hour);
+  ServerJudgement judgement = judge_server(hours, static_cast<uint32_t>(destinations_.size()), now);
+  excuses_ = std::move(judgement.excuses);
+  return note_blames(judgement.blames);
+}
+
+// A trouble that lasts, or comes back within an hour, stays the one that was told.
+std::vector<MailFinding> DeliveryBook::note_blames(const std::vector<Blame>& blames) {
+  const int64_t at = now_s();
+  std::map<Trouble, MailFinding> now;
+  std::vector<MailFinding> begun;
+  for (const Blame& blame : blames) {
+    Told& told = told_[blame.trouble];
+    const bool fresh = told.since_ms == 0 || at - told.seen_s > DeliveryHour::kHourS;
+    if (fresh) told.since_ms = now_ms();
+    told.seen_s = at;
+    MailFinding finding{.trouble = blame.trouble,
+                        .since_ms = told.since_ms,
+                        .senders = blame.senders,
+                        .recipients = blame.recipients,
+                        .example = newest_[blame.trouble]};
+    for (const uint32_t number : blame.destinations) finding.destinations.push_back(destinations_[number]);
+    if (fresh) begun.push_back(finding);
+    now.emplace(blame.trouble, std::move(finding));
+  }
+  findings_ = std::move(now);
+  return begun;
+}
+
 std::set<std::string> DeliveryBook::take_changed() {
   return std::exchange(changed_, {});
 }
 
-Deliveries DeliveryBook::last_hour(const std::string& account) const {
-  const auto hour = hours_.find(account);
-  return hour == hours_.end() ? Deliveries{} : hour->second.sum(now_s());
+Deliveries DeliveryBook::last_hour(const std::string& account, Counting counting) const {
+  const auto book = books_.find(account);
+  return book == books_.end() ? Deliveries{} : book->second.hour.sum(now_s(), excuses_, counting);
+}
+
+std::vector<DeliveryExample> DeliveryBook::examples(const std::string& account) const {
+  const auto book = books_.find(account);
+  if (book == books_.end()) return {};
+  return {book->second.examples.begin(), book->second.examples.end()};
+}
+
+void DeliveryBook::spend(const std::string& account) {
+  if (const auto book = books_.find(account); book != books_.end()) book->second.hour.spend();
+}
+
+std::vector<MailFinding> DeliveryBook::findings() const {
+  std::vector<MailFinding> all;
+  for (const auto& [trouble, finding] : findings_) all.push_back(finding);
+  return all;
 }
 
 }  // namespace npanel

@@ -12,7 +12,7 @@ namespace npanel {
 namespace {
 
 constexpr np_mail_amount kOneRecipient{.messages = 0, .recipients = 1, .bytes = 0};
-// Exim tries again after 15 minutes, Postfix after 5: what is deferred later has been counted.
+// Exim tries again after 15 minutes, Postfix after 5: what is put off later has been counted.
 constexpr uint64_t kFirstTryNs = 240 * NP_SECOND_NS;
 
 uint64_t recipient_id(const MessageId& message, const std::string& recipient) {
@@ -54,7 +54,7 @@ std::string Agent::answer_expanded(const PolicyRequest& request) {
 
 // Where Exim asks about recipients, what it has not asked about is not its own line. Else, what somebody else may have
 // written is no evidence, for or against anybody.
-std::optional<std::string> Agent::take_note(const LoggedDelivery& delivery, bool anybodys) {
+std::optional<CountedDelivery> Agent::take_note(const LoggedDelivery& delivery, bool anybodys) {
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   const bool asked = delivery.mta == Mta::exim && mail_.recipients_asked;
   if (anybodys && !asked) return std::nullopt;
@@ -63,13 +63,18 @@ std::optional<std::string> Agent::take_note(const LoggedDelivery& delivery, bool
   const uint64_t recipient = recipient_id(message->id, delivery.recipient);
   if (asked && !reconciler_.smtp()->knows(recipient)) return std::nullopt;
   if (delivery.remote) charge_recipient(*message, recipient, NP_MAIL_MORE_ANYWAY);
-  if (!delivery.what) return std::nullopt;
-  if (delivery.what == Delivery::deferred && boot_ns() - message->charged.at_ns > kFirstTryNs) return std::nullopt;
+  const Verdict verdict = verdict_of(delivery.facts);
+  // Who has it on this host says nothing of how it is received elsewhere.
+  if (verdict.outcome == Outcome::accepted && !delivery.remote) return std::nullopt;
+  const bool late = boot_ns() - message->charged.at_ns > kFirstTryNs;
+  if (verdict.outcome == Outcome::deferred_recipient && late && !delivery.facts.permanent) return std::nullopt;
   const auto charged = reconciler_.smtp()->charged(message->id.id);
   // Another message of the same queue id is another one here, too.
   const uint64_t whole = message->id.id ^ message->id.instance;
-  const bool counts = mail_.messages.judge(whole, recipient, *delivery.what, charged ? charged->recipients : 0);
-  return counts ? std::optional(message->entry->account.name) : std::nullopt;
+  const bool decided = delivery.facts.accepted || delivery.facts.permanent;
+  if (!mail_.messages.judge(whole, recipient, decided, charged ? charged->recipients : 0)) return std::nullopt;
+  return CountedDelivery{
+      .account = message->entry->account.name, .recipient = message_id(delivery.recipient), .verdict = verdict};
 }
 
 // A message that local(8) forwards has an id of its own, of which the MTA asks nobody.

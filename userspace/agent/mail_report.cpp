@@ -53,6 +53,7 @@ Result<MailStatus> Agent::mail(const std::string& name) {
   MailStatus status = mail_status_of(*NP_TRY(find(name)));
   for (Event& event : NP_TRY(store_.events(name, kEventsSearched)))
     if (is_refusal(event) && status.refusals.size() < kRefusalsShown) status.refusals.push_back(std::move(event));
+  status.examples = deliveries_.examples(name);
   return status;
 }
 

@@ -27,12 +27,12 @@ MessageBook::Message& MessageBook::at(uint64_t message) {
   return found->second;
 }
 
-bool MessageBook::judge(uint64_t message, uint64_t recipient, Delivery what, uint32_t charged) {
-  auto& decided = at(message).decided;
-  if (decided.size() >= charged && !decided.contains(recipient)) return false;
-  const auto [known, fresh] = decided.try_emplace(recipient, false);
+bool MessageBook::judge(uint64_t message, uint64_t recipient, bool decided, uint32_t charged) {
+  auto& recipients = at(message).decided;
+  if (recipients.size() >= charged && !recipients.contains(recipient)) return false;
+  const auto [known, fresh] = recipients.try_emplace(recipient, false);
   if (fresh) ++recipients_;
-  if (what == Delivery::deferred) return fresh;
+  if (!decided) return fresh;
   return !std::exchange(known->second, true);
 }
 

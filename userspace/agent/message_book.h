@@ -2,19 +2,18 @@
 // message_book.h: which outcomes of a message have counted, so that each counts once?
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <unordered_map>
-
-#include "model/reputation.h"
 
 namespace npanel {
 
 // Messages and recipients are named by hashes (message_id). Of the newest only, for memory is bounded.
 class MessageBook {
  public:
-  // Does this count? A recipient is put off once and decided once, and no more recipients count than were `charged`.
-  bool judge(uint64_t message, uint64_t recipient, Delivery what, uint32_t charged);
+  // Does this count? A recipient is put off once and `decided` once, and no more recipients count than were `charged`.
+  bool judge(uint64_t message, uint64_t recipient, bool decided, uint32_t charged);
 
   // The MTA has made a message of its own of what goes on: `part` belongs to `whole`. 0: to none.
   void join(uint64_t part, uint64_t whole);

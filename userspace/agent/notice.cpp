@@ -54,6 +54,10 @@ std::string text_of(const Json& detail, const char* key) {
   return detail.contains(key) && detail[key].is_string() ? detail[key].get<std::string>() : "";
 }
 
+bool is_about_dns(const NoticeFacts& facts) {
+  return facts.reason == to_string(Outcome::authentication);
+}
+
 uint64_t number_of(const std::string& reason, const MailLimits& mail, const RateLimit& rate_limit) {
   for (const MailField& field : kMailFields)
     if (reason == field.name) return (mail.*field.member).value_or(0);
@@ -81,10 +85,15 @@ void Agent::owe_notices(const std::vector<Event>& refusals) {
 
 void Agent::owe_notice(const std::string& account, NoticeFacts facts) {
   const int64_t cool_down_ms = static_cast<int64_t>(config_.notice_hours) * kMsAnHour;
-  const int64_t noticed_ms = care_of(account).noticed_ms;
+  const MailCare care = care_of(account);
+  const int64_t noticed_ms = is_about_dns(facts) ? care.dns_noticed_ms : care.noticed_ms;
   const int64_t since_ms = now_ms() - noticed_ms;
   const bool is_told = noticed_ms != 0 && since_ms >= 0 && since_ms < cool_down_ms;
-  if (cool_down_ms != 0 && !is_told) mail_.owed.try_emplace(account, std::move(facts));
+  if (cool_down_ms == 0 || is_told) return;
+  // What is held back goes before what is not.
+  const auto owed = mail_.owed.find(account);
+  if (owed != mail_.owed.end() && is_about_dns(owed->second) && !is_about_dns(facts)) mail_.owed.erase(owed);
+  mail_.owed.try_emplace(account, std::move(facts));
 }
 
 void Agent::write_notices() {
@@ -109,10 +118,11 @@ void Agent::write_notice(const Account& account, NoticeFacts facts) {
     return replace_file(directory + "/" + name + ".eml", letter.message(facts));
   }();
   MailCare care = care_of(name);
-  care.noticed_ms = now_ms();
+  int64_t& noticed_ms = is_about_dns(facts) ? care.dns_noticed_ms : care.noticed_ms;
+  noticed_ms = now_ms();
   if (!written) {
     log_error("account " + name + ": its owner is not told: " + written.error().text + "; tried again in 5 minutes");
-    care.noticed_ms -= std::max<int64_t>(static_cast<int64_t>(config_.notice_hours) * kMsAnHour - kTryAgainMs, 0);
+    noticed_ms -= std::max<int64_t>(static_cast<int64_t>(config_.notice_hours) * kMsAnHour - kTryAgainMs, 0);
     mail_.care[name] = care;
     return;
   }

@@ -308,6 +308,7 @@ AgentStatus Agent::status() {
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
           .unattributed = unattributed_mail(),
           .mail_failed = mail_.failed,
+          .mail_unclear = deliveries_.unclear_count(),
           .evidence_missing = refusals_.evidence_missing(),
           .log_lines_lost = log_lines_lost(),
           .reconcile = figures_,
@@ -338,6 +339,8 @@ std::vector<std::string> Agent::complaints() {
       std::ranges::count_if(accounts_, [](const auto& named) { return !named.second.applied.problems.empty(); });
   if (failing > 0) complaints.push_back(std::to_string(failing) + " accounts have limits that could not be applied");
   if (auto unattributed = unattributed_complaint()) complaints.push_back(std::move(*unattributed));
+  for (const MailFinding& finding : deliveries_.findings())
+    complaints.push_back("mail: " + std::string(description(finding.trouble)) + ": npanelctl mail findings");
   if (doors_) std::ranges::move(doors_().complaints, std::back_inserter(complaints));
   return complaints;
 }

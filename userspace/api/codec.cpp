@@ -170,7 +170,10 @@ Json encode(const std::optional<MailRaise>& raise) {
 
 Json encode(const std::optional<MailBrake>& brake) {
   if (!brake) return nullptr;
-  return {{"cause", to_string(brake->cause)}, {"percent", brake->percent}, {"until", utc_time(brake->until_ms)}};
+  return {{"cause", to_string(brake->cause)},
+          {"percent", brake->percent},
+          {"until", utc_time(brake->until_ms)},
+          {"advice", advice(outcome_of(brake->cause))}};
 }
 
 Json encode(const Contact& contact) {

@@ -39,6 +39,9 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json encode(const MailLimits& limits);
 [[nodiscard]] Json encode(const std::optional<MailRaise>& raise);
 [[nodiscard]] Json encode(const std::optional<MailBrake>& brake);
+[[nodiscard]] Json encode(const DeliveryExample& example);
+[[nodiscard]] Json encode(const UnclearMail& mail);
+[[nodiscard]] Json encode(const MailFinding& finding);
 [[nodiscard]] Json encode(const Contact& contact);
 // What the administrator said, without what is so at the moment.
 [[nodiscard]] Json encode(const Account& account);

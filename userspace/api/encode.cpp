@@ -142,6 +142,44 @@ Json encode(const AccountStats& stats) {
   return json;
 }
 
+namespace {
+
+Json encode(const Deliveries& hour) {
+  return {{"accepted", hour[Outcome::accepted]},
+          {"unknown_recipients", hour[Outcome::unknown_recipient]},
+          {"deferred", hour[Outcome::deferred_recipient]},
+          {"content", hour[Outcome::content]},
+          {"authentication", hour[Outcome::authentication]},
+          {"server", hour[Outcome::server]},
+          {"local", hour[Outcome::local]},
+          {"unclear", hour[Outcome::unclear]}};
+}
+
+Json encode(const UnclearAnswer& answer) {
+  return {{"account", answer.account}, {"server", answer.server},          {"stage", to_string(answer.stage)},
+          {"code", answer.code},       {"status", or_null(answer.status)}, {"text", answer.text},
+          {"count", answer.count},     {"time", utc_time(answer.last_ms)}};
+}
+
+}  // namespace
+
+Json encode(const DeliveryExample& example) {
+  return {{"outcome", to_string(example.outcome)}, {"domain", example.domain}, {"answer", example.answer}};
+}
+
+Json encode(const UnclearMail& mail) {
+  Json answers = Json::array();
+  for (const UnclearAnswer& answer : mail.newest) answers.push_back(encode(answer));
+  return {{"count", mail.count}, {"answers", std::move(answers)}};
+}
+
+Json encode(const MailFinding& finding) {
+  return {{"trouble", to_string(finding.trouble)}, {"description", description(finding.trouble)},
+          {"remedy", remedy(finding.trouble)},     {"since", utc_time(finding.since_ms)},
+          {"accounts", finding.senders},           {"recipients", finding.recipients},
+          {"destinations", finding.destinations},  {"answer", finding.example.answer}};
+}
+
 Json encode(const MailStatus& status) {
   Json sent = Json::object();
   for (const MailField& field : kMailFields)
@@ -153,10 +191,7 @@ Json encode(const MailStatus& status) {
           {"free_in_seconds", or_null(status.free_in_s)},
           {"raise", encode(status.raise)},
           {"brake", encode(status.brake)},
-          {"deliveries",
-           {{"accepted", status.figures.deliveries.accepted},
-            {"unknown_recipients", status.figures.deliveries.unknown},
-            {"deferred", status.figures.deliveries.deferred}}},
+          {"deliveries", encode(status.figures.deliveries)},
           {"deferred", status.figures.count.deferred},
           {"would_have_deferred", status.figures.count.would_defer},
           {"direct",

@@ -31,7 +31,19 @@ Result<Response> show_mail(const Call& call) {
   Json json = encode(status);
   json["refusals"] = Json::array();
   for (const Event& event : status.refusals) json["refusals"].push_back(encode(event));
+  json["examples"] = Json::array();
+  for (const DeliveryExample& example : status.examples) json["examples"].push_back(encode(example));
   return ok(json);
+}
+
+Result<Response> show_unclear(const Call& call) {
+  return ok(encode(call.service.unclear_mail()));
+}
+
+Result<Response> show_findings(const Call& call) {
+  Json list = Json::array();
+  for (const MailFinding& finding : call.service.mail_findings()) list.push_back(encode(finding));
+  return ok({{"findings", std::move(list)}});
 }
 
 Result<Response> show_unattributed(const Call& call) {
@@ -63,6 +75,8 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .path = "/api/v1/mail/unattributed",
      .handler = show_unattributed,
      .feature = NP_EMAIL_RATE_LIMITING},
+    {.method = "GET", .path = "/api/v1/mail/unclear", .handler = show_unclear, .feature = NP_EMAIL_RATE_LIMITING},
+    {.method = "GET", .path = "/api/v1/mail/findings", .handler = show_findings, .feature = NP_EMAIL_RATE_LIMITING},
     {.method = "GET", .path = "/api/v1/accounts/*/mail", .handler = show_mail, .feature = NP_EMAIL_RATE_LIMITING},
     {.method = "POST",
      .path = "/api/v1/accounts/*/mail/raise",

@@ -21,6 +21,7 @@
 #include "model/stats.h"
 #include "model/token.h"
 #include "model/unattributed.h"
+#include "model/unclear_mail.h"
 
 namespace npanel {
 
@@ -71,6 +72,10 @@ class Service {
   [[nodiscard]] virtual std::vector<MailStatus> mail_top(size_t most) = 0;
   // Mail that no account owns: its allowance, and who sent it last.
   [[nodiscard]] virtual UnattributedMail unattributed_mail() = 0;
+  // Answers of other servers that are not understood, and so count for nothing.
+  [[nodiscard]] virtual UnclearMail unclear_mail() = 0;
+  // The server's own troubles with its mail.
+  [[nodiscard]] virtual std::vector<MailFinding> mail_findings() = 0;
   virtual Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                          uint64_t seconds) = 0;
   virtual Result<AccountView> end_raise(const Caller& caller, const std::string& name) = 0;

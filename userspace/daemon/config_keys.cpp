@@ -274,6 +274,7 @@ std::vector<ConfigKey> all_keys() {
       key("mail.logs", at(&Config::mail_logs), texts("at most 8 absolute paths of log files", kLogsMost, is_path)),
       key("mail.brake_unknown_percent", at(&Config::brake, &BrakeRule::unknown_percent), number(0, 100)),
       key("mail.brake_deferred_percent", at(&Config::brake, &BrakeRule::deferred_percent), number(0, 100)),
+      key("mail.brake_content_percent", at(&Config::brake, &BrakeRule::content_percent), number(0, 100)),
       key("mail.brake_recipients", at(&Config::brake, &BrakeRule::least), number(1, 1'000'000)),
       key("mail.brake_minutes", at(&Config::brake, &BrakeRule::minutes), number(1, 10080)),
       key("mail.notice_hours", at(&Config::notice_hours), number(0, 720)),

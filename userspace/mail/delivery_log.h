@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "mail/log_line.h"
-#include "model/reputation.h"
+#include "model/delivery_outcome.h"
 
 namespace npanel {
 
@@ -17,8 +17,8 @@ struct LoggedDelivery {
   std::string queue_id = {};
   std::string recipient = {};  // in lower case; of an odd address, the whole line: two recipients are never one
   bool remote = false;         // another host was offered it
-  // nullopt: a fault that says nothing of the sender: a full mailbox, a server that does not answer, a spam filter.
-  std::optional<Delivery> what = {};
+  std::string server = {};     // which one, in lower case: "mx1.elsewhere.example"; empty when none was
+  DeliveryFacts facts = {};    // what verdict_of() judges
   // Of Postfix: what local(8) has forwarded it as, a message of its own.
   std::string forwarded_as = {};
 };

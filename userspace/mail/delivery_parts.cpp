@@ -36,40 +36,39 @@ bool is_elsewhere(std::string_view address) {
   return is_ip && !address.starts_with("127.") && address != "::1" && !lower_case(address).starts_with("::ffff:127.");
 }
 
-bool read_status(std::string_view text, Reply& reply) {
+void read_status(std::string_view text, DeliveryFacts& facts) {
   std::array<int, 3> numbers{};
-  size_t at = 0;
+  size_t at = text.starts_with('#') ? 1 : 0;
   for (size_t i = 0; i < numbers.size(); ++i) {
     if (i > 0) {
-      if (at >= text.size() || text[at] != '.') return false;
+      if (at >= text.size() || text[at] != '.') return;
       ++at;
     }
     numbers.at(i) = number_at(text, at);
-    if (numbers.at(i) < 0) return false;
+    if (numbers.at(i) < 0) return;
   }
-  if (numbers[0] != 2 && numbers[0] != 4 && numbers[0] != 5) return false;
-  reply.subject = numbers[1];
-  reply.detail = numbers[2];
-  return true;
+  if (numbers[0] != 2 && numbers[0] != 4 && numbers[0] != 5) return;
+  facts.subject = numbers[1];
+  facts.detail = numbers[2];
 }
 
-std::optional<Reply> read_reply(std::string_view text) {
+void read_reply(std::string_view text, DeliveryFacts& facts) {
+  constexpr int kLeastCode = 200;
   size_t at = 0;
-  Reply reply{.code = number_at(text, at)};
-  if (at != 3 || reply.code < 200) return std::nullopt;
-  if (at < text.size()) read_status(text.substr(at + 1), reply);
-  return reply;
+  const int code = number_at(text, at);
+  const bool has_code = at == 3 && code >= kLeastCode && (at == text.size() || text[at] == ' ' || text[at] == '-');
+  if (has_code) {
+    facts.code = code;
+    text.remove_prefix(std::min(at + 1, text.size()));
+  }
+  text.remove_prefix(std::min(text.find_first_not_of(" \""), text.size()));
+  read_status(text, facts);
+  facts.text = bounded(text);
 }
 
-bool is_unknown(const Reply& reply, bool to_recipient) {
-  if (reply.code < 500) return false;
-  if (reply.subject >= 0) return reply.subject == 1 || (reply.subject == 4 && reply.detail == 4);
-  return to_recipient && (reply.code == 550 || reply.code == 551 || reply.code == 553);
-}
-
-bool is_deferral(const Reply& reply) {
-  constexpr int kMailbox = 2;
-  return reply.code < 500 && reply.subject != kMailbox;
+std::string_view bounded(std::string_view text) {
+  constexpr size_t kTextMost = 512;
+  return text.substr(0, kTextMost);
 }
 
 }  // namespace npanel

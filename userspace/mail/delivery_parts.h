@@ -14,19 +14,12 @@ namespace npanel {
 // Is it another host's address? A filter behind the MTA listens on the loopback, and what it passes on comes back.
 [[nodiscard]] bool is_elsewhere(std::string_view address);
 
-// What a mail server answered: "550 5.1.1 …", "452-4.2.2 …" (RFC 5321, 4.2; RFC 2034).
-struct Reply {
-  int code = 0;
-  int subject = -1;  // the second number of the enhanced status code; -1: there is none
-  int detail = -1;
-};
-// "5.1.1"; false when the text does not begin so.
-bool read_status(std::string_view text, Reply& reply);
-[[nodiscard]] std::optional<Reply> read_reply(std::string_view text);
-// No such recipient; without an enhanced code 550 says no more than that it was refused, but it was the recipient.
-[[nodiscard]] bool is_unknown(const Reply& reply, bool to_recipient);
-// Not a full mailbox (x.2.x), which says nothing of the sender.
-[[nodiscard]] bool is_deferral(const Reply& reply);
+// "5.1.1 …" into subject and detail; what does not begin so leaves them as they are.
+void read_status(std::string_view text, DeliveryFacts& facts);
+// What a mail server answered: "550 5.1.1 …", "452-4.2.2 …" (RFC 5321, 4.2; RFC 2034), with or without the code.
+void read_reply(std::string_view text, DeliveryFacts& facts);
+// At most so much of what others have written is looked at, and kept.
+[[nodiscard]] std::string_view bounded(std::string_view text);
 
 [[nodiscard]] std::optional<LoggedDelivery> exim_delivery(const LogLine& line);
 [[nodiscard]] std::optional<LoggedDelivery> postfix_delivery(const LogLine& line);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "mail/delivery_parts.h"
 
@@ -68,33 +70,65 @@ std::optional<EximFields> exim_fields(std::string_view text) {
 }
 
 // " H=mx.elsewhere.example [192.0.2.7]", with DNSSEC " H=mx.elsewhere.example DS [192.0.2.7]".
-bool names_a_host_elsewhere(std::string_view text) {
+struct EximHost {
+  std::string_view name = {};
+  std::string_view address = {};
+};
+std::optional<EximHost> exim_host(std::string_view text) {
   constexpr std::string_view kHost = " H=";
   const size_t host = text.find(kHost);
-  if (host == kNpos) return false;
-  text.remove_prefix(std::min(text.find(' ', host + kHost.size()), text.size()));
+  if (host == kNpos) return std::nullopt;
+  text.remove_prefix(host + kHost.size());
+  EximHost found{.name = text.substr(0, text.find(' '))};
+  text.remove_prefix(found.name.size());
   if (text.starts_with(" DS")) text.remove_prefix(3);
   const size_t close = text.find(']');
-  return text.starts_with(" [") && close != kNpos && is_elsewhere(text.substr(2, close - 2));
+  if (!text.starts_with(" [") || close == kNpos) return std::nullopt;
+  found.address = text.substr(2, close - 2);
+  return found;
 }
 
-// Exim tells whom it had asked, and what the answer was.
-std::optional<Delivery> exim_failure(std::string_view text, bool deferred, bool has_transport) {
-  constexpr std::string_view kRemote = "SMTP error from remote mail server after ";
-  const size_t remote = text.find(kRemote);
-  if (remote == kNpos) {
-    // Not one server was asked, for there is none: but it may also have asked, and given up after days.
-    const bool unrouteable = !deferred && text.find("retry timeout exceeded") == kNpos && !has_transport;
-    return unrouteable ? std::optional(Delivery::unknown) : std::nullopt;
+// "RCPT TO:<x@y>: 550 …", "end of data: 550 …", "pipelined MAIL FROM:<x@y> SIZE=1: 550 …"
+Stage exim_stage(std::string_view command) {
+  constexpr std::string_view kPipelined = "pipelined ";
+  if (command.starts_with(kPipelined)) command.remove_prefix(kPipelined.size());
+  constexpr std::array<std::pair<std::string_view, Stage>, 10> kCommands = {{{"initial connection", Stage::connect},
+                                                                             {"EHLO", Stage::helo},
+                                                                             {"HELO", Stage::helo},
+                                                                             {"LHLO", Stage::helo},
+                                                                             {"STARTTLS", Stage::helo},
+                                                                             {"AUTH", Stage::helo},
+                                                                             {"MAIL FROM", Stage::mail},
+                                                                             {"RCPT TO", Stage::rcpt},
+                                                                             {"DATA", Stage::data},
+                                                                             {"end of data", Stage::end_of_data}}};
+  for (const auto& [begin, stage] : kCommands)
+    if (command.starts_with(begin)) return stage;
+  return Stage::unknown;
+}
+
+// Where the reply begins: behind the command and its addresses, which a colon may be in.
+size_t end_of_command(std::string_view text) {
+  const size_t bracket = text.substr(0, text.find(": ")).find('<');
+  const size_t from = bracket == kNpos ? 0 : std::min(text.find('>', bracket), text.size());
+  return text.find(": ", from);
+}
+
+// Exim tells whom it had asked, and what the answer was; else it speaks for itself, behind ": ".
+void read_exim_reason(std::string_view text, DeliveryFacts& facts) {
+  for (const std::string_view marker :
+       {" error from remote mail server after ", " error from remote mailer after ", "LMTP error after "}) {
+    const size_t at = text.find(marker);
+    if (at == kNpos) continue;
+    const std::string_view after = text.substr(at + marker.size());
+    const size_t colon = end_of_command(after);
+    if (colon == kNpos) return;
+    facts.remote = true;
+    facts.stage = exim_stage(after);
+    return read_reply(after.substr(colon + 2), facts);
   }
-  std::string_view after = text.substr(remote + kRemote.size());
-  const bool to_recipient = after.starts_with("RCPT TO") || after.starts_with("pipelined RCPT TO");
-  const size_t colon = after.find(": ");
-  if (colon == kNpos) return std::nullopt;
-  const auto reply = read_reply(after.substr(colon + 2));
-  if (!reply) return std::nullopt;
-  if (deferred) return is_deferral(*reply) ? std::optional(Delivery::deferred) : std::nullopt;
-  return is_unknown(*reply, to_recipient) ? std::optional(Delivery::unknown) : std::nullopt;
+  facts.text = bounded(text.substr(std::min(text.find_first_not_of(": "), text.size())));
+  if (text.starts_with(": ")) read_reply(text.substr(2), facts);
 }
 
 }  // namespace
@@ -103,18 +137,20 @@ std::optional<LoggedDelivery> exim_delivery(const LogLine& line) {
   if (line.text.size() < 3 || line.text[2] != ' ') return std::nullopt;
   const std::string_view flag = line.text.substr(0, 2);
   const std::string_view text = line.text.substr(3);
-  const bool taken = flag == "=>" || flag == "->" || flag == ">>";
-  if (!taken && flag != "**" && flag != "==") return std::nullopt;
+  const bool done = flag == "=>" || flag == "->" || flag == ">>";
+  if (!done && flag != "**" && flag != "==") return std::nullopt;
+  const bool taken = done && !text.starts_with(":blackhole:");  // thrown away: nobody has it
   const auto fields = exim_fields(text);
   LoggedDelivery delivery{.mta = Mta::exim,
                           .queue_id = std::string(line.queue_id),
                           .recipient = lower_case(fields ? fields->address : text),
-                          .remote = fields ? names_a_host_elsewhere(fields->rest) : text.find(" H=") != kNpos};
-  const bool has_transport = !fields || !fields->transport.empty();
-  if (taken)
-    delivery.what = Delivery::accepted;
-  else if (!fields || fields->router != kOurRouter)
-    delivery.what = exim_failure(text, flag == "==", has_transport);
+                          .facts = {.accepted = taken, .permanent = flag != "=="}};
+  const auto host = exim_host(fields ? fields->rest : text);
+  delivery.remote = fields ? host && is_elsewhere(host->address) : text.find(" H=") != kNpos;
+  if (host && fields) delivery.server = lower_case(host->name);
+  // What our router refuses, nobody else was asked about.
+  if (!taken && (!fields || fields->router != kOurRouter))
+    read_exim_reason(fields ? fields->rest : text, delivery.facts);
   return delivery;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "mail/delivery_parts.h"
 
@@ -64,24 +65,55 @@ std::optional<PostfixFields> postfix_fields(std::string_view text) {
   return fields;
 }
 
-std::optional<Delivery> postfix_outcome(const PostfixFields& fields) {
-  if (fields.status == "sent") return Delivery::accepted;
-  Reply reply;
-  if (!read_status(fields.dsn, reply)) return std::nullopt;
-  if (fields.status == "deferred") {
-    // "(host mx… said: 450 …", "(host mx… refused to talk to me: 421 …": an answer, and not a fault on the way.
-    const bool answered =
-        fields.reason.find(" said: 4") != kNpos || fields.reason.find(" refused to talk to me: 4") != kNpos;
-    return answered && is_deferral(reply) ? std::optional(Delivery::deferred) : std::nullopt;
-  }
-  if (fields.status != "bounced") return std::nullopt;
-  reply.code = 550;
+// "(in reply to RCPT TO command)", the last of them: what stands before it, the other side has said.
+Stage take_stage(std::string_view& reason) {
+  constexpr std::string_view kInReply = " (in reply to ";
+  constexpr std::array<std::pair<std::string_view, Stage>, 8> kCommands = {{{"EHLO", Stage::helo},
+                                                                            {"HELO", Stage::helo},
+                                                                            {"LHLO", Stage::helo},
+                                                                            {"STARTTLS", Stage::helo},
+                                                                            {"MAIL FROM", Stage::mail},
+                                                                            {"RCPT TO", Stage::rcpt},
+                                                                            {"DATA", Stage::data},
+                                                                            {"end of DATA", Stage::end_of_data}}};
+  const size_t at = reason.rfind(kInReply);
+  if (at == kNpos) return Stage::unknown;
+  const std::string_view command = reason.substr(at + kInReply.size());
+  reason = reason.substr(0, at);
+  for (const auto& [begin, stage] : kCommands)
+    if (command.starts_with(begin)) return stage;
+  return Stage::unknown;
+}
+
+// "host mx[192.0.2.7] said: 550 …" and "host mx[192.0.2.7] refused to talk to me: 554 …" are an answer; all else
+// Postfix says of itself, and of what it has suspended it repeats an answer, or a fault.
+void read_postfix_reason(std::string_view reason, DeliveryFacts& facts) {
   constexpr std::string_view kSaid = " said: ";
-  if (const size_t said = fields.reason.find(kSaid); said != kNpos)
-    if (const auto answer = read_reply(fields.reason.substr(said + kSaid.size()))) reply.code = answer->code;
-  if (reply.subject == 0) reply.subject = -1;  // what Postfix makes of an answer without an enhanced code
-  const bool unknown = is_unknown(reply, fields.reason.find("(in reply to RCPT TO command)") != kNpos);
-  return unknown ? std::optional(Delivery::unknown) : std::nullopt;
+  constexpr std::string_view kRefused = " refused to talk to me: ";
+  constexpr std::string_view kSuspended = "delivery temporarily suspended: ";
+  if (reason.starts_with('(')) reason.remove_prefix(1);
+  if (reason.ends_with(')')) reason.remove_suffix(1);
+  facts.text = bounded(reason);
+  facts.asked = !reason.starts_with(kSuspended);
+  if (!reason.starts_with("host ")) return;
+  const size_t said = reason.find(kSaid);
+  const size_t refused = reason.find(kRefused);
+  if (said == kNpos && refused == kNpos) return;
+  facts.remote = true;
+  const bool talks = said < refused;
+  facts.stage = talks ? take_stage(reason) : Stage::connect;
+  read_reply(reason.substr(talks ? said + kSaid.size() : refused + kRefused.size()), facts);
+}
+
+// dsn= is Postfix' own, and x.0.0 what it makes of an answer without an enhanced code.
+DeliveryFacts postfix_facts(const PostfixFields& fields) {
+  const bool thrown_away = fields.relay == "none";  // discard(8)
+  DeliveryFacts facts{.accepted = fields.status == "sent" && !thrown_away, .permanent = fields.status != "deferred"};
+  if (facts.accepted) return facts;
+  read_postfix_reason(fields.reason, facts);
+  if (facts.subject < 0) read_status(fields.dsn, facts);
+  if (facts.subject == 0 && facts.detail == 0) facts.subject = facts.detail = -1;
+  return facts;
 }
 
 // "mx.elsewhere.example[192.0.2.7]:25"
@@ -90,6 +122,12 @@ bool is_elsewhere_by(std::string_view program, std::string_view relay) {
   const size_t close = relay.find(']');
   if ((program != "smtp" && program != "lmtp") || open == kNpos || close == kNpos || close < open) return false;
   return is_elsewhere(relay.substr(open + 1, close - open - 1));
+}
+
+// "mx.elsewhere.example"; of relay=none and relay=local, nobody.
+std::string server_of(std::string_view relay) {
+  const size_t open = relay.find('[');
+  return open == kNpos ? "" : lower_case(relay.substr(0, open));
 }
 
 // "(forwarded as 4BCdEF0124)"
@@ -107,11 +145,13 @@ std::optional<LoggedDelivery> postfix_delivery(const LogLine& line) {
   if (std::ranges::find(kAgents, line.program) == kAgents.end()) return std::nullopt;
   const auto fields = postfix_fields(line.text);
   if (!fields) return std::nullopt;
+  if (fields->status != "sent" && fields->status != "deferred" && fields->status != "bounced") return std::nullopt;
   return LoggedDelivery{.mta = Mta::postfix,
                         .queue_id = std::string(line.queue_id),
                         .recipient = lower_case(fields->recipient),
                         .remote = is_elsewhere_by(line.program, fields->relay),
-                        .what = postfix_outcome(*fields),
+                        .server = server_of(fields->relay),
+                        .facts = postfix_facts(*fields),
                         .forwarded_as = std::string(forwarded_as(line.program, *fields))};
 }
 

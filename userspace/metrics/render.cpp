@@ -242,9 +242,8 @@ void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, cons
        [](const auto& stats, auto add) {
          const Deliveries& hour = stats.mail->deliveries;
          if (hour.total() == 0) return;
-         add(static_cast<double>(hour.accepted), "outcome", "accepted");
-         add(static_cast<double>(hour.unknown), "outcome", "unknown_recipient");
-         add(static_cast<double>(hour.deferred), "outcome", "deferred");
+         for (const Outcome outcome : kAllOutcomes)
+           add(static_cast<double>(hour[outcome]), "outcome", to_string(outcome).data());
        });
   MetricFamily& braked = out.family(Gauge, "npanel_mail_braked", "1 where too much of the account's mail is unwanted");
   for (const AccountStats& stats : accounts)
@@ -266,6 +265,9 @@ void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, cons
   add_unattributed(out, agent.unattributed);
   out.add(Counter, "npanel_mail_failed_total", "Questions that the kernel did not answer, passed",
           static_cast<double>(agent.mail_failed));
+  out.add(Counter, "npanel_mail_unclear_total",
+          "Answers of other servers that are not understood, and count for nothing",
+          static_cast<double>(agent.mail_unclear));
 }
 
 void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {

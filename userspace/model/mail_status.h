@@ -19,7 +19,8 @@ namespace npanel {
 // What the agent itself has decided, and has to remember.
 struct MailCare {
   std::optional<MailBrake> brake = {};
-  int64_t noticed_ms = 0;  // when its owner was told last, Unix time; 0: never
+  int64_t noticed_ms = 0;      // when its owner was told last that mail is held back, Unix time; 0: never
+  int64_t dns_noticed_ms = 0;  // likewise, that its DNS is wrong
 
   bool operator==(const MailCare&) const = default;
 };
@@ -44,7 +45,9 @@ struct MailStatus {
   MailFigures figures = {};
   np_smtp_count direct{};
   std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: it may send none at all
-  std::vector<Event> refusals = {};       // the newest first, at most 10
+  std::vector<DeliveryExample> examples =
+      {};                            // the newest first, at most 3 of each outcome that tells against somebody
+  std::vector<Event> refusals = {};  // the newest first, at most 10
 };
 
 // One number of each of the first nine kMailFields; the tenth is the open connections.

@@ -73,6 +73,7 @@ struct AgentStatus {
   np_smtp_total smtp{};
   UnattributedMail unattributed;
   uint64_t mail_failed = 0;       // questions of the MTA that the kernel did not answer
+  uint64_t mail_unclear = 0;      // answers of other servers that were not understood
   uint64_t evidence_missing = 0;  // refusals of whose process not all is known
   uint64_t log_lines_lost = 0;    // that the journal, or whoever reads, did not take in time
   ReconcileFigures reconcile;

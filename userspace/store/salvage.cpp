@@ -64,7 +64,8 @@ const History kFeatures{"feature_flags", {"name", "enabled", "mode", "rollout", 
 const History kOverrides{"feature_override", {"feature", "account", "enabled"}, "true"};
 const History kTokens{"token", {"name", "scope", "hash", "created_ms"}, "true"};
 const History kBudgets{"mail_budget", {"account", "saved_ms", "cells"}, "json_valid(cells)"};
-const History kCare{"mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}, "true"};
+const History kCare{
+    "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms", "dns_noticed_ms"}, "true"};
 const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
 
 std::string list(const History& history) {

@@ -117,12 +117,21 @@ class EximCase(mta.MtaCase):
     def deliver(self):
         subprocess.run(["exim4", "-qf"], check=True, capture_output=True)
 
+    def forget_queue(self):
+        empty_queue()
+
     def setUp(self):
         super().setUp()
         self.addCleanup(empty_queue)
 
     def test_unknown_recipients_brake_the_account(self):
         self.assert_deliveries_brake()
+
+    def test_each_answer_is_understood_at_each_command(self):
+        self.assert_each_answer_is_understood()
+
+    def test_block_list_brakes_nobody_and_invented_addresses_do(self):
+        self.assert_a_block_list_brakes_nobody_and_invented_addresses_do()
 
     def test_owner_gets_a_letter(self):
         self.assert_owner_gets_a_letter(lambda command: subprocess.run(command, capture_output=True, text=True))

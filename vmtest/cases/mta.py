@@ -11,6 +11,7 @@ import threading
 import time
 
 import early_close
+import sink
 import support
 
 BOB_UID = 4001
@@ -27,6 +28,30 @@ ANSWERS = "answers.example"  # a domain whose mail server is Answering
 ANSWERING_PORT = 2525
 AWAY = "away.example"  # the same, at an address that is not the loopback's: what goes there has left the host
 AWAY_ADDRESS = "192.0.2.77"  # RFC 5737; on lo, and no way leads there from elsewhere
+# At which command another server says what, and what it means.
+ANSWERS_OF_OTHERS = (
+    ("rcpt", "550 5.1.1 no such user", "unknown_recipients"),
+    ("rcpt", "550 5.4.1 Recipient address rejected: Access denied", "unknown_recipients"),
+    ("rcpt", "550-5.1.1 The email account that you tried to reach does not exist.\n550 5.1.1 Please try again", "unknown_recipients"),
+    ("rcpt", "550 Requested action not taken: mailbox unavailable", "unknown_recipients"),
+    ("rcpt", "550-refused - [192.0.2.77]:41022 is in a block list:\n550 see https://bl.example/q?192.0.2.77", "server"),
+    ("rcpt", "550 authentication required, relaying denied", "server"),
+    ("rcpt", "450 4.2.0 Greylisted, try again in 300 seconds", "deferred"),
+    ("rcpt", "552 5.2.2 mailbox full", "deferred"),
+    ("rcpt", "550 5.7.1 hm", "unclear"),
+    ("mail", "550 5.7.23 SPF validation failed", "authentication"),
+    ("mail", "550 5.7.606 Access denied, banned sending IP [192.0.2.77]", "server"),
+    ("data", "554 5.7.1 this message looks like spam", "content"),
+    ("end_of_data", "550-5.7.26 This mail is unauthenticated:\n550 5.7.26 SPF and DKIM did not pass", "authentication"),
+    ("end_of_data", "550 5.7.1 Message rejected as spam", "content"),
+    ("end_of_data", "554 5.6.0 virus Eicar found", "content"),
+    ("end_of_data", "250 2.0.0 taken", "accepted"),
+    ("mail", "451 4.7.500 Server busy. Please try again later from [192.0.2.77]", "server"),
+    ("end_of_data", "454 4.7.0 Throttling failure: maximum sending rate exceeded", "server"),
+    ("helo", "550 5.7.1 Access denied, bad HELO", "server"),
+    ("connect", "554 5.7.1 no reverse DNS for 192.0.2.77", "authentication"),
+    ("connect", "421 4.7.0 too many connections from 192.0.2.77", "server"),
+)
 SEND_NOTICES = "/usr/lib/npanel/send-notices"
 
 
@@ -281,19 +306,84 @@ class MtaCase(support.AgentCase):
 
     def assert_deliveries_brake(self):
         """30 recipients that were taken, 15 that do not exist; 3 were put off and 3 blocked, which says little."""
-        answer_mail(self)
+        answer_mail(self, AWAY_ADDRESS)
         self.bob(messages_per_hour=400)
         for who, many in (("good", 30), ("later", 3), ("blocked", 3), ("unknown", 15)):
-            self.assertEqual(self.by_smtp(1, recipients=[f"{who}{number}@{ANSWERS}" for number in range(many)])[0], 1)
+            self.assertEqual(self.by_smtp(1, recipients=[f"{who}{number}@{AWAY}" for number in range(many)])[0], 1)
         self.deliver()
         brake = support.wait_until(lambda: self.bobs_mail()["brake"], SECONDS, "bob is braked")
-        support.wait_until(lambda: sum(self.bobs_mail()["deliveries"].values()) == 48, SECONDS, "all of the log is read")
+        support.wait_until(lambda: sum(self.bobs_mail()["deliveries"].values()) == 51, SECONDS, "all of the log is read")
         self.assertEqual(brake["cause"], "unknown_recipients")
-        self.assertEqual(self.bobs_mail()["deliveries"], {"accepted": 30, "unknown_recipients": 15, "deferred": 3})
+        self.assert_outcomes(accepted=30, unknown_recipients=15, deferred=3, unclear=3)
         self.assertEqual(self.bobs_mail()["limits"]["messages_per_hour"], 100)
         accepted, refusal = self.by_smtp(100)
         self.assertEqual(accepted, 96)
         self.assert_deferred(refusal, "100 messages an hour")
+
+    def assert_outcomes(self, **wanted):
+        """Of bob's mail of the last hour."""
+        self.assertEqual({outcome: many for outcome, many in self.bobs_mail()["deliveries"].items() if many}, wanted)
+
+    def send_and_deliver(self, login, recipients):
+        self.assertEqual(self.run_outside(send_as, 1, recipients, login).hear(SECONDS)[0], 1)
+        self.deliver()
+
+    def assert_each_answer_is_understood(self):
+        """As this MTA logs them; those that refuse a connection are the last, for an MTA remembers whom it has not reached."""
+        server = sink.start(self, AWAY_ADDRESS, ANSWERING_PORT)
+        self.bob(messages_per_hour=400)
+        wanted = {}
+        for number, (stage, reply, outcome) in enumerate(ANSWERS_OF_OTHERS):
+            with self.subTest(reply, stage=stage):
+                server.told = {stage: reply}
+                self.send_and_deliver("bob", [f"x{number}@{AWAY}"])
+                wanted[outcome] = wanted.get(outcome, 0) + 1
+                support.wait_until(lambda: sum(self.bobs_mail()["deliveries"].values()) >= number + 1, SECONDS, "the log is read")
+                self.assert_outcomes(**wanted)
+                self.forget_queue()
+        for line in self.mta_log().splitlines():
+            if "@away.example" in line and (" ** " in line or " == " in line or "status=" in line):
+                print(f"line {line}", flush=True)
+        unclear = self.agent.ask("GET", "/api/v1/mail/unclear")
+        self.assertEqual((unclear["count"], unclear["answers"][0]["text"]), (1, "5.7.1 hm"))
+        self.assertIn("5.7.1 hm", self.agent.ctl("mail", "unclear"))
+
+    def forget_queue(self):
+        """Nothing of it is tried again."""
+
+    def assert_a_block_list_brakes_nobody_and_invented_addresses_do(self):
+        """20 accounts' mail of an hour meets a list that this server is on; bob invents addresses meanwhile."""
+        sink.start(self, AWAY_ADDRESS, ANSWERING_PORT, connect="554 5.7.1 Service unavailable; Client host [192.0.2.77] blocked using zen.spamhaus.org")
+        sink.start(self, "127.0.0.1", ANSWERING_PORT, rcpt="550 5.4.1 Recipient address rejected: Access denied")
+        seen = max((event["id"] for event in self.agent.ask("GET", "/api/v1/events")["events"]), default=0)
+        self.bob(messages_per_hour=400)
+        innocents = [self.account(f"shop{number}", rate_limit=ANY_RATE, mail={"messages_per_hour": 400}) for number in range(20)]
+        for innocent in innocents:
+            for message in range(5):
+                recipients = [f"r{message}x{number}@{AWAY}" for number in range(5)]
+                self.assertEqual(self.run_outside(send_as, 1, recipients, innocent.name).hear(SECONDS)[0], 1)
+        for start in range(0, 48, 12):
+            recipients = [f"invented{number}@{ANSWERS}" for number in range(start, start + 12)]
+            self.assertEqual(self.run_outside(send_as, 1, recipients, "bob").hear(SECONDS)[0], 1)
+        self.deliver()
+        brake = support.wait_until(lambda: self.bobs_mail()["brake"], SECONDS, "bob is braked")
+        self.assertEqual((brake["cause"], brake["percent"]), ("unknown_recipients", 100))
+        self.assertEqual(self.bobs_mail()["limits"]["messages_per_hour"], 100)
+        findings = support.wait_until(lambda: [each for each in self.agent.ask("GET", "/api/v1/mail/findings")["findings"] if each["accounts"] == 20],
+                                      SECONDS, "all of the log is read")
+        self.assertEqual([each["trouble"] for each in self.agent.ask("GET", "/api/v1/mail/findings")["findings"]], ["reputation"])
+        self.assertIn("zen.spamhaus.org", findings[0]["answer"])
+        self.assertIn("block list", self.agent.ctl("mail", "findings"))
+        for innocent in innocents:
+            mail = self.agent.ask("GET", f"/api/v1/accounts/{innocent.name}/mail")
+            self.assertIsNone(mail["brake"], mail)
+            self.assertEqual(mail["deliveries"]["server"], sum(mail["deliveries"].values()), mail)
+        events = [event for event in self.agent.ask("GET", "/api/v1/events?limit=1000")["events"] if event["id"] > seen]
+        self.assertEqual([event["kind"] for event in events if event["kind"].startswith("mail_finding")], ["mail_finding"])
+        self.assertEqual([event["account"] for event in events if event["kind"] == "mail_braked"], ["bob"])
+        why = self.agent.ctl("mail", "why", "bob")
+        for text in ("100 % unknown_recipients", "answers.example: 550", "Recipient address rejected: Access denied", "off the list"):
+            self.assertIn(text, why)
 
     def assert_owner_gets_a_letter(self, run):
         """By `run`, which starts a program where the MTA is; the letter is for bob's own mailbox."""

@@ -167,6 +167,9 @@ class PostfixCase(mta.MtaCase):
         cls.agent.policy = str(cls.spool / "npanel/policy.sock")
         cls.set_config(here, cls.agent.policy)
 
+    def forget_queue(self):
+        self.root.run("postsuper", "-d", "ALL")
+
     def mta_log(self):
         return (self.root.path / "var/log/postfix.log").read_text()
 
@@ -175,6 +178,12 @@ class PostfixCase(mta.MtaCase):
 
     def test_unknown_recipients_brake_the_account(self):
         self.assert_deliveries_brake()
+
+    def test_each_answer_is_understood_at_each_command(self):
+        self.assert_each_answer_is_understood()
+
+    def test_block_list_brakes_nobody_and_invented_addresses_do(self):
+        self.assert_a_block_list_brakes_nobody_and_invented_addresses_do()
 
     def test_owner_gets_a_letter(self):
         self.assert_owner_gets_a_letter(self.in_root)

@@ -29,10 +29,13 @@ class DeliveryBookTest : public testing::Test {
   // How many lines there were, and how many of them anybody may have written.
   std::pair<int, int> read() {
     std::pair<int, int> lines;
-    complaints_ = book_.read([&](const LoggedDelivery&, bool anybodys) {
+    complaints_ = book_.read([&](const LoggedDelivery& delivery, bool anybodys) -> std::optional<CountedDelivery> {
       ++lines.first;
       lines.second += anybodys ? 1 : 0;
-      return anybodys ? std::nullopt : std::optional<std::string>("bob");
+      if (anybodys) return std::nullopt;
+      return CountedDelivery{.account = account_,
+                             .recipient = std::hash<std::string>()(delivery.recipient),
+                             .verdict = verdict_of(delivery.facts)};
     });
     return lines;
   }
@@ -43,12 +46,19 @@ class DeliveryBookTest : public testing::Test {
   const std::string postlog_ = dir_.path("postlog");
   DeliveryBook book_{postlog_};
   std::vector<std::string> complaints_;
+  std::string account_ = "bob";
 };
+
+std::string answered(const std::string& recipient, const std::string& answer) {
+  return "2026-11-25 19:00:00 1rABCD-0003Fk-2x ** " + recipient +
+         " R=r T=t H=mx1.elsewhere.example [192.0.2.7]: SMTP error " + "from remote mail server after RCPT TO:<" +
+         recipient + ">: " + answer + "\n";
+}
 
 TEST_F(DeliveryBookTest, BothMtasAreBelieved) {
   append(kExim + kPostfix);
   EXPECT_EQ(read(), Lines(2, 0));
-  EXPECT_EQ(book_.last_hour("bob").unknown, 2U);
+  EXPECT_EQ(book_.last_hour("bob")[Outcome::unknown_recipient], 2U);
   EXPECT_TRUE(complaints_.empty());
 }
 
@@ -83,6 +93,74 @@ TEST_F(DeliveryBookTest, ALogThatEverybodyMayWriteIsNotRead) {
   EXPECT_EQ(read(), Lines(0, 0));
   ASSERT_EQ(complaints_.size(), 1U);
   EXPECT_NE(complaints_[0].find("everybody"), std::string::npos) << complaints_[0];
+}
+
+TEST_F(DeliveryBookTest, ExamplesAreThreeOfDifferentDomains) {
+  for (int i = 0; i < 9; ++i) append(answered("x@y" + std::to_string(i / 2) + ".example", "550 5.1.1 no such user"));
+  read();
+  const auto examples = book_.examples("bob");
+  ASSERT_EQ(examples.size(), 3U);
+  EXPECT_EQ(examples[0].domain, "y4.example");
+  EXPECT_EQ(examples[0].answer, "550 5.1.1 no such user");
+  EXPECT_EQ(examples[2].domain, "y2.example");
+}
+
+TEST_F(DeliveryBookTest, ExamplesOfOneDomainAreThreeToo) {
+  append(answered("x@z.example", "550 no such user"));
+  for (int i = 0; i < 9; ++i) append(answered("x@y.example", "550 no such user x" + std::to_string(i)));
+  read();
+  const auto examples = book_.examples("bob");
+  ASSERT_EQ(examples.size(), 3U);
+  EXPECT_EQ(examples[0].answer, "550 no such user x8");
+  EXPECT_EQ(examples[1].answer, "550 no such user x7");
+  EXPECT_EQ(examples[2].domain, "z.example");
+}
+
+TEST_F(DeliveryBookTest, WhatIsNotUnderstoodIsKeptAndCountsForNothing) {
+  for (int i = 0; i < 200; ++i) append(answered("x@y.example", "550 " + std::string(i % 2 == 0 ? "hm" : "well")));
+  for (int i = 0; i < 200; ++i)
+    append(answered("z@y.example", "550 " + std::string(static_cast<size_t>(i) + 1, 'x') + std::string(2000, 'y')));
+  read();
+  const UnclearMail unclear = book_.unclear();
+  EXPECT_EQ(unclear.count, 400U);
+  ASSERT_EQ(unclear.newest.size(), 50U);
+  EXPECT_EQ(unclear.newest[0].server, "mx1.elsewhere.example");
+  for (const UnclearAnswer& each : unclear.newest) EXPECT_LE(each.text.size(), 300U);
+  EXPECT_EQ(book_.last_hour("bob").judged(), 0U);
+}
+
+TEST_F(DeliveryBookTest, SameUnclearAnswerIsOneLine) {
+  for (int i = 0; i < 200; ++i)
+    append(answered("x" + std::to_string(i) + "@y.example", "550 hm, x" + std::to_string(i) + "@y.example"));
+  read();
+  ASSERT_EQ(book_.unclear().newest.size(), 1U);
+  EXPECT_EQ(book_.unclear().newest[0].count, 200U);
+  EXPECT_EQ(book_.unclear().newest[0].account, "bob");
+}
+
+TEST_F(DeliveryBookTest, ATroubleOfTheServerIsToldOnce) {
+  for (int i = 0; i < 20; ++i) {
+    account_ = "account" + std::to_string(i);
+    append(answered("x@y.example", "550 198.51.100.7 is in a block list"));
+    read();
+  }
+  const auto begun = book_.judge();
+  ASSERT_EQ(begun.size(), 1U);
+  EXPECT_EQ(begun[0].trouble, Trouble::reputation);
+  EXPECT_EQ(begun[0].senders, 20U);
+  EXPECT_EQ(begun[0].destinations, (std::vector<std::string>{"elsewhere.example"}));
+  EXPECT_EQ(begun[0].example.answer, "550 198.51.100.7 is in a block list");
+  append(answered("z@y.example", "550 198.51.100.7 is in a block list"));
+  read();
+  EXPECT_TRUE(book_.judge().empty());
+  EXPECT_EQ(book_.findings().size(), 1U);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(book_.last_hour("account" + std::to_string(i)).judged(), 0U);
+}
+
+TEST_F(DeliveryBookTest, MemoryIsBoundedWhateverIsSent) {
+  for (int i = 0; i < 3000; ++i) append(answered("x@" + std::to_string(i) + ".example", "550 5.1.1 no such user"));
+  read();
+  EXPECT_EQ(book_.last_hour("bob").total(), DeliveryHour::kRecipientsMost);
 }
 
 }  // namespace

@@ -79,6 +79,10 @@ struct FakeService final : Service {
   }
   UnattributedMail unattributed;
   UnattributedMail unattributed_mail() override { return unattributed; }
+  UnclearMail unclear;
+  UnclearMail unclear_mail() override { return unclear; }
+  std::vector<MailFinding> findings;
+  std::vector<MailFinding> mail_findings() override { return findings; }
   Result<AccountView> raise_mail(const Caller& who, const std::string& name, uint64_t messages,
                                  uint64_t seconds) override {
     AccountView* view = NP_TRY(find(name));

@@ -67,6 +67,45 @@ TEST_F(MailRoutes, MailOfNoAccountIsShownWithWhoSentIt) {
   EXPECT_NE(body["senders"][0]["remedy"].get<std::string>().find("mail.users_map"), std::string::npos);
 }
 
+TEST_F(MailRoutes, UnclearAnswersAndFindingsAreShown) {
+  service.unclear = {.count = 7,
+                     .newest = {{.account = "bob",
+                                 .server = "mx.y.example",
+                                 .stage = Stage::rcpt,
+                                 .code = 550,
+                                 .status = "5.7.1",
+                                 .text = "h\xff",
+                                 .count = 7,
+                                 .last_ms = 1}}};
+  service.findings = {{.trouble = Trouble::reputation,
+                       .since_ms = 1,
+                       .senders = 20,
+                       .recipients = 500,
+                       .destinations = {"y.example"},
+                       .example = {.answer = "554 blocked"}}};
+  const Json unclear = json_of(get("/api/v1/mail/unclear"));
+  EXPECT_EQ(unclear["count"], 7);
+  EXPECT_EQ(unclear["answers"][0]["stage"], "rcpt");
+  EXPECT_EQ(unclear["answers"][0]["text"], "h\xef\xbf\xbd");
+  const Json finding = json_of(get("/api/v1/mail/findings"))["findings"][0];
+  EXPECT_EQ(finding["trouble"], "reputation");
+  EXPECT_EQ(finding["accounts"], 20);
+  EXPECT_NE(finding["remedy"].get<std::string>().find("list"), std::string::npos);
+}
+
+TEST_F(MailRoutes, WhyHasOutcomesAndExamples) {
+  MailStatus status = bob();
+  status.figures.deliveries[Outcome::content] = 5;
+  status.brake = MailBrake{.cause = BrakeCause::content, .percent = 50, .until_ms = 1};
+  status.examples = {{.outcome = Outcome::content, .domain = "y.example", .answer = "550 spam"}};
+  service.mails = {status};
+  const Json body = json_of(get(kMail));
+  EXPECT_EQ(body["deliveries"]["content"], 5);
+  EXPECT_EQ(body["brake"]["cause"], "content");
+  EXPECT_FALSE(body["brake"]["advice"].get<std::string>().empty());
+  EXPECT_EQ(body["examples"][0]["answer"], "550 spam");
+}
+
 TEST_F(MailRoutes, ARaiseIsMadeShownAndEnded) {
   const Response raised = ask(local("POST", kRaise, R"({"messages_per_hour":2000,"seconds":7200})"));
   EXPECT_EQ(raised.status, 200);

@@ -31,7 +31,8 @@ json mail(const char* changes = "{}") {
       R"({"name": "bob", "mode": "enforce", "limits": {"messages_per_hour": 500, "bytes_per_hour": 50000000},
     "sent": {"messages_per_15min": 20, "messages_per_hour": 480, "messages_per_day": 900, "bytes_per_hour": 1048576},
     "free_in_seconds": 0, "raise": null, "brake": null,
-    "deliveries": {"accepted": 30, "unknown_recipients": 4, "deferred": 1}, "deferred": 3, "would_have_deferred": 0,
+    "deliveries": {"accepted": 30, "unknown_recipients": 4, "deferred": 1, "content": 2, "authentication": 6, "server": 7,
+    "local": 8, "unclear": 9}, "deferred": 3, "would_have_deferred": 0,
     "direct": {"allowed": 1, "denied": 2, "redirected": 0}})");
   made.update(json::parse(changes));
   return made;
@@ -45,13 +46,16 @@ TEST(Show, WhoSendsMostIsATable) {
 
 TEST(Show, WhyAnAccountWaitsNamesLimitsRaiseAndRefusals) {
   const std::string text = mail_why_view(mail(R"({"free_in_seconds": 600,
-    "brake": {"cause": "unknown_recipients", "percent": 30, "until": "2026-11-25T11:00:00.000Z"},
+    "brake": {"cause": "unknown_recipients", "percent": 30, "until": "2026-11-25T11:00:00.000Z", "advice": "mend it"},
+    "examples": [{"outcome": "unknown_recipient", "domain": "y.example", "answer": "550 \u001b[2J no"}],
     "raise": {"messages_per_hour": 2000, "until": "2026-11-25T12:00:00.000Z"},
     "refusals": [{"time": "2026-11-25T10:00:00.000Z", "kind": "mail_deferred", "detail": {"script": "a\u001bb.php"}}]})"));
   for (const char* part :
        {"messages_per_hour:  480 of 500", "messages_per_day:   900 of max", "bytes_per_hour:     1.0 MiB of",
         "free:               in 10 min", "delivered:          30 in the last hour, 4 to unknown recipients, 1 deferred",
-        "braked:             to a quarter until 2026-11-25T11:00:00.000Z: 30 % unknown_recipients",
+        "2 refused as unwanted", "7 for this server or the destination, 8 by the local MTA, 9 unclear; 6 for SPF",
+        R"(for example:        unknown_recipient, y.example: "550 \u001b[2J no")",
+        "braked:             to a quarter until 2026-11-25T11:00:00.000Z: 30 % unknown_recipients; mend it",
         "to 2000 messages an hour until 2026-11-25T12:00:00.000Z", R"(mail_deferred script="a\u001bb.php")"})
     EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
   EXPECT_TRUE(has(mail_why_view(mail(R"({"free_in_seconds": null})")), "it may send none"));
@@ -67,6 +71,26 @@ TEST(Show, MailOfNoAccountSaysWhoSentItAndWhatToDo) {
         R"(login   "a\u001b[2J b"    -  192.0.2.9  x@ann.example       500         3  2026-11-25T10)",
         "\nlogin: name it\n"})
     EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
+}
+
+TEST(Show, UnclearAnswersAreATableWithoutControlCharacters) {
+  const std::string text =
+      mail_unclear_view(json::parse(R"({"count": 7, "answers": [{"account": "bob", "server": "mx.y.example",
+    "stage": "rcpt", "code": 550, "status": "5.7.1", "text": "h\u001bm", "count": 7, "time": "2026-11-25T10:00:00.000Z"}]})"));
+  for (const char* part : {"7 answers were not understood", "mx.y.example  rcpt    550  5.7.1", R"("h\u001bm")"})
+    EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
+  EXPECT_FALSE(has(mail_unclear_view({{"count", 0}, {"answers", json::array()}}), "SERVER"));
+}
+
+TEST(Show, FindingsSayWhatToDo) {
+  const std::string text =
+      mail_findings_view(json::parse(R"({"findings": [{"trouble": "reputation", "description": "it is on a block list",
+    "remedy": "ask the list", "since": "2026-11-25T10:00:00.000Z", "accounts": 20, "recipients": 500,
+    "destinations": ["y.example", "z.example"], "answer": "554 blocked"}]})"));
+  for (const char* part :
+       {"it is on a block list", "ask the list", "500 in the last hour", "y.example, z.example", "554 blocked"})
+    EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
+  EXPECT_TRUE(has(mail_findings_view({{"findings", json::array()}}), "nothing is wrong"));
 }
 
 TEST(Show, FeaturesAreATable) {

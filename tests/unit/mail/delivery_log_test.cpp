@@ -17,12 +17,13 @@ const std::string kRcpt =
     "mail "
     "server after RCPT TO:<one@elsewhere.example>: ";
 
-std::optional<Delivery> read(const std::string& line) {
+// nullopt: the line is about no delivery.
+std::optional<Outcome> read(const std::string& line) {
   const auto found = parse_delivery(line);
-  return found ? found->what : std::nullopt;
+  return found ? std::optional(verdict_of(found->facts).outcome) : std::nullopt;
 }
 
-std::optional<Delivery> bounced(const std::string& dsn, const std::string& answer) {
+std::optional<Outcome> bounced(const std::string& dsn, const std::string& answer) {
   return read(kPostfix + "relay=mx[192.0.2.7]:25, delay=0.1, delays=0/0/0/0, dsn=" + dsn +
               ", status=bounced (host mx[192.0.2.7] said: " + answer + ")");
 }
@@ -37,44 +38,49 @@ TEST(EximLog, NamesTheMessageWhateverStandsBeforeIt) {
 }
 
 TEST(EximLog, KnowsWhatWasAccepted) {
-  EXPECT_EQ(read(kExim + "=> one@elsewhere.example R=dnslookup T=remote_smtp"), Delivery::accepted);
-  EXPECT_EQ(read(kExim + "-> two@elsewhere.example R=dnslookup T=remote_smtp"), Delivery::accepted);
+  EXPECT_EQ(read(kExim + "=> one@elsewhere.example R=dnslookup T=remote_smtp"), Outcome::accepted);
+  EXPECT_EQ(read(kExim + "-> two@elsewhere.example R=dnslookup T=remote_smtp"), Outcome::accepted);
 }
 
 TEST(EximLog, KnowsWhoDoesNotExist) {
-  EXPECT_EQ(read(kExim + kRcpt + "550 5.1.1 <one@elsewhere.example>: Recipient address rejected"), Delivery::unknown);
-  EXPECT_EQ(read(kExim + kRcpt + "550-5.1.1 The email account that you tried to reach"), Delivery::unknown);
-  EXPECT_EQ(read(kExim + kRcpt + "550 User unknown"), Delivery::unknown) << "without an enhanced code";
-  EXPECT_EQ(read(kExim + "** nobody@here.example R=system_aliases: Unrouteable address"), Delivery::unknown);
-  EXPECT_EQ(read(kExim + "** nobody@here.example: Unrouteable address"), Delivery::unknown);
+  EXPECT_EQ(read(kExim + kRcpt + "550 5.1.1 <one@elsewhere.example>: Recipient address rejected"),
+            Outcome::unknown_recipient);
+  EXPECT_EQ(read(kExim + kRcpt + "550-5.1.1 The email account that you tried to reach"), Outcome::unknown_recipient);
+  EXPECT_EQ(read(kExim + kRcpt + "550 User unknown"), Outcome::unknown_recipient) << "without an enhanced code";
+  EXPECT_EQ(read(kExim + "** nobody@here.example R=system_aliases: Unrouteable address"), Outcome::unknown_recipient);
+  EXPECT_EQ(read(kExim + "** nobody@here.example: Unrouteable address"), Outcome::unknown_recipient);
 }
 
-TEST(EximLog, AFaultThatIsNotTheSendersCountsForNothing) {
-  EXPECT_FALSE(read(kExim + kRcpt + "552 5.2.2 mailbox full"));
-  EXPECT_FALSE(read(kExim + kRcpt + "550 5.7.1 blocked"));
-  EXPECT_FALSE(read(kExim +
-                    "** one@elsewhere.example R=dnslookup T=remote_smtp H=mx [192.0.2.7]: SMTP error from remote "
-                    "mail server after end of data: 550 looks like spam"));
-  EXPECT_FALSE(read(kExim + "** one@elsewhere.example R=dnslookup T=remote_smtp: retry timeout exceeded"));
-  EXPECT_FALSE(read(kExim + "** one@elsewhere.example: retry timeout exceeded"));
+TEST(EximLog, TellsWhoHasSpokenAtWhichCommand) {
+  const auto facts = [](const std::string& after) {
+    return parse_delivery(kExim + "** one@elsewhere.example R=r T=t H=mx [192.0.2.7]: " + after)->facts;
+  };
+  const std::string remote = "SMTP error from remote mail server after ";
+  EXPECT_EQ(facts(remote + "initial connection: 554 no").stage, Stage::connect);
+  EXPECT_EQ(facts(remote + "EHLO web1.example: 550 no").stage, Stage::helo);
+  EXPECT_EQ(facts(remote + "pipelined MAIL FROM:<bob@bob.example> SIZE=1: 550 no").stage, Stage::mail);
+  EXPECT_EQ(facts(remote + "pipelined RCPT TO:<a: 550@b.example>: 551 5.1.6 no").code, 551);
+  EXPECT_EQ(facts(remote + "DATA: 550 no").stage, Stage::data);
+  EXPECT_EQ(facts(remote + "end of data: 550-5.7.26 no").detail, 26);
+  EXPECT_TRUE(facts(remote + "end of data: 550 no").remote);
+  EXPECT_FALSE(facts("retry timeout exceeded").remote);
 }
 
-TEST(EximLog, ADeferralIsAnAnswerAndNotAFaultOnTheWay) {
-  EXPECT_EQ(
-      read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-44) H=mx [192.0.2.7]: SMTP error from "
-                   "remote mail server after RCPT TO:<one@elsewhere.example>: 451 4.7.1 Greylisted"),
-      Delivery::deferred);
-  EXPECT_FALSE(read(kExim +
-                    "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-44) H=mx [192.0.2.7]: SMTP error from "
-                    "remote mail server after RCPT TO:<one@elsewhere.example>: 452 4.2.2 over quota"));
-  EXPECT_FALSE(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (111): Connection refused"));
-  EXPECT_FALSE(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-53): retry time not reached"));
+TEST(EximLog, ATryThatNobodyAnsweredIsTheServers) {
+  EXPECT_EQ(read(kExim + "** one@elsewhere.example R=dnslookup T=remote_smtp: retry timeout exceeded"),
+            Outcome::server);
+  EXPECT_EQ(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (111): Connection refused"),
+            Outcome::server);
+  EXPECT_EQ(read(kExim + "== one@elsewhere.example R=dnslookup T=remote_smtp defer (-53): retry time not reached"),
+            Outcome::server);
 }
 
 TEST(EximLog, WhatARemoteServerSaysIsNoLineOfPostfix) {
-  EXPECT_FALSE(
-      read("2026-11-25 19:00:00 1rABCD-0003Fk-2x == x@y R=r T=t: postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, "
-           "status=bounced"));
+  const auto delivery = parse_delivery(
+      "2026-11-25 19:00:00 1rABCD-0003Fk-2x == x@y R=r T=t: postfix/smtp[1]: 4BC: to=<x@y>, dsn=5.1.1, status=bounced");
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->queue_id, "1rABCD-0003Fk-2x");
+  EXPECT_EQ(verdict_of(delivery->facts).outcome, Outcome::local);
 }
 
 TEST(EximLog, OtherLinesAreAboutSomethingElse) {
@@ -120,7 +126,7 @@ TEST(EximLog, ComesBySyslogToo) {
   for (const char* before : {"Nov 25 19:00:00 host exim[123]: 2026-11-25 19:00:00 ", "Nov  5 19:00:00 host exim: ",
                              "2026-11-25T19:00:00.123456+01:00 host exim4[1]: 2026-11-25 19:00:00.123 +0100 [1] ",
                              "2026-11-25T19:00:00Z h exim[1]: "})
-    EXPECT_EQ(read(before + rest), Delivery::unknown) << before;
+    EXPECT_EQ(read(before + rest), Outcome::unknown_recipient) << before;
   for (const char* before :
        {"Nov 25 19:00:00 host bob: ", "Nov 25 19:00:00 host exim[1] ",
         "Nov 25 19:00:00 host exim[x]: ", "Nov 25 19:00:00 exim[1]: ", "Nov 25 19:00:00 host su: x exim[1]: ",
@@ -181,48 +187,60 @@ TEST(EximLog, KnowsWhatHasLeftTheHost) {
 }
 
 TEST(EximLog, WhatOurRouterRefusesSaysNothingOfTheRecipient) {
-  EXPECT_FALSE(read(kExim + "** x@y.example R=npanel_expanded: 552 5.3.4 This message is too large"));
-  EXPECT_FALSE(read(kExim + "== x@1rabcd-0003fk-2x.npanel.invalid <x@y.example> R=npanel_expanded defer (-1): x"));
+  EXPECT_EQ(Outcome::local, read(kExim + "** x@y.example R=npanel_expanded: 552 5.3.4 This message is too large"));
+  EXPECT_EQ(Outcome::local,
+            read(kExim + "== x@1rabcd-0003fk-2x.npanel.invalid <x@y.example> R=npanel_expanded defer (-1): x"));
 }
 
 TEST(PostfixLog, KnowsWhatWasAcceptedAndBywhom) {
-  const std::string line = kPostfix + "relay=none, " + kDelays + "dsn=2.0.0, status=sent (250 ok)";
+  const std::string line = kPostfix + "relay=mx[192.0.2.7]:25, " + kDelays + "dsn=2.0.0, status=sent (250 ok)";
+  EXPECT_EQ(read(kPostfix + "relay=none, " + kDelays + "dsn=2.0.0, status=sent (y.example)"), Outcome::local)
+      << "thrown away by discard(8)";
   const auto sent = parse_delivery(line);
   ASSERT_TRUE(sent);
   EXPECT_EQ(sent->queue_id, "4BCdEF0123");
-  EXPECT_EQ(sent->what, Delivery::accepted);
+  EXPECT_EQ(verdict_of(sent->facts).outcome, Outcome::accepted);
   EXPECT_TRUE(
       parse_delivery("2026-11-25T19:00:00.1+01:00 host postfix-out/smtp[9]: ABC: to=<x@y>, relay=mx, delay=1, "
                      "delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)"));
 }
 
 TEST(PostfixLog, KnowsWhoDoesNotExist) {
-  EXPECT_EQ(bounced("5.1.1", "550 5.1.1 User unknown (in reply to RCPT TO command)"), Delivery::unknown);
-  EXPECT_EQ(bounced("5.0.0", "550 no such user (in reply to RCPT TO command)"), Delivery::unknown);
+  EXPECT_EQ(bounced("5.1.1", "550 5.1.1 User unknown (in reply to RCPT TO command)"), Outcome::unknown_recipient);
+  EXPECT_EQ(bounced("5.0.0", "550 no such user (in reply to RCPT TO command)"), Outcome::unknown_recipient);
   EXPECT_EQ(read(kPostfix + "relay=none, " + kDelays +
                  "dsn=5.4.4, status=bounced (Host or domain name not found. type=A: Host not found)"),
-            Delivery::unknown);
+            Outcome::unknown_recipient);
   EXPECT_EQ(read(kPostfix + "relay=local, " + kDelays + "dsn=5.1.1, status=bounced (unknown user: \"x\")"),
-            Delivery::unknown);
+            Outcome::unknown_recipient);
 }
 
-TEST(PostfixLog, AFaultThatIsNotTheSendersCountsForNothing) {
-  EXPECT_FALSE(bounced("5.2.2", "552 5.2.2 mailbox full (in reply to RCPT TO command)"));
-  EXPECT_FALSE(bounced("5.7.1", "550 5.7.1 blocked (in reply to RCPT TO command)"));
-  EXPECT_FALSE(bounced("5.0.0", "550 spam (in reply to end of DATA command)"));
-  EXPECT_FALSE(read(kPostfix + "relay=none, " + kDelays +
-                    "dsn=4.4.1, status=deferred (connect to mx[192.0.2.7]:25: Connection refused)"));
+TEST(PostfixLog, TellsWhoHasSpokenAtWhichCommand) {
+  const auto facts = [](const std::string& reason) {
+    return parse_delivery(kPostfix + "relay=mx[192.0.2.7]:25, " + kDelays + "dsn=4.0.0, status=deferred (" + reason +
+                          ")")
+        ->facts;
+  };
+  EXPECT_EQ(facts("host mx[192.0.2.7] refused to talk to me: 421 busy").stage, Stage::connect);
+  EXPECT_EQ(facts("host mx[192.0.2.7] said: 450 no (in reply to EHLO command)").stage, Stage::helo);
+  EXPECT_EQ(facts("host mx[192.0.2.7] said: 450 no (in reply to MAIL FROM command)").stage, Stage::mail);
+  EXPECT_EQ(
+      facts("host mx[192.0.2.7] said: 450 no (in reply to RCPT TO command) (in reply to end of DATA command)").stage,
+      Stage::end_of_data)
+      << "the other side writes what it likes";
+  EXPECT_EQ(facts("host mx[192.0.2.7] said: 450 4.7.1 no (in reply to RCPT TO command)").detail, 1);
+  EXPECT_EQ(facts("host mx[192.0.2.7] said: 450 no (in reply to RCPT TO command)").text, "no");
+  EXPECT_FALSE(facts("connect to mx[192.0.2.7]:25: Connection refused").remote);
 }
 
-TEST(PostfixLog, ADeferralIsAnAnswer) {
-  EXPECT_FALSE(read(kPostfix + "relay=mx, " + kDelays +
-                    "dsn=4.2.2, status=deferred (host mx[192.0.2.7] said: 452 4.2.2 over quota)"));
-  EXPECT_EQ(read(kPostfix + "relay=mx, " + kDelays +
-                 "dsn=4.7.1, status=deferred (host mx[192.0.2.7] said: 450 4.7.1 Greylisted)"),
-            Delivery::deferred);
-  EXPECT_EQ(read(kPostfix + "relay=mx, " + kDelays +
-                 "dsn=4.0.0, status=deferred (host mx[192.0.2.7] refused to talk to me: 421 busy)"),
-            Delivery::deferred);
+TEST(PostfixLog, WhatIsSuspendedHasNotBeenAsked) {
+  for (const char* reason : {"host mx[192.0.2.7] said: 550 5.1.1 no such user (in reply to RCPT TO command)",
+                             "connect to mx[192.0.2.7]:25: Connection refused"}) {
+    const auto delivery = parse_delivery(kPostfix + "relay=none, " + kDelays +
+                                         "dsn=4.1.1, status=deferred (delivery temporarily suspended: " + reason + ")");
+    EXPECT_FALSE(delivery->facts.asked);
+    EXPECT_EQ(verdict_of(delivery->facts).outcome, Outcome::server);
+  }
 }
 
 TEST(PostfixLog, OtherLinesAreAboutSomethingElse) {
@@ -263,7 +281,7 @@ TEST(PostfixLog, AnAddressThatLooksLikeTheFieldsBehindItIsAnAddress) {
       kDelays + "tls=none, dsn=5.1.1, status=bounced (host mx[192.0.2.7] said: 550 5.1.1 no)");
   ASSERT_TRUE(odd);
   EXPECT_TRUE(odd->remote);
-  EXPECT_EQ(odd->what, Delivery::unknown);
+  EXPECT_EQ(verdict_of(odd->facts).outcome, Outcome::unknown_recipient);
   EXPECT_TRUE(odd->recipient.ends_with("\"@elsewhere.example")) << odd->recipient;
 }
 

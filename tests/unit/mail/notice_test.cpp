@@ -14,6 +14,10 @@ std::string head() {
   std::string text = "# a comment\nsubject: Mail of {account} waits\n";
   for (const std::string& reason : notice_reasons())
     text.append(reason).append(": {number} of ").append(reason).append("\n");
+  for (const char* paragraph :
+       {"held_back", "promise", "advice", "unknown_recipients_advice", "deferrals_advice", "content_advice",
+        "authentication_subject", "authentication_opening", "authentication_advice"})
+    text.append(paragraph).append(": ").append(paragraph).append(" of {account}\n");
   return text + "\n";
 }
 
@@ -43,6 +47,44 @@ TEST(Notice, ALineAboutNothingIsLeftOut) {
   const std::string text = message("Script: {script}\nProgram: {program}\nBoth: {script} {program}\n{other}\n", known);
   EXPECT_NE(text.find("Script: mail.php\nBoth: mail.php \n{other}\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("Program:"), std::string::npos);
+}
+
+TEST(Notice, AParagraphAboutNothingIsLeftOutWithItsHeading) {
+  const std::string body =
+      "Hello\n\nThe first message:\n    {sender}\n    {script}\n\nAnswers:\n    {example_1}\n    {example_2}\n\nBye\n";
+  const std::string nothing = message(body, facts());
+  EXPECT_TRUE(nothing.ends_with("\n\nHello\n\nBye\n")) << nothing;
+  NoticeFacts known = facts();
+  known.sender = "bob@bob.example";
+  known.examples = {"y.example: 550 no"};
+  const std::string all = message(body, known);
+  EXPECT_TRUE(
+      all.ends_with("Hello\n\nThe first message:\n    bob@bob.example\n\nAnswers:\n    y.example: 550 no\n\nBye\n"))
+      << all;
+}
+
+TEST(Notice, ADnsFaultHoldsNothingBackAndNobodyHasBrokenIn) {
+  NoticeFacts known = facts();
+  known.reason = "authentication";
+  const std::string text = message("{opening}\n\n{reason}\n\n{promise}\n\n{advice}\n", known);
+  EXPECT_NE(text.find("Subject: authentication_subject of bob\n"), std::string::npos) << text;
+  EXPECT_TRUE(
+      text.ends_with("\n\nauthentication_opening of bob\n\n500 of authentication\n\nauthentication_advice of bob\n"))
+      << text;
+  known.reason = "content";
+  EXPECT_NE(message("{advice}\n", known).find("content_advice of bob"), std::string::npos);
+  known.reason = "messages_per_hour";
+  EXPECT_TRUE(message("{advice}\n", known).ends_with("\n\nadvice of bob\n"));
+}
+
+TEST(Notice, ALongParagraphIsBroken) {
+  std::string text = head();
+  std::string words;
+  for (int i = 0; i < 60; ++i) words += "w\xc3\xb6rter ";
+  text.replace(text.find("\nadvice: ") + 9, std::string("advice of {account}").size(), words);
+  const std::string sent = NoticeTemplate::parse(text + "{advice}\n").value().message(facts());
+  std::istringstream lines(sent.substr(sent.find("\n\n")));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 76U + 11U) << line;
 }
 
 TEST(Notice, WhatAScriptHasChosenStaysInItsLine) {
@@ -89,6 +131,9 @@ TEST(Notice, TheTemplatesOfThePackageAreRight) {
       const std::string sent = parsed->message(known);
       EXPECT_EQ(sent.find('{'), std::string::npos) << sent;
       EXPECT_NE(sent.find("500"), std::string::npos) << file.path() << " " << reason;
+      std::istringstream lines(sent.substr(sent.find("\n\n")));
+      for (std::string line; std::getline(lines, line);)
+        EXPECT_FALSE(line.ends_with(':') && lines.peek() == EOF) << line;
     }
     ++found;
   }

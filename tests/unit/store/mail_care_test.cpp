@@ -11,7 +11,8 @@ namespace npanel {
 namespace {
 
 constexpr MailCare kBraked{.brake = MailBrake{.cause = BrakeCause::deferred, .percent = 70, .until_ms = 5},
-                           .noticed_ms = 7};
+                           .noticed_ms = 7,
+                           .dns_noticed_ms = 8};
 
 class MailCareTest : public testing::Test {
  protected:
@@ -39,7 +40,7 @@ TEST_F(MailCareTest, GoesWithItsAccount) {
 
 TEST_F(MailCareTest, ARowThatIsNotOursBrakesNobody) {
   SQLite::Database database(dir_.path("npanel.db"), SQLite::OPEN_READWRITE);
-  database.exec("INSERT INTO mail_care VALUES ('bob', 'because', 20, 5, 0), ('eve', 'deferrals', -1, 5, 0)");
+  database.exec("INSERT INTO mail_care VALUES ('bob', 'because', 20, 5, 0, 0), ('eve', 'deferrals', -1, 5, 0, 0)");
   const StoredCare care = store_.mail_care().value();
   EXPECT_FALSE(care.at("bob").brake);
   EXPECT_FALSE(care.at("eve").brake);

@@ -74,6 +74,12 @@ void add_mail(Line& line) {
       "unattributed",
       "Shows mail that no account owns: its allowance, and who sent it last, so that it can be attributed.");
   unattributed->callback([&line] { ask(line, mail_unattributed_view, {"GET", "/api/v1/mail/unattributed", {}}); });
+  CLI::App* unclear =
+      app->add_subcommand("unclear", "Shows answers of other servers that are not understood, and count for nothing.");
+  unclear->callback([&line] { ask(line, mail_unclear_view, {"GET", "/api/v1/mail/unclear", {}}); });
+  CLI::App* findings = app->add_subcommand(
+      "findings", "Shows what is wrong with the server's own mail, as a block list, and what to do about it.");
+  findings->callback([&line] { ask(line, mail_findings_view, {"GET", "/api/v1/mail/findings", {}}); });
   add_raise(*app, line);
   add_plain(*app, line, "release", "Takes the brake off an account before its time.", "DELETE", "/mail/brake",
             account_view);

@@ -35,6 +35,8 @@ using View = std::string (*)(const nlohmann::json& answer);
 [[nodiscard]] std::string mail_top_view(const nlohmann::json& answer);
 [[nodiscard]] std::string mail_why_view(const nlohmann::json& answer);
 [[nodiscard]] std::string mail_unattributed_view(const nlohmann::json& answer);
+[[nodiscard]] std::string mail_unclear_view(const nlohmann::json& answer);
+[[nodiscard]] std::string mail_findings_view(const nlohmann::json& answer);
 
 [[nodiscard]] Result<std::string> show(View view, const std::string& body);
 

@@ -37,7 +37,53 @@ const char* state_text(const json& status) {
   return field(status, "raise").is_null() ? "-" : "raised";
 }
 
+// Counted for the account's good or ill, then what is not its fault; and who answered what.
+void add_deliveries(Pairs& pairs, const json& answer) {
+  const json& deliveries = field(answer, "deliveries");
+  const auto number = [&](const char* key) { return plain(field(deliveries, key)); };
+  pairs.emplace_back("delivered", number("accepted") + " in the last hour, " + number("unknown_recipients") +
+                                      " to unknown recipients, " + number("deferred") + " deferred by their servers, " +
+                                      number("content") + " refused as unwanted");
+  pairs.emplace_back("not its fault", number("server") + " for this server or the destination, " + number("local") +
+                                          " by the local MTA, " + number("unclear") + " unclear; " +
+                                          number("authentication") + " for SPF, DKIM, DMARC or a reverse name");
+  for (const json& example : field(answer, "examples"))
+    pairs.emplace_back("for example", plain(field(example, "outcome")) + ", " + foreign(field(example, "domain")) +
+                                          ": " + foreign(field(example, "answer")));
+}
+
 }  // namespace
+
+std::string mail_unclear_view(const json& answer) {
+  std::string text = plain(field(answer, "count")) + " answers were not understood, and counted for nothing\n";
+  const json& answers = field(answer, "answers");
+  if (!answers.is_array() || answers.empty()) return text;
+  Table table({">COUNT", "LAST", "ACCOUNT", "SERVER", "STAGE", ">CODE", "STATUS", "TEXT"});
+  for (const json& each : answers)
+    table.add({plain(field(each, "count")), plain(field(each, "time")), plain(field(each, "account")),
+               foreign(field(each, "server")), plain(field(each, "stage")), plain(field(each, "code")),
+               plain(field(each, "status")), foreign(field(each, "text"))});
+  return text + "\n" + table.text();
+}
+
+std::string mail_findings_view(const json& answer) {
+  std::string text;
+  for (const json& finding : field(answer, "findings")) {
+    std::string destinations;
+    for (const json& each : field(finding, "destinations"))
+      destinations += (destinations.empty() ? "" : ", ") + foreign(each);
+    text += (text.empty() ? "" : "\n") +
+            key_values({{"trouble", plain(field(finding, "trouble"))},
+                        {"what", plain(field(finding, "description"))},
+                        {"since", plain(field(finding, "since"))},
+                        {"accounts", plain(field(finding, "accounts"))},
+                        {"recipients", plain(field(finding, "recipients")) + " in the last hour"},
+                        {"destinations", destinations},
+                        {"answer", foreign(field(finding, "answer"))},
+                        {"what to do", plain(field(finding, "remedy"))}});
+  }
+  return text.empty() ? "nothing is wrong with this server's mail, as far as the MTA's log says\n" : text;
+}
 
 std::string mail_top_view(const json& answer) {
   Table table({"NAME", ">15 MIN", ">HOUR", ">DAY", ">BYTES/H", ">LIMIT/H", ">DEFERRED", ">DIRECT", ">REFUSED", "FREE",
@@ -67,11 +113,9 @@ std::string mail_why_view(const json& answer) {
                                      plain(field(raise, "until")));
   if (const json& brake = field(answer, "brake"); !brake.is_null())
     pairs.emplace_back("braked", "to a quarter until " + plain(field(brake, "until")) + ": " +
-                                     plain(field(brake, "percent")) + " % " + plain(field(brake, "cause")));
-  const json& deliveries = field(answer, "deliveries");
-  pairs.emplace_back("delivered", plain(field(deliveries, "accepted")) + " in the last hour, " +
-                                      plain(field(deliveries, "unknown_recipients")) + " to unknown recipients, " +
-                                      plain(field(deliveries, "deferred")) + " deferred by their servers");
+                                     plain(field(brake, "percent")) + " % " + plain(field(brake, "cause")) + "; " +
+                                     plain(field(brake, "advice")));
+  add_deliveries(pairs, answer);
   pairs.emplace_back("deferred", plain(field(answer, "deferred")));
   for (const json& refusal : field(answer, "refusals"))
     pairs.emplace_back("refused", plain(field(refusal, "time")) + " " + plain(field(refusal, "kind")) + " " +
