@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connect hooks on this very kernel: real connects on a loopback of our own.
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,9 +9,11 @@
 #include <algorithm>
 #include <barrier>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "kernel/smtp_guard.h"
+#include "model/net.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"

@@ -95,11 +95,10 @@ Result<int> Reconciler::set_gates(const GateTable& gates) {
 }
 
 Result<void> Reconciler::reconfigure(const Config& config, const std::set<uid_t>& exempt) {
+  if (smtp_) NP_TRY(smtp_->set_rules(rules_of(config, exempt)));  // first: it alone can be refused
   configured_devices_ = config.io_devices;
   look_for_devices();
-  if (!smtp_) return {};
-  NP_TRY(smtp_->set_rules(rules_of(config, exempt)));
-  watch_connections(config);
+  if (smtp_) watch_connections(config);
   return {};
 }
 

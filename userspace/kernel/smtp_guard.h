@@ -46,7 +46,7 @@ class SmtpGuard {
   SmtpGuard& operator=(SmtpGuard&&) noexcept;
   ~SmtpGuard();
 
-  // From the next connect() on. Counts, buckets and limits stay.
+  // From the next connect() on. Counts, buckets and limits stay. What fails changes nothing.
   Result<void> set_rules(const SmtpRules& rules);
   [[nodiscard]] GateTable gates() const;
   // Obeyed by the very next connect(). Returns how many entries were not right already.

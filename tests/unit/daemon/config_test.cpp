@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <fstream>
 
+#include "daemon/config_layer.h"
 #include "daemon/config_load.h"
 
 namespace npanel {
