@@ -87,7 +87,8 @@ Door::Answered Door::let_in(const Request& request, const Found& found, const Vi
   if (auto refusal = refuse_gated(route)) return std::move(*refusal);
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
-  return {.response = answer_once(service_, visitor.caller, request, route.access != Access::secret,
+  const bool may_keep = route.access != Access::secret || request.method == "DELETE";
+  return {.response = answer_once(service_, visitor.caller, request, may_keep,
                                   [&] { return run(service_, visitor.caller, request, found); })};
 }
 
