@@ -140,6 +140,7 @@ class Agent final : public Service {
  private:
   struct Entry {
     Account account;
+  Result<Job> cancel_job(const Caller& caller, int64_t id) override;
     Applied applied;
     uint64_t since_ns = 0;  // CLOCK_BOOTTIME, when this agent made it: older mail was of whoever had the slot before
   };
@@ -311,6 +312,8 @@ class Agent final : public Service {
   void mind_subuids();
   void recount_open();
   void report_new_problems(const Entry& entry, const std::vector<std::string>& before);
+  [[nodiscard]] bool is_running(int64_t job) const;
+  [[nodiscard]] Result<void> refuse_while_drained(const std::string& account) const;
 
   // ENOENT names the account; EBUSY says that it is being deleted.
   Result<Entry*> find(const std::string& name);

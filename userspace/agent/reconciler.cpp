@@ -202,7 +202,15 @@ Result<size_t> Reconciler::ask_to_end(const Account& account, std::set<pid_t>& a
 
 Result<bool> Reconciler::populated(const Account& account) const {
   if (!tree_) return failure(*tree_reason_);
-  return NP_TRY(tree_->find(account.name)).populated();
+  return NP_TRY(tree_->find(cgroup_directory(account))).populated();
+}
+
+Result<std::string> Reconciler::still_there(const Account& account) const {
+  constexpr size_t kNamedMost = 5;
+  if (!tree_) return failure(*tree_reason_);
+  const Cgroup cgroup = NP_TRY(tree_->find(cgroup_directory(account)));
+  const StillThere left = NP_TRY(npanel::still_there(cgroup, kNamedMost));
+  return left_text(left.some, left.all);
 }
 
 Result<void> Reconciler::kill_all(const Account& account) const {

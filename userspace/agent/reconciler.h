@@ -64,6 +64,8 @@ class Reconciler {
   // Block devices come and go.
   void look_for_devices();
   [[nodiscard]] const HostAbilities& host() const { return host_; }
+  // Who is in it all the same, and why: a sentence.
+  [[nodiscard]] Result<std::string> still_there(const Account& account) const;
   [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Gates& gates,
                                                   const Applied& applied) const;
 

@@ -102,7 +102,7 @@ std::optional<Door::Answered> Door::refuse_stranger(const Request& request, cons
   }
   if (route.access == Access::secret)
     return Answered{.response = problem(403, "tokens are managed over the Unix socket only")};
-  if (visitor.scope != TokenScope::write && request.method != "GET")
+  if (visitor.scope != TokenScope::write && !is_reading(request.method))
     return Answered{.response = problem(403, "the token's scope is read; this needs write")};
   return std::nullopt;
 }

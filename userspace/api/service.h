@@ -123,4 +123,6 @@ class Service {
   virtual Result<Job> start_backup(const Caller& caller) = 0;
 };
 
+  // What was done stays done. EBUSY: it has ended already.
+  virtual Result<Job> cancel_job(const Caller& caller, int64_t id) = 0;
 }  // namespace npanel

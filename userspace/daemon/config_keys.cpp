@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "daemon/config_address.h"
+#include "model/log_name.h"
 #include "model/net.h"
 #include "npanel/smtp.h"
 
@@ -128,8 +129,8 @@ bool is_user(const std::string& text) {
 bool is_net(const std::string& text) {
   return parse_net(text).has_value();
 }
-bool is_path(const std::string& text) {
-  return text.starts_with('/');
+bool is_log(const std::string& text) {
+  return is_log_path(text);
 }
 // This host's own mail is known by its process, so nobody's word on it is asked for.
 bool is_elsewhere(const std::string& text) {
@@ -248,7 +249,9 @@ std::vector<ConfigKey> all_keys() {
                 NP_SMTP_NETS, is_elsewhere)),
       key("mail.users_map", at(&Config::users_map), file_or_none),
       key("mail.domains_map", at(&Config::domains_map), file_or_none),
-      key("mail.logs", at(&Config::mail_logs), texts("at most 8 absolute paths of log files", kLogsMost, is_path)),
+      key("mail.logs", at(&Config::mail_logs),
+          texts("at most 8 absolute paths of log files, in which %D, %M and %s may stand as in Exim's log_file_path",
+                kLogsMost, is_log)),
       key("mail.brake_unknown_percent", at(&Config::brake, &BrakeRule::unknown_percent), number(0, 100)),
       key("mail.brake_deferred_percent", at(&Config::brake, &BrakeRule::deferred_percent), number(0, 100)),
       key("mail.brake_recipients", at(&Config::brake, &BrakeRule::least), number(1, 1'000'000)),

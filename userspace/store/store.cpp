@@ -200,6 +200,10 @@ Result<bool> Store::copy_some(const std::string& path, int pages) {
     if (!connection_->copy) connection_->copy = std::make_unique<Copy>(path, database());
     return connection_->copy->pages.executeStep(pages) == SQLITE_DONE;  // not when somebody holds the lock: later
   });
+void Store::stop_copying() {
+  if (connection_) connection_->copy.reset();
+}
+
   if (connection_ && (!complete || *complete)) {
     connection_->copy.reset();
     sqlite3_db_release_memory(database().getHandle());  // by now the cache holds every page: 2 MB

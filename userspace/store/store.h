@@ -110,6 +110,7 @@ class Store {
   [[nodiscard]] bool copying() const { return connection_ && connection_->copy; }
   struct Pages {
     uint64_t done = 0, total = 0;
+  void stop_copying();
   };
   [[nodiscard]] Pages copied() const;
   // Another text after every change, whoever made it, and for every connection.

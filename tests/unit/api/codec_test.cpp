@@ -26,8 +26,8 @@ TEST(Codec, ReplacesOnlyTheLimitsThatAreNamed) {
 }
 
 TEST(Codec, RefusesWhatIsNoWholeNumber) {
-  for (const char* value :
-       {"-1", "1.0", "1e3", "32.5", "\"32\"", "true", "[]", "{}", "18446744073709551616", "9", "4194305"})
+  for (const char* value : {"-1", "-32.0", "1.0", "32.5", "1e-3", "9007199254740992.0", "1e300", "\"32\"", "true", "[]",
+                            "{}", "18446744073709551616", "9", "4194305"})
     EXPECT_EQ(field_of(decode_limits(Json::parse(std::string("{\"pids_max\":") + value + "}"), Limits{})),
               "limits.pids_max")
         << value;

@@ -416,7 +416,7 @@ TEST_F(DoorTest, AuditsNoSecretsAndNoBodies) {
         local("POST", "/api/v1/tokens", R"({"name":"a","scope":")" + secret + "\"}"),
         local("POST", "/api/v1/tokens", R"({"name":")" + secret + R"(","scope":"read"})"),
         local("DELETE", "/api/v1/tokens/" + secret), local("POST", "/api/v1/tokens/" + secret + "/rotate"),
-        local("POST", "/api/v1/" + secret), local("PATCH", "/api/v1/features/" + secret, "{}"),
+        local("POST", "/api/v1/" + secret), local("DELETE", "/api/v1/accounts/" + secret), local("PATCH", "/api/v1/features/" + secret, "{}"),
         local("PATCH", kBob, "{\"" + large + secret + "\":1}"), remote("DELETE", kBob, secret),
         local("POST", "/api/v1/accounts?" + secret + "=%", "{}"),
         local("PATCH", kBob, "{\"" + std::string(198, 'a') + "ä\":1}")}) {

@@ -246,3 +246,11 @@ struct FakeService final : Service {
 };
 
 }  // namespace npanel
+  Result<Job> cancel_job(const Caller& who, int64_t id) override {
+    const auto found = std::ranges::find(all_jobs, id, &Job::id);
+    if (found == all_jobs.end()) return failure("there is no job " + std::to_string(id), ENOENT);
+    if (found->state != Job::State::running) return failure("it has ended already", EBUSY);
+    NP_TRY(note(who));
+    found->state = Job::State::cancelled;
+    return *found;
+  }

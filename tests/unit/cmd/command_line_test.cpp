@@ -130,6 +130,7 @@ TEST(CommandLine, JobsAreStartedAndFollowed) {
   EXPECT_EQ(asked({"job", "list"}), "GET /api/v1/jobs");
   EXPECT_EQ(asked({"job", "show", "12"}), "GET /api/v1/jobs/12");
   EXPECT_EQ(asked({"job", "follow", "12"}), "GET /api/v1/jobs/12");
+  EXPECT_EQ(asked({"job", "cancel", "12"}), "POST /api/v1/jobs/12/cancel");
   for (const Words& words : {Words{"apply"}, {"account", "drain", "bob"}, {"job", "follow", "12"}})
     EXPECT_TRUE(parse(words)->follow) << words[0];
   for (const Words& words :
