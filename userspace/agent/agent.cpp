@@ -18,11 +18,10 @@ using Steady = std::chrono::steady_clock;
 constexpr uint64_t kRetryEvery = 5;      // seconds
 constexpr uint64_t kTrimHeapEvery = 10;  // seconds
 
-std::vector<std::string> names_of(const auto& accounts) {
-  std::vector<std::string> names;
-  names.reserve(accounts.size());
-  for (const auto& [name, entry] : accounts) names.push_back(name);
-  return names;
+std::set<std::string> directories_of(const auto& accounts) {
+  std::set<std::string> directories;
+  for (const auto& [name, entry] : accounts) directories.insert(cgroup_directory(entry.account));
+  return directories;
 }
 
 }  // namespace
@@ -88,7 +87,7 @@ void Agent::reconcile_all() {
     if (entry.account.state != AccountState::deleting) reconcile(entry);
     owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = entry.account.uid});
   }
-  orphans_ = reconciler_.orphans(names_of(accounts_), accounts_lost_);
+  orphans_ = reconciler_.orphans(directories_of(accounts_), accounts_lost_);
   for (const std::string& name : orphans_) {
     log_warning("cgroup " + name + " belongs to no account of the database; it and its limits are left alone");
     owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = {}, .stranger = true});

@@ -50,8 +50,8 @@ class Reconciler {
   [[nodiscard]] std::optional<uint64_t> cgroup_id(const std::string& account) const;
   // Drops what the kernel holds of accounts that are not among these.
   [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
-  // Cgroups that belong to no account. Empty ones are removed first, unless `keep_empty`.
-  [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known, bool keep_empty);
+  // Cgroups that belong to no account, by directory. Empty ones are removed first, unless `keep_empty`.
+  [[nodiscard]] std::vector<std::string> orphans(const std::set<std::string>& known, bool keep_empty);
 
   [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
   // `by_root`: whoever asks is root on this host, and no token or group (kernel/movable.h).

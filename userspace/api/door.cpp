@@ -54,6 +54,12 @@ std::string without_tokens(std::string text) {
   return text;
 }
 
+// npt_<name>_<43 characters> would be an account's name, too.
+bool may_be_token(std::string_view name) {
+  constexpr size_t kShortest = sizeof("npt_a_") - 1 + 43;
+  return name.starts_with(kTokenStart) && name.size() >= kShortest;
+}
+
 // At most `bytes`, whole characters of UTF-8.
 std::string cut(std::string text, size_t bytes) {
   if (text.size() <= bytes) return text;
@@ -132,7 +138,7 @@ void Door::audit(const Request& request, const Found& found, const Visitor& visi
                    .duration_us = microseconds_since(request.began_us),
                    .request_id = request.id};
   // Only what is a name: anything may be in a path.
-  if (const auto name = parse_account_name(found.name)) {
+  if (const auto name = parse_account_name(found.name); name && !may_be_token(*name)) {
     if (found.route && found.route->path.starts_with("/api/v1/accounts/"))
       entry.account = *name;
     else

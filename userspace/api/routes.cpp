@@ -23,8 +23,8 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
 }
 
 Result<std::string> checked_name(std::string_view pattern, std::string_view name) {
-  const bool named = pattern.starts_with("/api/v1/accounts/") || pattern.starts_with("/api/v1/tokens/");
-  return named ? parse_account_name(name) : Result<std::string>(name);
+  if (pattern.starts_with("/api/v1/accounts/")) return parse_account_name(name);
+  return pattern.starts_with("/api/v1/tokens/") ? parse_token_name(name) : Result<std::string>(name);
 }
 
 // 412 tells the ETag of now: who wants to try again need not ask for it.

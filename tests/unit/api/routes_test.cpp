@@ -94,7 +94,7 @@ constexpr WrongQuery kWrongQueries[] = {
     {"/api/v1/audit?until=2026-11-22", "until"},
     {"/api/v1/audit?below=x", "below"},
     {"/api/v1/audit?limit=1001", "limit"},
-    {"/api/v1/audit?account=A", "name"},
+    {"/api/v1/audit?account=-A", "name"},
     {"/api/v1/config/versions?limit=0", "limit"},
     {"/api/v1/config/versions/0", "id"},
     {"/api/v1/config/versions/x", "id"},
@@ -102,7 +102,8 @@ constexpr WrongQuery kWrongQueries[] = {
     {"/api/v1/config/versions/9223372036854775808", "id"},
     {"/api/v1/jobs/", "id"},
     {"/api/v1/jobs/1.5", "id"},
-    {"/api/v1/accounts/BOB", "name"},
+    {"/api/v1/accounts/.bob", "name"},
+    {"/api/v1/accounts/b%2Eob", "name"},
 };
 
 TEST_F(Routes, RefuseWrongQueriesAndNames) {
@@ -139,7 +140,7 @@ constexpr WrongBody kWrongBodies[] = {
     {"PATCH", kIsolation, R"({"mode":"observe"})", "mode"},  // cannot be observed
     {"PATCH", "/api/v1/features/quota_enforcement", R"({"enabled":true})", "enabled"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", "{}", "account"},
-    {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"B","enabled":true})", "account"},
+    {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"-B","enabled":true})", "account"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob"})", "enabled"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob","enabled":"on"})", "enabled"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob","enabled":true,"x":1})", "x"},

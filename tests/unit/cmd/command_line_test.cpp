@@ -185,7 +185,7 @@ TEST(CommandLine, WhatOneCommandFillsInIsNotInAnothersBody) {
 
 TEST(CommandLine, NameBecomesOnePartOfThePath) {
   EXPECT_EQ(asked({"account", "show", "../x?y"}), "not one request");
-  EXPECT_EQ(asked({"account", "show", "b.ob?x"}), "GET /api/v1/accounts/b%2Eob%3Fx");
+  EXPECT_EQ(asked({"account", "show", "b.ob?x"}), "GET /api/v1/accounts/b.ob%3Fx");
   EXPECT_EQ(asked({"reload"}), "POST /api/v1/reload");
 }
 
