@@ -76,6 +76,14 @@ std::set<std::string> DeliveryBook::take_changed() {
   return std::exchange(changed_, {});
 }
 
+void DeliveryBook::rename(const std::string& from, const std::string& to) {
+  if (changed_.erase(from) > 0) changed_.insert(to);
+  auto hour = hours_.extract(from);
+  if (hour.empty()) return;
+  hour.key() = to;
+  hours_.insert(std::move(hour));
+}
+
 Deliveries DeliveryBook::last_hour(const std::string& account) const {
   const auto hour = hours_.find(account);
   return hour == hours_.end() ? Deliveries{} : hour->second.sum(now_s());

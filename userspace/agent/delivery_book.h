@@ -35,6 +35,7 @@ class DeliveryBook {
 
   [[nodiscard]] Deliveries last_hour(const std::string& account) const;
   void forget(const std::string& account) { hours_.erase(account); }
+  void rename(const std::string& from, const std::string& to);
 
  private:
   struct Log {

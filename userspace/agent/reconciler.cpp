@@ -162,7 +162,17 @@ Result<bool> Reconciler::remove(const Account& account, const Applied& before, i
   return true;
 }
 
-std::optional<uint64_t> Reconciler::cgroup_id(const std::string& account) const {
+Result<bool> Reconciler::leave_directory(const std::string& directory) const {
+  if (!tree_) return true;
+  return tree_->remove_if_empty(directory);
+}
+
+Result<void> Reconciler::forget_uid(const Account& account) {
+  if (!smtp_) return {};
+  return smtp_->forget_uid(account);
+}
+
+std::optional<uint64_t> Reconciler::cgroup_id(const std::string& directory) const {
   if (!tree_) return std::nullopt;
   const auto cgroup = tree_->find(directory);
   const auto id = cgroup ? cgroup->id() : std::unexpected(cgroup.error());

@@ -140,6 +140,16 @@ Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
   return base;
 }
 
+Result<std::optional<uid_t>> decode_uid(const Json& value, uid_t least) {
+  if (value.is_null()) return std::nullopt;
+  const auto number = whole(value);
+  if (!number)
+    return refused_value("uid", "must be a whole number from " + std::to_string(least) + " to 4294967294 or null",
+                         value);
+  NP_TRY(check_uid(*number, least));
+  return static_cast<uid_t>(*number);
+}
+
 Result<Contact> decode_contact(const Json& object, Contact base) {
   if (!object.is_object()) return refused_value("contact", "must be an object", object);
   NP_TRY(only_keys(object, "contact.", {"email", "language"}));

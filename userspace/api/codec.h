@@ -36,6 +36,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base);
 [[nodiscard]] Result<MailLimits> decode_mail(const Json& object, MailLimits base);
 [[nodiscard]] Result<Contact> decode_contact(const Json& object, Contact base);
+// null is none.
+[[nodiscard]] Result<std::optional<uid_t>> decode_uid(const Json& value, uid_t least);
 
 [[nodiscard]] Json encode(const Limits& limits);
 [[nodiscard]] Json encode(const RateLimit& rate_limit);

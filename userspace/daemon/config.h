@@ -44,6 +44,7 @@ struct Config {
   std::string notice_from = "postmaster";  // a user of this host, or an address
   std::string notice_language = "en";      // for accounts that have none
   std::vector<std::string> io_devices;     // device nodes; empty: every device with hardware behind it
+  uid_t least_uid = kLeastUid;             // smaller ones belong to no account, 1 … 4294967294
   uint64_t reconcile_per_second = 20;      // accounts compared with the kernel a second, 1 … 10000
   double budget_agent_percent = 1.0;       // of one core, the agent itself: 0.01 … 100
   double budget_kernel_percent = 1.0;      // of one core, its BPF programs: 0.01 … 100

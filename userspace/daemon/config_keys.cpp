@@ -260,6 +260,7 @@ std::vector<ConfigKey> all_keys() {
       key("mail.notice_from", at(&Config::notice_from), mailbox),
       key("mail.notice_language", at(&Config::notice_language), language),
       key("io.devices", at(&Config::io_devices), texts(R"(device nodes, ["/dev/nvme0n1"])", kDevicesMost, is_device)),
+      key("accounts.least_uid", at(&Config::least_uid), number(1, 4294967294)),
       key("reconcile.accounts_per_second", at(&Config::reconcile_per_second), number(1, NP_SLOTS)),
       key("budget.agent_percent", at(&Config::budget_agent_percent), percent),
       key("budget.kernel_percent", at(&Config::budget_kernel_percent), percent),

@@ -308,9 +308,14 @@ Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> c
     NP_TRY(erase_own(maps.np_acct_cgroup, *cgroup_id, account.slot));
     forget_cached(attached_->cache, [&](uint64_t cgroup) { return cgroup == *cgroup_id; });
   }
-  if (account.uid) NP_TRY(erase_own(maps.np_acct_uid, *account.uid, account.slot));
+  NP_TRY(forget_uid(account));
   NP_TRY(store(maps.np_mail_limit, account.slot, np_mail_limit{}));
   return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
+}
+
+Result<void> SmtpGuard::forget_uid(const Account& account) {
+  if (!account.uid) return {};
+  return erase_own(attached_->skeleton->maps.np_acct_uid, *account.uid, account.slot);
 }
 
 Result<void> SmtpGuard::set_subuids(const std::vector<Subuids>& all) {

@@ -64,6 +64,8 @@ class SmtpGuard {
   Result<void> reset(uint32_t slot);
   // Forgets the account; its slot may be used again. Its subordinate uids go with the next set_subuids().
   Result<void> remove(const Account& account, std::optional<uint64_t> cgroup_id);
+  // The account's uid is nobody's, or another account's, from now on.
+  Result<void> forget_uid(const Account& account);
   // Whose the uids of user namespaces are; replaces all that was said before.
   struct Subuids {
     uint32_t slot;

@@ -56,7 +56,7 @@ def numbers():
                          ("swap_max_bytes", -1), ("io_read_bytes_per_s", 65535), ("io_write_bytes_per_s", (1 << 40) + 1)):
         yield Row("PATCH", BOB, {"limits": {field: value}}, 400, f"limits.{field}")
         yield Row("POST", ACCOUNTS, {"name": "ann", "limits": {field: value}}, 400, f"limits.{field}")
-    for uid in (-1, 0, 999, 4294967295, 1 << 40, "4002", 1.5):
+    for uid in (-1, 0, 999, 65534, 4294967295, 1 << 40, "4002", 1.5):
         yield Row("POST", ACCOUNTS, {"name": "ann", "uid": uid}, 400, "uid")
         yield Row("PATCH", BOB, {"uid": uid}, 400, "uid")
 

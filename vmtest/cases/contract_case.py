@@ -330,7 +330,7 @@ class ContractCase(support.AgentCase):
         self.provoke_deletion_that_cannot_end()
         deaf = self.run_in(support.Account(self.agent, "bob"), jobs_case.ignore_sigterm)
         self.assertEqual(deaf.hear(), "deaf")
-        job = self.expect(202, "POST", f"{BOB}/drain", {"grace_seconds": 5})
+        job = self.expect(202, "POST", f"{BOB}/drain", {"grace_seconds": 600})
         self.expect(409, "POST", f"{BOB}/drain")
         self.expect(200, "POST", job.headers["Location"] + "/cancel")
         self.expect(409, "POST", job.headers["Location"] + "/cancel")

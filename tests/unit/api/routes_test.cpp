@@ -367,6 +367,32 @@ TEST_F(Routes, AChangeOfAnotherVersionIsRefused) {
   EXPECT_EQ(patch(kBob, kLimits, {{"if-match", "*"}}).status, 200);
 }
 
+TEST_F(Routes, AnAccountGetsAnotherNameAndAnotherUid) {
+  const Response renamed = patch(kBob, R"({"name":"Bob.Smith","uid":4001})");
+  EXPECT_EQ(renamed.status, 200) << renamed.body;
+  EXPECT_EQ(json_of(renamed)["name"], "Bob.Smith");
+  EXPECT_EQ(json_of(renamed)["uid"], 4001);
+  EXPECT_EQ(get(kBob).status, 404);
+  EXPECT_EQ(get("/api/v1/accounts/Bob.Smith").status, 200);
+  EXPECT_TRUE(json_of(patch("/api/v1/accounts/Bob.Smith", R"({"uid":null})"))["uid"].is_null());
+  service.add("ann");
+  const Response taken = patch("/api/v1/accounts/ann", R"({"name":"Bob.Smith"})");
+  EXPECT_EQ(taken.status, 409);
+  EXPECT_EQ(field_of(taken), "name");
+  for (const char* body : {R"({"uid":65534})", R"({"uid":33})", R"({"name":"a/b"})", R"({"name":null})"})
+    EXPECT_EQ(patch("/api/v1/accounts/ann", body).status, 400) << body;
+}
+
+TEST_F(Routes, ARunningJobIsCancelledAndOneThatHasEndedIsNot) {
+  post("/api/v1/apply");
+  const Response cancelled = post("/api/v1/jobs/1/cancel");
+  EXPECT_EQ(cancelled.status, 200) << cancelled.body;
+  EXPECT_EQ(json_of(cancelled)["state"], "cancelled");
+  EXPECT_EQ(post("/api/v1/jobs/1/cancel").status, 409);
+  EXPECT_EQ(post("/api/v1/jobs/2/cancel").status, 404);
+  EXPECT_EQ(field_of(post("/api/v1/jobs/x/cancel")), "id");
+}
+
 TEST_F(Routes, AReplayComesBeforeTheVersion) {
   const Headers headers{{"idempotency-key", "k1"}, {"if-match", header_of(get(kBob), "ETag")}};
   EXPECT_EQ(post("/api/v1/accounts/bob/suspend", "", headers).status, 200);
