@@ -1,16 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is a name that is accepted one that useradd(8) would take, and does no other path lead to an account than its own?
+// Is a name that is accepted as the API documents it, has it a cgroup directory of its own that leads nowhere else, and
+// does no other path lead to an account than its own?
 #include "api/routes.h"
 #include "must.h"
 
 namespace npanel {
 namespace {
 
-// The pattern of model/account.h, [a-z_][a-z0-9_-]{0,31}, in other words.
+// The pattern of model/account.h, [A-Za-z0-9_][A-Za-z0-9_.-]{0,63}, in other words.
 bool is_name(const std::string& text) {
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz_0123456789-";
-  return !text.empty() && text.size() <= 32 && kLetters.find(text[0]) < 27 &&
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return !text.empty() && text.size() <= 64 && kLetters.find(text[0]) < 63 &&
          text.find_first_not_of(kLetters) == std::string::npos;
+}
+
+// Whatever a directory is called: what it stands for is called so and not otherwise.
+void judge_directory(const std::string& text) {
+  const auto account = account_of_directory(text);
+  must(!account || cgroup_directory(*account) == text, "a directory has one spelling", text);
+  if (!is_name(text)) return;
+  const std::string directory = cgroup_directory(text);
+  must(account_of_directory(directory) == text, "a directory tells its account", text);
+  must(directory.find_first_of("./") == std::string::npos, "a directory is below, and no control file", directory);
+  must(directory.size() <= 255, "a directory fits NAME_MAX", directory);
+  must((directory == text) == (text.find('.') == std::string::npos), "a plain name stays", text);
 }
 
 void judge_name(const std::string& text) {
@@ -36,7 +49,8 @@ void judge_path(const char* method, const std::string& path) {
 
 void judge(const std::string& text) {
   judge_name(text);
-  for (const char* method : {"GET", "POST", "PATCH", "DELETE"}) {
+  judge_directory(text);
+  for (const char* method : {"GET", "HEAD", "POST", "PATCH", "DELETE"}) {
     judge_path(method, text);
     for (const char* action : {"", "/suspend", "/resume", "/rate-limit", "/processes", "/stats", "/drain"})
       judge_path(method, "/api/v1/accounts/" + text + action);

@@ -29,8 +29,7 @@ Result<Account> take(std::string_view body, const Base& base) {
   Account account{.name = "bob"};
   if (json.contains("name") && json["name"].is_string())
     account.name = NP_TRY(parse_account_name(json["name"].get<std::string>()));
-  if (json.contains("uid") && !json["uid"].is_null())
-    account.uid = static_cast<uid_t>(NP_TRY(whole_number(json["uid"], "uid", kLeastUid, 0xfffffffe)));
+  if (json.contains("uid")) account.uid = NP_TRY(decode_uid(json["uid"], kLeastUid));
   account.limits = NP_TRY(decode_limits(json.value("limits", Json::object()), base.limits));
   account.rate_limit = NP_TRY(decode_rate_limit(json.value("rate_limit", Json::object()), base.rate_limit));
   account.mail = NP_TRY(decode_mail(json.value("mail", Json::object()), base.mail));

@@ -123,7 +123,7 @@ void judge(Opened& opened) {
   for (const Account& account : *accounts) {
     if (account.slot >= free_slot) free_slot = account.slot + 1;
     must(parse_account_name(account.name).has_value(), "a name is valid", account.name);
-    must(!account.uid || check_uid(*account.uid), "a uid is valid", account.name);
+    must(account.uid != 0U, "no account is root's", account.name);
     must(check(account.limits).has_value(), "limits are valid", account.name);
     must(check(account.rate_limit).has_value(), "a rate is valid", account.name);
   }

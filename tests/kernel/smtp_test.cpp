@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connect hooks on this very kernel: real connects on a loopback of our own.
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -8,9 +9,11 @@
 #include <algorithm>
 #include <barrier>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "kernel/smtp_guard.h"
+#include "model/net.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"
@@ -256,6 +259,76 @@ TEST_F(Smtp, OtherPortsHoldFromTheNextConnectAndCountsGoOn) {
   for (int i = 1; i < kBurst; ++i) EXPECT_EQ(connect_to(kHttp), 0);
   EXPECT_EQ(connect_to(kHttp), EPERM);
   EXPECT_EQ(refusals().size(), 1U);  // the ring is still the one that we read
+}
+
+TEST_F(Smtp, AUidThatIsForgottenIsNobodysAndAnotherOnesStays) {
+  EXPECT_EQ(guard_->slot_of_user(kBobUid), bob_.slot);
+  ASSERT_TRUE(guard_->forget_uid(bob_));
+  EXPECT_EQ(guard_->slot_of_user(kBobUid), std::nullopt);
+  Account wrong = bob_;
+  wrong.uid = kEveUid;
+  ASSERT_TRUE(guard_->forget_uid(wrong));
+  EXPECT_EQ(guard_->slot_of_user(kEveUid), eve_.slot);
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
+TEST_F(Smtp, ADirectoryThatSomethingRunsInStays) {
+  const Cgroup old = sandbox_.tree().find_or_make(cgroup_directory("cgroup.procs")).value();
+  const auto there = run_in({&old}, [&] {
+    const auto removed = sandbox_.tree().remove_if_empty("cgroup%2Eprocs");
+    return std::vector{removed && !*removed ? 1 : 0};
+  });
+  EXPECT_EQ(there, std::vector{1});
+  EXPECT_TRUE(sandbox_.tree().remove_if_empty("cgroup%2Eprocs").value());
+  EXPECT_TRUE(sandbox_.tree().remove_if_empty("cgroup%2Eprocs").value()) << "gone is gone";
+}
+
+std::vector<np_smtp_net> networks(int first, int count) {
+  std::vector<np_smtp_net> nets{parse_net("127.0.0.2").value()};
+  for (int i = first; static_cast<int>(nets.size()) < count; ++i)
+    nets.push_back(parse_net("10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24").value());
+  return nets;
+}
+
+TEST_F(Smtp, ReloadMayExchangeAllThatItAllows) {
+  ASSERT_TRUE(guard_->set_rules({.allow = networks(0, NP_SMTP_NETS)}));
+  const auto other = guard_->set_rules({.allow = networks(5000, NP_SMTP_NETS)});
+  ASSERT_TRUE(other) << other.error().text;
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
+}
+
+TEST_F(Smtp, ReloadThatIsRefusedChangesNothing) {
+  rules_ = {.allow = networks(0, NP_SMTP_NETS)};
+  ASSERT_TRUE(guard_->set_rules(rules_));
+  auto many = networks(5000, NP_SMTP_NETS + 1);
+  many.front() = parse_net("127.0.0.3").value();
+  ASSERT_FALSE(guard_->set_rules({.ports = {kHttp}, .allow = many}));
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.3", kSmtp}); }));
+  attach();  // as after a restart
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
+}
+
+// An earlier build kept the networks in a pinned map, and a reload that was refused left it full.
+TEST_F(Smtp, ComesUpWhereAnEarlierReloadFilledTheMap) {
+  guard_.reset();
+  bpf_map_create_opts options{};
+  options.sz = sizeof(options);
+  options.map_flags = BPF_F_NO_PREALLOC;
+  const UniqueFd full(bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "np_smtp_allow", sizeof(np_smtp_net), sizeof(__u32),
+                                     NP_SMTP_NETS, &options));
+  const __u32 yes = 1;
+  for (const np_smtp_net& net : networks(5000, NP_SMTP_NETS))
+    ASSERT_EQ(bpf_map_update_elem(full.get(), &net, &yes, BPF_ANY), 0);
+  std::string layout;
+  for (const auto& entry : std::filesystem::directory_iterator(sandbox_.pin_dir())) layout = entry.path();
+  ASSERT_EQ(bpf_obj_pin(full.get(), (layout + "/np_smtp_allow").c_str()), 0);
+  rules_ = {.allow = networks(0, NP_SMTP_NETS)};
+  attach();
+  ASSERT_TRUE(guard_);
+  put(bob_, bob_cgroup_);
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
+  EXPECT_FALSE(std::filesystem::exists(layout + "/np_smtp_allow"));
 }
 
 TEST_F(Smtp, CountsNothingWhenOff) {

@@ -18,11 +18,10 @@ using Steady = std::chrono::steady_clock;
 constexpr uint64_t kRetryEvery = 5;      // seconds
 constexpr uint64_t kTrimHeapEvery = 10;  // seconds
 
-std::vector<std::string> names_of(const auto& accounts) {
-  std::vector<std::string> names;
-  names.reserve(accounts.size());
-  for (const auto& [name, entry] : accounts) names.push_back(name);
-  return names;
+std::set<std::string> directories_of(const auto& accounts) {
+  std::set<std::string> directories;
+  for (const auto& [name, entry] : accounts) directories.insert(cgroup_directory(entry.account));
+  return directories;
 }
 
 }  // namespace
@@ -65,6 +64,8 @@ Result<void> Agent::load_accounts() {
   accounts_.clear();
   slots_.clear();
   deleting_.clear();
+  seeking_.clear();
+  renamed_.clear();
   for (Account& account : NP_TRY(store_.accounts())) {
     if (account.slot >= NP_SLOTS)
       return failure("account \"" + account.name + "\" has slot " + std::to_string(account.slot) + ", of " +
@@ -72,6 +73,9 @@ Result<void> Agent::load_accounts() {
     slots_.emplace(account.slot, account.name);
     if (account.state == AccountState::deleting) deleting_.insert(account.name);
     if (account.raise) mail_.raised.insert(account.name);
+    drop_refused_uid(account);
+    seek_uid(account);
+    if (account.directory) renamed_.insert(account.name);
     const std::string name = account.name;
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
@@ -80,6 +84,7 @@ Result<void> Agent::load_accounts() {
       if (care.brake && !mail_.care.contains(name)) mail_.inherited.insert(name);
       mail_.care.insert_or_assign(name, care);
     }
+  users_.look_again();
   return {};
 }
 
@@ -88,10 +93,13 @@ void Agent::reconcile_all() {
   std::vector<SmtpGuard::Owner> owners;
   for (auto& [name, entry] : accounts_) {
     // What is being deleted keeps its limits until its last process is gone, but nothing is made for it anew.
-    if (entry.account.state != AccountState::deleting) reconcile(entry);
-    owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = entry.account.uid});
+    if (entry.account.state != AccountState::deleting) {
+      leave_directory(entry);  // after a reboot there is nothing in it
+      reconcile(entry);
+    }
+    owners.push_back({.cgroup_id = reconciler_.cgroup_id(cgroup_directory(entry.account)), .uid = entry.account.uid});
   }
-  orphans_ = reconciler_.orphans(names_of(accounts_), accounts_lost_);
+  orphans_ = reconciler_.orphans(directories_of(accounts_), accounts_lost_);
   for (const std::string& name : orphans_) {
     log_warning("cgroup " + name + " belongs to no account of the database; it and its limits are left alone");
     owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = {}, .stranger = true});
@@ -192,7 +200,9 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   subuids_.look_again();
   deliveries_.forget(name);
   deleting_.erase(name);
-  without_uid_.erase(name);
+  seeking_.erase(name);
+  renamed_.erase(name);
+  users_.look_again();  // who could not have this uid, may
   lowering_.forget(name);
   gates_.forget_account(name);
   accounts_.erase(name);
@@ -220,6 +230,8 @@ void Agent::tick() {
   mind_subuids();
   recount_open();
   users_.retry();
+  mind_users();
+  mind_renamed();
   work_.each_second();
   take_refusals();
   write_down_refusals();

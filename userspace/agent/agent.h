@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -38,6 +39,8 @@ namespace npanel {
 // A change that was made just now; before and after may be null.
 [[nodiscard]] AuditEntry audit_entry(const Caller& caller, std::string action, std::optional<std::string> account,
                                      std::string target, const Json& before, const Json& after);
+
+void log_change(const Event& change, const Caller& caller);
 
 // Never 0, which stands for no message.
 [[nodiscard]] uint64_t message_id(std::string_view queue_id);
@@ -83,10 +86,11 @@ class Agent final : public Service {
   [[nodiscard]] Limits default_limits() const override { return config_.default_limits; }
   [[nodiscard]] RateLimit default_rate_limit() const override { return config_.default_rate_limit; }
   [[nodiscard]] MailLimits default_mail() const override { return config_.default_mail; }
+  [[nodiscard]] uid_t least_uid() const override { return config_.least_uid; }
   [[nodiscard]] std::vector<AccountView> accounts(const std::string& after, size_t most) override;
   [[nodiscard]] Result<AccountView> account(const std::string& name) override;
   Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) override;
-  Result<AccountView> change(const Caller& caller, const Account& wanted) override;
+  Result<AccountView> change(const Caller& caller, const std::string& name, const Account& wanted) override;
   Result<AccountView> suspend(const Caller& caller, const std::string& name) override;
   Result<AccountView> resume(const Caller& caller, const std::string& name) override;
   Result<std::optional<AccountView>> remove(const Caller& caller, const std::string& name) override;
@@ -140,6 +144,7 @@ class Agent final : public Service {
   Result<Job> start_apply(const Caller& caller) override;
   Result<Job> start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) override;
   Result<Job> start_backup(const Caller& caller) override;
+  Result<Job> cancel_job(const Caller& caller, int64_t id) override;
 
  private:
   struct Entry {
@@ -299,6 +304,19 @@ class Agent final : public Service {
   void look_for(const np_smtp_refusal& refusal, Seen seen);
   // A name service has answered.
   void take_user(const std::string& user);
+  void mind_users();
+  void seek_uid(const Account& account);
+  [[nodiscard]] std::optional<std::string> why_no_uid(const std::string& account) const;
+  void hear_of_user(const Account& account, uid_t uid);
+  bool take_next_uid();
+  void take_uid(Entry& entry, uid_t uid);
+  void leave_uid(const Account& before, const Account& after);
+  void drop_refused_uid(Account& account) const;
+  // EEXIST or EBUSY; the error's field is "name".
+  [[nodiscard]] Result<void> check_name_is_free(const std::string& name) const;
+  Result<AccountView> rename(const Caller& caller, Entry& entry, Account changed, const Notes& notes);
+  bool leave_directory(Entry& entry);
+  void mind_renamed();
   void look_again(const std::string& account);
   void watch_spending();
 
@@ -307,6 +325,8 @@ class Agent final : public Service {
   int64_t note_configuration(const Caller& caller, const char* action, const std::map<std::string, std::string>& files,
                              const std::vector<std::string>& changed);
 
+  [[nodiscard]] bool is_running(int64_t job) const;
+  [[nodiscard]] Result<void> refuse_while_drained(const std::string& account) const;
   int64_t apply_to_all(const std::string& why);
   void mind_devices();
   bool apply_next();
@@ -358,7 +378,12 @@ class Agent final : public Service {
   Spending spending_;
   HelperClient helper_;
   Users users_;
-  std::set<std::string> without_uid_;  // accounts whose user nobody could look up yet
+  std::map<std::string, std::string>
+      seeking_;  // accounts without their user's uid, and why when it is not that he is not there
+  std::deque<std::string> newest_seeking_;  // of these the newest, if some of them are there no more
+  std::string sought_to_;                   // the round goes on behind this name
+  std::map<std::string, uid_t> heard_of_;   // uids that are to be taken
+  std::set<std::string> renamed_;           // accounts whose cgroup is not where their name says
   Lowering lowering_;
   Reconciler reconciler_;
   Gates gates_;

@@ -125,6 +125,7 @@ Result<ReloadReport> Agent::reload(const Caller& caller) {
   config_values_ = std::move(fresh.values);
   spending_.set_budget(config_);
   configure_senders();
+  users_.look_again();
   deliveries_.configure(config_);
   watch_spending();
   if (tell_config_) tell_config_(config_);

@@ -287,4 +287,12 @@ std::vector<MailFinding> DeliveryBook::findings() const {
   return all;
 }
 
+void DeliveryBook::rename(const std::string& from, const std::string& to) {
+  if (changed_.erase(from) > 0) changed_.insert(to);
+  auto book = books_.extract(from);
+  if (book.empty()) return;
+  book.key() = to;
+  books_.insert(std::move(book));
+}
+
 }  // namespace npanel

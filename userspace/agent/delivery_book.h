@@ -51,6 +51,7 @@ class DeliveryBook {
   [[nodiscard]] std::vector<DeliveryExample> examples(const std::string& account) const;
   void spend(const std::string& account);
   void forget(const std::string& account) { books_.erase(account); }
+  void rename(const std::string& from, const std::string& to);
 
   [[nodiscard]] std::vector<MailFinding> findings() const;
   [[nodiscard]] uint64_t unclear_count() const { return unclear_; }

@@ -12,6 +12,10 @@ Moment now() {
   return {.steady_ms = steady_ms(), .unix_ms = now_ms()};
 }
 
+constexpr const char* kDrain = "drain";
+constexpr const char* kBackup = "backup";
+constexpr int64_t kDyingMostMs = 30'000;
+
 std::string of(size_t done, size_t total) {
   return std::to_string(done) + " of " + std::to_string(total);
 }
@@ -36,6 +40,28 @@ void Agent::audit_job(const Caller& caller, const Job& job) {
                                     "job " + std::to_string(job.id), nullptr, nullptr)}});
 }
 
+bool Agent::is_running(int64_t id) const {
+  const Job* job = jobs_.find(id);
+  return job && job->state == Job::State::running;
+}
+
+// The steps of a job that has ended see that, and are no more.
+Result<Job> Agent::cancel_job(const Caller& caller, int64_t id) {
+  const Job job = NP_TRY(this->job(id));
+  if (job.state != Job::State::running)
+    return failure("job " + std::to_string(id) + " has ended already: " + to_string(job.state), EBUSY);
+  if (applying_ && applying_->job == id) applying_.reset();
+  if (job.kind == kBackup) {
+    backups_.give_up(store_);
+    backing_up_ = false;
+  }
+  end_job(id, Job::State::cancelled, "cancelled by " + caller.actor + "; what was done stays done");
+  save_notes({.events = {},
+              .audit = {audit_entry(caller, "job.cancel", job.account, "job " + std::to_string(id),
+                                    {{"state", "running"}}, {{"state", "cancelled"}})}});
+  return *jobs_.find(id);
+}
+
 // One pass at a time: a change during it begins it anew, so that it ends only when everything holds.
 int64_t Agent::apply_to_all(const std::string& why) {
   if (applying_) {
@@ -50,6 +76,7 @@ int64_t Agent::apply_to_all(const std::string& why) {
 }
 
 bool Agent::apply_next() {
+  if (!applying_) return false;  // cancelled
   const auto next = accounts_.upper_bound(applying_->after);
   if (next == accounts_.end()) {
     const bool failed = applying_->failed > 0;
@@ -78,20 +105,27 @@ Result<Job> Agent::start_apply(const Caller& caller) {
   return job;
 }
 
+Result<void> Agent::refuse_while_drained(const std::string& account) const {
+  for (const Job& running : jobs_.list())
+    if (running.state == Job::State::running && running.kind == kDrain && running.account == account)
+      return failure("account \"" + account + "\" is drained already by job " + std::to_string(running.id), EBUSY);
+  return {};
+}
+
 Result<Job> Agent::start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) {
   NP_TRY(find_lasting(account));
-  for (const Job& running : jobs_.list())
-    if (running.state == Job::State::running && running.kind == "drain" && running.account == account)
-      return failure("account \"" + account + "\" is drained already by job " + std::to_string(running.id), EBUSY);
-  const int64_t id = jobs_.begin("drain", account, now());
+  NP_TRY(refuse_while_drained(account));
+  const int64_t id = jobs_.begin(kDrain, account, now());
   audit_job(caller, *jobs_.find(id));
   Draining draining{.job = id, .account = account, .kill_at_ms = steady_ms() + int64_t{grace_seconds} * 1000};
   if (drain_further(draining)) work_.add_each_second([this, draining]() mutable { return drain_further(draining); });
   return *jobs_.find(id);
 }
 
-// SIGTERM to whatever is there; what is left after the grace is killed. True while something is left.
+// SIGTERM to whatever is there; what is left after the grace is killed; what is left half a minute later, nobody ends.
+// True while something is to be done.
 bool Agent::drain_further(Draining& draining) {
+  if (!is_running(draining.job)) return false;
   const auto entry = accounts_.find(draining.account);
   if (entry == accounts_.end()) {
     end_job(draining.job, Job::State::done, "the account was deleted");
@@ -108,7 +142,14 @@ bool Agent::drain_further(Draining& draining) {
     end_job(draining.job, Job::State::done, std::to_string(all) + " processes ended");
     return false;
   }
-  const bool patient = steady_ms() < draining.kill_at_ms;
+  const int64_t late_ms = steady_ms() - draining.kill_at_ms;
+  if (late_ms > kDyingMostMs) {
+    const auto left = reconciler_.still_there(entry->second.account);
+    end_job(draining.job, Job::State::failed,
+            "half a minute after SIGKILL " + (left ? *left : left.error().text) + "; nothing more can be done here");
+    return false;
+  }
+  const bool patient = late_ms < 0;
   if (!patient) {
     jobs_.log(draining.job, std::to_string(*there) + " processes did not end by SIGTERM and are killed");
     if (const auto killed = reconciler_.kill_all(entry->second.account); !killed)
@@ -122,7 +163,7 @@ bool Agent::drain_further(Draining& draining) {
 Result<Job> Agent::start_backup(const Caller& caller) {
   if (read_only_) return failure("a backup cannot be made: " + *read_only_, EROFS);
   if (backing_up_) return failure("a backup is being made already", EBUSY);
-  const int64_t id = jobs_.begin("backup", std::nullopt, now());
+  const int64_t id = jobs_.begin(kBackup, std::nullopt, now());
   audit_job(caller, *jobs_.find(id));
   backups_.ask_for_one();
   backing_up_ = true;
@@ -131,6 +172,7 @@ Result<Job> Agent::start_backup(const Caller& caller) {
 }
 
 bool Agent::back_up_further(int64_t id) {
+  if (!is_running(id)) return false;
   const auto finished = read_only_ ? Result<bool>(failure(*read_only_, EROFS)) : backups_.step(store_, now_ms());
   heap_has_holes_ = true;
   if (finished && !*finished) {

@@ -121,12 +121,11 @@ Result<int> Reconciler::set_gates(const GateTable& gates) {
 }
 
 Result<void> Reconciler::reconfigure(const Config& config, const std::set<uid_t>& exempt) {
+  if (smtp_) NP_TRY(smtp_->set_rules(rules_of(config, exempt)));  // first: it alone can be refused
   io_devices_ = config.io_devices;
   io_paths_ = config.io_paths;
   find_devices();
-  if (!smtp_) return {};
-  NP_TRY(smtp_->set_rules(rules_of(config, exempt)));
-  watch_connections(config);
+  if (smtp_) watch_connections(config);
   return {};
 }
 
@@ -134,7 +133,7 @@ Applied Reconciler::apply(const Account& account, const MailLimits& mail, const 
   Applied applied;
   const Account now = in_force(account, gates);
   if (tree_) {
-    if (const auto cgroup = tree_->find_or_make(account.name)) {
+    if (const auto cgroup = tree_->find_or_make(cgroup_directory(account))) {
       if (const auto id = cgroup->id()) applied.cgroup_id = *id;
       auto [writes, problems, pending] =
           apply_settings(*cgroup, now, host_, lowering_.writer_for(account.name, applied.cgroup_id.value_or(0)));
@@ -184,15 +183,25 @@ Result<void> Reconciler::start_fresh(const Account& account) {
 
 Result<bool> Reconciler::remove(const Account& account, const Applied& before, int wait_ms) {
   // The id must be known before the cgroup goes: an agent that was restarted meanwhile has never applied the account.
-  const auto now = cgroup_id(account.name);
-  if (tree_ && !NP_TRY(tree_->remove(account.name, wait_ms))) return false;
+  const auto now = cgroup_id(cgroup_directory(account));
+  if (tree_ && !NP_TRY(tree_->remove(cgroup_directory(account), wait_ms))) return false;
   if (smtp_) NP_TRY(smtp_->remove(account, now ? now : before.cgroup_id));
   return true;
 }
 
-std::optional<uint64_t> Reconciler::cgroup_id(const std::string& account) const {
+Result<bool> Reconciler::leave_directory(const std::string& directory) const {
+  if (!tree_) return true;
+  return tree_->remove_if_empty(directory);
+}
+
+Result<void> Reconciler::forget_uid(const Account& account) {
+  if (!smtp_) return {};
+  return smtp_->forget_uid(account);
+}
+
+std::optional<uint64_t> Reconciler::cgroup_id(const std::string& directory) const {
   if (!tree_) return std::nullopt;
-  const auto cgroup = tree_->find(account);
+  const auto cgroup = tree_->find(directory);
   const auto id = cgroup ? cgroup->id() : std::unexpected(cgroup.error());
   return id ? std::optional(*id) : std::nullopt;
 }
@@ -202,13 +211,13 @@ Result<int> Reconciler::forget_all_but(std::span<const SmtpGuard::Owner> known) 
   return smtp_->forget_all_but(known);
 }
 
-std::vector<std::string> Reconciler::orphans(const std::vector<std::string>& known, bool keep_empty) {
+std::vector<std::string> Reconciler::orphans(const std::set<std::string>& known, bool keep_empty) {
   std::vector<std::string> left;
   if (!tree_) return left;
   const auto names = tree_->list();
   if (!names) return left;
   for (const std::string& name : *names) {
-    if (std::ranges::binary_search(known, name)) continue;
+    if (known.contains(name)) continue;
     const auto cgroup = tree_->find(name);
     const auto populated = cgroup ? cgroup->populated() : Result<bool>(false);
     // Processes of an account that the database does not know (an older backup, say) are never killed on a guess.
@@ -220,22 +229,30 @@ std::vector<std::string> Reconciler::orphans(const std::vector<std::string>& kno
 
 Result<std::vector<pid_t>> Reconciler::processes(const Account& account) const {
   if (!tree_) return failure(*tree_reason_);
-  return NP_TRY(tree_->find(account.name)).pids();
+  return NP_TRY(tree_->find(cgroup_directory(account))).pids();
 }
 
 Result<size_t> Reconciler::ask_to_end(const Account& account, std::set<pid_t>& asked) const {
   if (!tree_) return failure(*tree_reason_);
-  return npanel::ask_to_end(NP_TRY(tree_->find(account.name)), asked);
+  return npanel::ask_to_end(NP_TRY(tree_->find(cgroup_directory(account))), asked);
 }
 
 Result<bool> Reconciler::populated(const Account& account) const {
   if (!tree_) return failure(*tree_reason_);
-  return NP_TRY(tree_->find(account.name)).populated();
+  return NP_TRY(tree_->find(cgroup_directory(account))).populated();
+}
+
+Result<std::string> Reconciler::still_there(const Account& account) const {
+  constexpr size_t kNamedMost = 5;
+  if (!tree_) return failure(*tree_reason_);
+  const Cgroup cgroup = NP_TRY(tree_->find(cgroup_directory(account)));
+  const StillThere left = NP_TRY(npanel::still_there(cgroup, kNamedMost));
+  return left_text(left.some, left.all);
 }
 
 Result<void> Reconciler::kill_all(const Account& account) const {
   if (!tree_) return failure(*tree_reason_);
-  return NP_TRY(tree_->find(account.name)).kill();
+  return NP_TRY(tree_->find(cgroup_directory(account))).kill();
 }
 
 Result<void> Reconciler::add_process(const Account& account, const Gates& gates, pid_t pid, bool by_root) const {
@@ -243,7 +260,7 @@ Result<void> Reconciler::add_process(const Account& account, const Gates& gates,
   const HeldProcess process = NP_TRY(HeldProcess::hold(pid));
   NP_TRY(check_movable(process, move));
   if (tree_) {
-    const Cgroup cgroup = NP_TRY(tree_->find_or_make(account.name));
+    const Cgroup cgroup = NP_TRY(tree_->find_or_make(cgroup_directory(account)));
     NP_TRY(move_process(process, cgroup, tree_->mount_fd(), move));
   }
   return apply_stand_ins(pid, stand_ins_for(in_force(account, gates), host_));

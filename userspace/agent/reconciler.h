@@ -47,12 +47,16 @@ class Reconciler {
   Result<void> start_fresh(const Account& account);
   // True when nothing of it is left in the kernel; false while its processes are still dying.
   [[nodiscard]] Result<bool> remove(const Account& account, const Applied& before, int wait_ms);
-  // Of the cgroup that the account has now, whoever made it.
-  [[nodiscard]] std::optional<uint64_t> cgroup_id(const std::string& account) const;
+  // Of the cgroup that is there now, whoever made it; by cgroup_directory().
+  [[nodiscard]] std::optional<uint64_t> cgroup_id(const std::string& directory) const;
+  // Of an account that was renamed: true when nothing is in the cgroup of its former name any more, which is gone then.
+  [[nodiscard]] Result<bool> leave_directory(const std::string& directory) const;
+  // Before the account gets another uid, or none.
+  Result<void> forget_uid(const Account& account);
   // Drops what the kernel holds of accounts that are not among these.
   [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
-  // Cgroups that belong to no account. Empty ones are removed first, unless `keep_empty`.
-  [[nodiscard]] std::vector<std::string> orphans(const std::vector<std::string>& known, bool keep_empty);
+  // Cgroups that belong to no account, by directory. Empty ones are removed first, unless `keep_empty`.
+  [[nodiscard]] std::vector<std::string> orphans(const std::set<std::string>& known, bool keep_empty);
 
   [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
   // `by_root`: whoever asks is root on this host, and no token or group (kernel/movable.h).
@@ -61,6 +65,8 @@ class Reconciler {
   Result<size_t> ask_to_end(const Account& account, std::set<pid_t>& asked) const;
   Result<void> kill_all(const Account& account) const;
   [[nodiscard]] Result<bool> populated(const Account& account) const;
+  // Who is in it all the same, and why: a sentence.
+  [[nodiscard]] Result<std::string> still_there(const Account& account) const;
 
   // Block devices and file systems come and go. Each call is a second; true: accounts are to be limited at others now.
   [[nodiscard]] bool look_for_devices();

@@ -60,7 +60,9 @@ std::optional<std::string> Senders::if_exists(std::optional<std::string> account
 std::optional<std::string> Senders::by_login(const std::string& login) const {
   if (login.empty()) return std::nullopt;
   if (auto mapped = users_.find_login(login)) return if_exists(std::move(mapped));
-  if (auto named = if_exists(lower_ascii(login))) return named;
+  // "Bob" may be an account of his own; but most systems' logins have no case.
+  for (const std::string& name : {login, lower_ascii(login)})
+    if (auto named = if_exists(name)) return named;
   const auto realmed = split_login(login);
   return realmed ? if_exists(domains_.find_domain(realmed->domain)) : std::nullopt;
 }

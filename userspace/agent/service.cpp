@@ -20,11 +20,6 @@ Event event(const std::string& account, const char* kind, const Json& detail = J
   return {.at_ms = now_ms(), .account = account, .kind = kind, .detail = detail.dump()};
 }
 
-void log_change(const Event& change, const Caller& caller) {
-  log_info("account " + *change.account + ": " + change.kind + " " + change.detail + " by " + caller.actor +
-           (caller.request_id.empty() ? "" : " [" + caller.request_id + "]"));
-}
-
 Json as_said(const Account& account) {
   return {{"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
           {"limits", encode(account.limits)},
@@ -35,10 +30,14 @@ Json as_said(const Account& account) {
 
 }  // namespace
 
+void log_change(const Event& change, const Caller& caller) {
+  log_info("account " + *change.account + ": " + change.kind + " " + change.detail + " by " + caller.actor +
+           (caller.request_id.empty() ? "" : " [" + caller.request_id + "]"));
+}
+
 std::vector<std::string> Agent::degraded(const Entry& entry) const {
   std::vector<std::string> reasons = reconciler_.degraded(entry.account, gates_, entry.applied);
-  if (without_uid_.contains(entry.account.name))
-    reasons.emplace_back("uid: not known yet: no name service has answered; processes outside the cgroup are nobody's");
+  if (auto why = why_no_uid(entry.account.name)) reasons.push_back(std::move(*why));
   return reasons;
 }
 
@@ -86,19 +85,20 @@ uint32_t Agent::free_slot() const {
 
 Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool find_uid) {
   const std::string name = wanted.name;
-  if (accounts_.contains(name))
-    return std::unexpected(Error{.text = "account \"" + name + "\" exists already", .code = EEXIST, .field = "name"});
+  NP_TRY(check_name_is_free(name));
   wanted.slot = free_slot();
   if (wanted.slot >= NP_SLOTS)
     return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
   const Users::Found user = find_uid ? users_.find(name) : Users::Found{};
-  if (user.uid && check_uid(*user.uid)) wanted.uid = user.uid;
+  wanted.uid_of_user = find_uid;
+  if (user.uid && check_uid(*user.uid, config_.least_uid)) wanted.uid = user.uid;
   const Json after = as_said(wanted);
   const Event created = event(name, "account_created", after);
   NP_TRY(store_.put(wanted,
                     {.events = {created}, .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}}));
   log_change(created, caller);
-  if (user.asked) without_uid_.insert(name);
+  seek_uid(wanted);
+  if (user.uid) users_.look_again();  // whether it was taken or not is said
   slots_.emplace(wanted.slot, name);
   subuids_.look_again();
   Entry& entry =
@@ -109,33 +109,20 @@ Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool fin
   return view(entry);
 }
 
-// Only for who was made without a uid because nobody had answered: what an administrator said since is his.
 void Agent::take_user(const std::string& user) {
-  const Users::Found found = users_.find(user);
-  if (const auto entry = accounts_.find(user); without_uid_.erase(user) > 0 && entry != accounts_.end()) {
-    Account changed = entry->second.account;
-    if (!found.uid || !check_uid(*found.uid) || changed.uid) return;
-    changed.uid = found.uid;
-    const Json after{{"uid", *found.uid}};
-    const Caller caller = agent_itself();
-    const auto saved = save(caller, entry->second, std::move(changed),
-                            {.events = {event(user, "uid_found", after)},
-                             .audit = {audit_entry(caller, "account.uid", user, "", Json{{"uid", nullptr}}, after)}});
-    if (!saved) {
-      complain_of_store(saved.error());
-      without_uid_.insert(user);
-    }
-  }
+  if (const auto entry = accounts_.find(user); entry != accounts_.end() && seeking_.contains(user))
+    if (const Users::Found found = users_.ask_service(user); found.uid) hear_of_user(entry->second.account, *found.uid);
   const auto names = [&](const std::vector<std::string>& users) {
     return std::ranges::find(users, user) != users.end();
   };
-  if (!found.uid) return;
+  if (!names(config_.smtp_exempt_users) && !names(config_.mta_users)) return;
+  if (!users_.find(user).uid) return;
   if (names(config_.smtp_exempt_users)) {
     const auto set = reconciler_.reconfigure(config_, users_.find_all(config_.smtp_exempt_users));
     if (!set) log_error("smtp.exempt_users: " + set.error().text);
     watch_spending();  // they are other programs now
   }
-  if (names(config_.smtp_exempt_users) || names(config_.mta_users)) configure_senders();
+  configure_senders();
   if (names(config_.mta_users) && tell_config_) tell_config_(config_);
 }
 
@@ -148,15 +135,20 @@ void Agent::look_again(const std::string& account) {
 Result<AccountView> Agent::save(const Caller& caller, Entry& entry, Account changed, const Notes& notes) {
   NP_TRY(store_.put(changed, notes));
   for (const Event& change : notes.events) log_change(change, caller);
+  leave_uid(entry.account, changed);
   entry.account = std::move(changed);
+  seek_uid(entry.account);
   reconcile(entry);
   return view(entry);
 }
 
-Result<AccountView> Agent::change(const Caller& caller, const Account& wanted) {
+Result<AccountView> Agent::change(const Caller& caller, const std::string& former, const Account& wanted) {
   const std::string& name = wanted.name;
-  Entry* entry = NP_TRY(find_lasting(name));
+  Entry* entry = NP_TRY(find_lasting(former));
   Account changed = entry->account;
+  changed.name = name;
+  changed.uid = wanted.uid;
+  changed.uid_of_user = wanted.uid_of_user;
   changed.limits = wanted.limits;
   changed.rate_limit = wanted.rate_limit;
   changed.mail = wanted.mail;
@@ -168,11 +160,17 @@ Result<AccountView> Agent::change(const Caller& caller, const Account& wanted) {
     notes.events.push_back(event(name, kind, {{"before", before}, {"after", after}}));
     notes.audit.push_back(audit_entry(caller, action, name, "", before, after));
   };
+  const auto called = [](const std::string& account) { return Json{{"name", account}}; };
+  note("renamed", "account.rename", called(former), called(name));
+  note("uid_changed", "account.uid", {{"uid", or_null(entry->account.uid)}}, {{"uid", or_null(changed.uid)}});
   note("limits_changed", "account.change", encode(entry->account.limits), encode(changed.limits));
   note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(changed.rate_limit));
   note("mail_limits_changed", "account.mail", encode(entry->account.mail), encode(changed.mail));
   note("contact_changed", "account.contact", encode(entry->account.contact), encode(changed.contact));
-  return save(caller, *entry, std::move(changed), notes);
+  if (name == former) return save(caller, *entry, std::move(changed), notes);
+  // Whoever looks for either name finds where it went, or came from.
+  notes.audit.push_back(audit_entry(caller, "account.rename", former, "", called(former), called(name)));
+  return rename(caller, *entry, std::move(changed), notes);
 }
 
 Result<AccountView> Agent::set_state(const Caller& caller, const std::string& name, AccountState state,
@@ -205,6 +203,7 @@ Result<std::optional<AccountView>> Agent::remove(const Caller& caller, const std
         changed,
         {.events = {}, .audit = {audit_entry(caller, "account.delete", name, "", as_said(entry->account), nullptr)}}));
     entry->account = std::move(changed);
+    seek_uid(entry->account);
     deleting_.insert(name);
   }
   const auto gone = finish_removal(*entry, kDyingMs);

@@ -40,11 +40,18 @@ std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& acco
   }
   const auto users = local_users(passwd_.c_str());
   const auto slot_of = [&](const std::string& user) -> std::optional<uint32_t> {
-    if (const auto named = by_name.find(user); named != by_name.end()) return named->second;
+    const auto number = parse_u64(user);
+    const auto named = by_name.find(user);
+    if (named != by_name.end() && !number) return named->second;
     const auto listed = users.find(user);
-    const auto uid = listed != users.end() ? std::optional<uint64_t>(listed->second) : parse_u64(user);
+    const auto uid = listed != users.end() ? std::optional<uint64_t>(listed->second) : number;
     const auto owned = uid ? by_uid.find(*uid) : by_uid.end();
-    return owned == by_uid.end() ? std::nullopt : std::optional(owned->second);
+    const auto by = [](const auto& whose, const auto& all) {
+      return whose == all.end() ? std::nullopt : std::optional(whose->second);
+    };
+    if (named == by_name.end()) return by(owned, by_uid);
+    // "1001" may mean the user of that name or the uid: of two accounts, it is neither's.
+    return owned == by_uid.end() || owned->second == named->second ? by(named, by_name) : std::nullopt;
   };
   std::map<uint32_t, std::vector<SubuidRange>> by_slot;
   for (SubuidRange& range : found.ranges)

@@ -3,6 +3,8 @@
 // may answer when it likes.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -31,8 +33,18 @@ class Users {
   Found find(const std::string& user);
   // Those of them that are known by now.
   std::set<uid_t> find_all(const std::vector<std::string>& users);
+  // As find(), but of a name service alone, at most every 5 seconds, and only what is known by now is said.
+  Found ask_service(const std::string& user);
   // Once a second: asks again what nobody could answer.
   void retry();
+  // All users of this host's own file, when it has changed since this was asked last, or look_again() was called.
+  [[nodiscard]] std::optional<std::map<std::string, uid_t>> changed_users();
+  void look_again() { version_.reset(); }
+  // How many questions are under way, and would one about him be asked now?
+  [[nodiscard]] size_t waiting() const { return waiting_; }
+  [[nodiscard]] bool is_due(const std::string& user) const;
+  // Has nobody answered what was asked about him?
+  [[nodiscard]] bool is_waited_for(const std::string& user) const;
 
  private:
   struct Entry {
@@ -42,6 +54,8 @@ class Users {
     std::optional<int64_t> asked_ms = {};
     [[nodiscard]] bool may_be_asked(int64_t now_ms) const;
   };
+  using Version = std::array<int64_t, 4>;  // of a file: device, inode, size, when it was changed
+  [[nodiscard]] Version version() const;
   void ask(const std::string& user, Entry& entry);
   void hear(const std::string& user, const Answer& answer);
 
@@ -49,6 +63,8 @@ class Users {
   std::string passwd_;
   std::function<void(const std::string&)> tell_ = [](const std::string&) {};
   std::map<std::string, Entry> entries_;
+  size_t waiting_ = 0;
+  std::optional<Version> version_;
 };
 
 }  // namespace npanel

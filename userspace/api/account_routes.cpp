@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // account_routes.cpp: accounts, their limits, their processes and what they use.
 #include <array>
-#include <limits>
 
 #include "api/route.h"
 
@@ -29,16 +28,17 @@ Result<Response> list_accounts(const Call& call) {
       [](const AccountView& view) -> const std::string& { return view.account.name; });
 }
 
+Result<std::string> name_in(const Json& body) {
+  const std::string name = NP_TRY(text_in(body, "name"));
+  return parse_account_name(name);
+}
+
 Result<Response> create_account(const Call& call) {
   const Json body = NP_TRY(parse_object(call.request.body));
   NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
   Account wanted;
-  const std::string name = NP_TRY(text_in(body, "name"));
-  wanted.name = NP_TRY(parse_account_name(name));
-  if (body.contains("uid") && !body["uid"].is_null()) {
-    const uint64_t uid = NP_TRY(whole_number(body["uid"], "uid", kLeastUid, std::numeric_limits<uid_t>::max() - 1));
-    wanted.uid = static_cast<uid_t>(uid);
-  }
+  wanted.name = NP_TRY(name_in(body));
+  if (body.contains("uid")) wanted.uid = NP_TRY(decode_uid(body["uid"], call.service.least_uid()));
   wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), call.service.default_limits()));
   wanted.rate_limit =
       NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), call.service.default_rate_limit()));
@@ -54,19 +54,24 @@ Result<Response> show_account(const Call& call) {
 Result<Response> change_account(const Call& call) {
   Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
-  NP_TRY(only_keys(body, "", {"limits", "rate_limit", "mail", "contact"}));
+  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
+  if (body.contains("name")) wanted.name = NP_TRY(name_in(body));
+  if (body.contains("uid")) {
+    wanted.uid = NP_TRY(decode_uid(body["uid"], call.service.least_uid()));
+    wanted.uid_of_user = false;
+  }
   wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), wanted.limits));
   wanted.rate_limit = NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), wanted.rate_limit));
   wanted.mail = NP_TRY(decode_mail(body.value("mail", Json::object()), wanted.mail));
   wanted.contact = NP_TRY(decode_contact(body.value("contact", Json::object()), wanted.contact));
-  return account(NP_TRY(call.service.change(call.caller, wanted)));
+  return account(NP_TRY(call.service.change(call.caller, call.name, wanted)));
 }
 
 Result<Response> change_rate_limit(const Call& call) {
   Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
   wanted.rate_limit = NP_TRY(decode_rate_limit(body, wanted.rate_limit));
-  return account(NP_TRY(call.service.change(call.caller, wanted)));
+  return account(NP_TRY(call.service.change(call.caller, call.name, wanted)));
 }
 
 Result<Response> delete_account(const Call& call) {

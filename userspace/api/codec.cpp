@@ -2,6 +2,7 @@
 #include "api/codec.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/clock.h"
@@ -36,9 +37,9 @@ Result<Numbers> decode_numbers(const Json& object, const std::string& name, cons
       for (const Field& known : fields) list += (list.empty() ? "" : ", ") + std::string(known.name);
       return refused(member_of(name, key), "is not known here; known: " + list);
     }
-    const bool whole = value.is_number_unsigned();
-    if (!whole && !value.is_null()) return refused_value(member_of(name, key), range_wanted(*field), value);
-    base.*(field->member) = whole ? std::optional(value.template get<uint64_t>()) : std::nullopt;
+    const auto number = whole(value);
+    if (!number && !value.is_null()) return refused_value(member_of(name, key), range_wanted(*field), value);
+    base.*(field->member) = number;
   }
   NP_TRY(check(base));
   return base;
@@ -83,9 +84,18 @@ Result<void> only_keys(const Json& object, std::string_view prefix, std::initial
   return {};
 }
 
+std::optional<uint64_t> whole(const Json& value) {
+  constexpr double kExactBelow = 9007199254740992.0;  // 2^53: each whole number below it is a double of its own
+  if (value.is_number_unsigned()) return value.get<uint64_t>();
+  if (value.is_number_integer()) return value == 0 ? std::optional<uint64_t>(0) : std::nullopt;  // -0
+  if (!value.is_number_float()) return std::nullopt;
+  const auto number = value.get<double>();
+  if (number < 0 || number >= kExactBelow || number != std::floor(number)) return std::nullopt;
+  return static_cast<uint64_t>(number);
+}
+
 Result<uint64_t> whole_number(const Json& value, const std::string& field, uint64_t least, uint64_t most) {
-  if (value.is_number_unsigned())
-    if (const auto number = value.get<uint64_t>(); number >= least && number <= most) return number;
+  if (const auto number = whole(value); number && *number >= least && *number <= most) return *number;
   return refused_value(field, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most),
                        value);
 }
@@ -132,6 +142,16 @@ Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
   }
   NP_TRY(check(base));
   return base;
+}
+
+Result<std::optional<uid_t>> decode_uid(const Json& value, uid_t least) {
+  if (value.is_null()) return std::nullopt;
+  const auto number = whole(value);
+  if (!number)
+    return refused_value("uid", "must be a whole number from " + std::to_string(least) + " to 4294967294 or null",
+                         value);
+  NP_TRY(check_uid(*number, least));
+  return static_cast<uid_t>(*number);
 }
 
 Result<Contact> decode_contact(const Json& object, Contact base) {

@@ -25,7 +25,10 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Result<std::string> text_in(const Json& object, const std::string& field);
 [[nodiscard]] Result<bool> yes_or_no(const Json& value, const std::string& field);
 
-// A whole number from `least` to `most`; 1.0, "1" and true are none.
+// JSON has one kind of number (RFC 8259, 6): 512, 512.0 and 5.12e2 are the same whole one. nullopt: it is negative, has
+// a fraction, has one written beyond 2^53 - 1, or is no number.
+[[nodiscard]] std::optional<uint64_t> whole(const Json& value);
+// A whole number from `least` to `most`; 1.5, "1" and true are none.
 [[nodiscard]] Result<uint64_t> whole_number(const Json& value, const std::string& field, uint64_t least, uint64_t most);
 
 // `base` with what the object says; the whole is checked.
@@ -33,6 +36,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base);
 [[nodiscard]] Result<MailLimits> decode_mail(const Json& object, MailLimits base);
 [[nodiscard]] Result<Contact> decode_contact(const Json& object, Contact base);
+// null is none.
+[[nodiscard]] Result<std::optional<uid_t>> decode_uid(const Json& value, uid_t least);
 
 [[nodiscard]] Json encode(const Limits& limits);
 [[nodiscard]] Json encode(const RateLimit& rate_limit);

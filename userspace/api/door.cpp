@@ -54,6 +54,12 @@ std::string without_tokens(std::string text) {
   return text;
 }
 
+// npt_<name>_<43 characters> would be an account's name, too.
+bool may_be_token(std::string_view name) {
+  constexpr size_t kShortest = sizeof("npt_a_") - 1 + 43;
+  return name.starts_with(kTokenStart) && name.size() >= kShortest;
+}
+
 // At most `bytes`, whole characters of UTF-8.
 std::string cut(std::string text, size_t bytes) {
   if (text.size() <= bytes) return text;
@@ -87,7 +93,8 @@ Door::Answered Door::let_in(const Request& request, const Found& found, const Vi
   if (auto refusal = refuse_gated(route)) return std::move(*refusal);
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
-  return {.response = answer_once(service_, visitor.caller, request, route.access != Access::secret,
+  const bool may_keep = route.access != Access::secret || request.method == "DELETE";
+  return {.response = answer_once(service_, visitor.caller, request, may_keep,
                                   [&] { return run(service_, visitor.caller, request, found); })};
 }
 
@@ -101,7 +108,7 @@ std::optional<Door::Answered> Door::refuse_stranger(const Request& request, cons
   }
   if (route.access == Access::secret)
     return Answered{.response = problem(403, "tokens are managed over the Unix socket only")};
-  if (visitor.scope != TokenScope::write && request.method != "GET")
+  if (visitor.scope != TokenScope::write && !is_reading(request.method))
     return Answered{.response = problem(403, "the token's scope is read; this needs write")};
   return std::nullopt;
 }
@@ -131,7 +138,7 @@ void Door::audit(const Request& request, const Found& found, const Visitor& visi
                    .duration_us = microseconds_since(request.began_us),
                    .request_id = request.id};
   // Only what is a name: anything may be in a path.
-  if (const auto name = parse_account_name(found.name)) {
+  if (const auto name = parse_account_name(found.name); name && !may_be_token(*name)) {
     if (found.route && found.route->path.starts_with("/api/v1/accounts/"))
       entry.account = *name;
     else

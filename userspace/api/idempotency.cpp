@@ -18,12 +18,17 @@ bool is_key(const std::string& text) {
          std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
+// The condition is a part of what is asked for: with another If-Match it is another request.
 std::string fingerprint(const Request& request) {
-  return sha256_hex(request.method + "\n" + request.path + "\n" + request.body);
+  std::string text = request.method + "\n" + request.path + "\n" + request.body;
+  if (const auto match = request.headers.find("if-match"); match != request.headers.end())
+    text += "\nif-match: " + match->second;
+  return sha256_hex(text);
 }
 
 Response replay(const KeptAnswer& kept) {
-  Response response{.status = kept.status, .body = kept.body, .headers = {{"Idempotency-Replayed", "true"}}};
+  Response response{.status = kept.status, .body = kept.body, .headers = kept.headers};
+  response.headers.emplace_back("Idempotency-Replayed", "true");
   if (kept.status >= 400) response.content_type = kProblemType;
   return response;
 }
@@ -38,7 +43,7 @@ bool is_worth_keeping(const Response& response) {
 Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
                      const std::function<Response()>& answer) {
   const auto header = request.headers.find("idempotency-key");
-  if (request.method != "POST" || header == request.headers.end()) return answer();
+  if (is_reading(request.method) || header == request.headers.end()) return answer();
   if (!may_keep)
     return problem(refused(kHeader, "is not taken here: the answer holds a secret, which is never kept").error());
   if (!is_key(header->second)) return problem(refused(kHeader, "must be 1 to 64 visible ASCII characters").error());
@@ -56,7 +61,8 @@ Response answer_once(Service& service, const Caller& caller, const Request& requ
                                                              .fingerprint = print,
                                                              .at_ms = now_ms(),
                                                              .status = response.status,
-                                                             .body = response.body});
+                                                             .body = response.body,
+                                                             .headers = response.headers});
   return response;
 }
 

@@ -9,8 +9,9 @@
 
 namespace npanel {
 
-// answer(), or what it said the first time that this client sent this key. A key that comes with another request is
-// refused, and so is a key where `may_keep` is false. A request without a key is answered, and nothing is kept.
+// answer(), or what it said, with all its headers, the first time that this client sent this key. A key that comes with
+// another request is refused, and so is a key where `may_keep` is false. Of a request without a key, and of one that
+// only reads, nothing is kept.
 [[nodiscard]] Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
                                    const std::function<Response()>& answer);
 

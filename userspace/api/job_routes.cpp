@@ -18,6 +18,11 @@ Result<Response> show_job(const Call& call) {
   return ok(encode(NP_TRY(call.service.job(id))));
 }
 
+Result<Response> cancel_job(const Call& call) {
+  const int64_t id = NP_TRY(id_in_path(call.name));
+  return ok(encode(NP_TRY(call.service.cancel_job(call.caller, id))));
+}
+
 Result<Response> apply_all(const Call& call) {
   return started(NP_TRY(call.service.start_apply(call.caller)));
 }
@@ -29,6 +34,11 @@ Result<Response> back_up(const Call& call) {
 constexpr std::array kRoutes = std::to_array<Route>({
     {.method = "GET", .path = "/api/v1/jobs", .handler = list_jobs, .feature = NP_PROGRESS_TRACKING},
     {.method = "GET", .path = "/api/v1/jobs/*", .handler = show_job, .feature = NP_PROGRESS_TRACKING},
+    {.method = "POST",
+     .path = "/api/v1/jobs/*/cancel",
+     .handler = cancel_job,
+     .action = "job.cancel",
+     .feature = NP_PROGRESS_TRACKING},
     {.method = "POST",
      .path = "/api/v1/apply",
      .handler = apply_all,

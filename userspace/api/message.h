@@ -29,6 +29,11 @@ struct Request {
   bool too_large = false;         // the body was over kBodyMost bytes, and is not here
 };
 
+// Changes nothing (RFC 9110, 9.2.1).
+[[nodiscard]] inline bool is_reading(const std::string& method) {
+  return method == "GET" || method == "HEAD";
+}
+
 struct Response {
   int status = 200;
   std::string body;

@@ -22,10 +22,9 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
   return path.substr(name.size()) == after ? std::optional(name) : std::nullopt;
 }
 
-// Tokens are named as accounts are.
 Result<std::string> checked_name(std::string_view pattern, std::string_view name) {
-  const bool named = pattern.starts_with("/api/v1/accounts/") || pattern.starts_with("/api/v1/tokens/");
-  return named ? parse_account_name(name) : Result<std::string>(name);
+  if (pattern.starts_with("/api/v1/accounts/")) return parse_account_name(name);
+  return pattern.starts_with("/api/v1/tokens/") ? parse_token_name(name) : Result<std::string>(name);
 }
 
 // 412 tells the ETag of now: who wants to try again need not ask for it.
@@ -48,7 +47,7 @@ Result<std::optional<Response>> refuse_other_version(const Route& route, const C
 Result<Response> unless_known(const Request& request, Response response) {
   const auto header = request.headers.find("if-none-match");
   const auto etag = std::ranges::find(response.headers, "ETag", &std::pair<std::string, std::string>::first);
-  if (request.method != "GET" || header == request.headers.end() || etag == response.headers.end()) return response;
+  if (!is_reading(request.method) || header == request.headers.end() || etag == response.headers.end()) return response;
   if (!NP_TRY(parse_etags("If-None-Match", header->second)).matches_weakly(etag->second)) return response;
   return Response{.status = 304, .body = {}, .headers = {*etag}};
 }
@@ -66,14 +65,17 @@ Result<Response> handle(Service& service, const Caller& caller, const Request& r
 
 }  // namespace
 
+// RFC 9110, 9.3.2: HEAD is GET, but that the server keeps the body to itself.
 Found find_route(std::string_view method, std::string_view path) {
   Found found;
+  if (method == "HEAD") method = "GET";
   for (const auto routes : {account_routes(), config_routes(), feature_routes(), history_routes(), job_routes(),
                             mail_routes(), status_routes(), token_routes()})
     for (const Route& route : routes) {
       const auto name = match(route.path, path);
       if (!name) continue;
       found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
+      if (route.method == "GET") found.allowed += ", HEAD";
       if (route.method == method) {
         found.route = &route;
         found.name = *name;

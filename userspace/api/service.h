@@ -43,6 +43,8 @@ class Service {
   [[nodiscard]] virtual Limits default_limits() const = 0;
   [[nodiscard]] virtual RateLimit default_rate_limit() const = 0;
   [[nodiscard]] virtual MailLimits default_mail() const = 0;
+  // Smaller uids belong to no account.
+  [[nodiscard]] virtual uid_t least_uid() const = 0;
 
   // By name, those behind `after`; `most` may be passed over.
   [[nodiscard]] virtual std::vector<AccountView> accounts(const std::string& after, size_t most) = 0;
@@ -50,9 +52,9 @@ class Service {
   // `wanted.slot` is the service's to choose. `find_uid`: take the uid of the system user of that name, if there is
   // one.
   virtual Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) = 0;
-  // The account `wanted.name` gets the limits, the mail limits and the contact of `wanted`; the rest of it is as it
-  // was.
-  virtual Result<AccountView> change(const Caller& caller, const Account& wanted) = 0;
+  // The account `name` gets the name, the uid, the limits, the mail limits and the contact of `wanted`; the rest of it
+  // is as it was. EEXIST (field "name" or "uid"): another account has it. EBUSY: not while it is drained.
+  virtual Result<AccountView> change(const Caller& caller, const std::string& name, const Account& wanted) = 0;
   virtual Result<AccountView> suspend(const Caller& caller, const std::string& name) = 0;
   virtual Result<AccountView> resume(const Caller& caller, const std::string& name) = 0;
   // nullopt when it is gone; a view in state deleting while its processes are still dying.
@@ -126,6 +128,8 @@ class Service {
   // Ends every process of the account: SIGTERM, and SIGKILL after the grace. EBUSY: it is drained already.
   virtual Result<Job> start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) = 0;
   virtual Result<Job> start_backup(const Caller& caller) = 0;
+  // What was done stays done. EBUSY: it has ended already.
+  virtual Result<Job> cancel_job(const Caller& caller, int64_t id) = 0;
 };
 
 }  // namespace npanel

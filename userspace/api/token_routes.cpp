@@ -36,7 +36,7 @@ Result<Response> create_token(const Call& call) {
   const Json body = NP_TRY(parse_object(call.request.body));
   NP_TRY(only_keys(body, "", {"name", "scope"}));
   const std::string name = NP_TRY(text_in(body, "name"));
-  NP_TRY(parse_account_name(name));
+  NP_TRY(parse_token_name(name));
   const std::string scope = NP_TRY(text_in(body, "scope"));
   if (scope != kRead && scope != kWrite) return refused("scope", R"(must be "read" or "write")");
   return once(

@@ -12,6 +12,7 @@
 
 #include "daemon/config_address.h"
 #include "daemon/config_device.h"
+#include "model/log_name.h"
 #include "model/net.h"
 #include "npanel/smtp.h"
 
@@ -130,8 +131,8 @@ bool is_user(const std::string& text) {
 bool is_net(const std::string& text) {
   return parse_net(text).has_value();
 }
-bool is_path(const std::string& text) {
-  return text.starts_with('/');
+bool is_log(const std::string& text) {
+  return is_log_path(text);
 }
 // A device that is not there may come; a partition will never have a limit.
 Result<std::vector<std::string>> whole_devices(const toml::node& node) {
@@ -271,7 +272,9 @@ std::vector<ConfigKey> all_keys() {
                 NP_SMTP_NETS, is_elsewhere)),
       key("mail.users_map", at(&Config::users_map), file_or_none),
       key("mail.domains_map", at(&Config::domains_map), file_or_none),
-      key("mail.logs", at(&Config::mail_logs), texts("at most 8 absolute paths of log files", kLogsMost, is_path)),
+      key("mail.logs", at(&Config::mail_logs),
+          texts("at most 8 absolute paths of log files, in which %D, %M and %s may stand as in Exim's log_file_path",
+                kLogsMost, is_log)),
       key("mail.brake_unknown_percent", at(&Config::brake, &BrakeRule::unknown_percent), number(0, 100)),
       key("mail.brake_deferred_percent", at(&Config::brake, &BrakeRule::deferred_percent), number(0, 100)),
       key("mail.brake_content_percent", at(&Config::brake, &BrakeRule::content_percent), number(0, 100)),
@@ -282,6 +285,7 @@ std::vector<ConfigKey> all_keys() {
       key("mail.notice_language", at(&Config::notice_language), language),
       key("io.devices", at(&Config::io_devices), whole_devices),
       key("io.paths", at(&Config::io_paths), texts(R"(absolute paths of directories, ["/home"])", kPathsMost, is_path)),
+      key("accounts.least_uid", at(&Config::least_uid), number(1, 4294967294)),
       key("reconcile.accounts_per_second", at(&Config::reconcile_per_second), number(1, NP_SLOTS)),
       key("budget.agent_percent", at(&Config::budget_agent_percent), percent),
       key("budget.kernel_percent", at(&Config::budget_kernel_percent), percent),

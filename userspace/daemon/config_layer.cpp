@@ -28,24 +28,46 @@ std::vector<std::string> all_variables() {
   return names;
 }
 
+// Behind the quotes of the string that begins at `at`, or at the end of a line that it may not pass (TOML 1.0, String).
+size_t end_of_string(std::string_view text, size_t at) {
+  const char quote = text[at];
+  const std::string three(3, quote);
+  const bool is_long = text.substr(at).starts_with(three);
+  for (size_t i = at + (is_long ? three.size() : 1); i < text.size(); ++i) {
+    if (text[i] == '\n' && !is_long) return i;
+    const bool escapes = text[i] == '\\' && quote == '"';
+    if (escapes && i + 1 < text.size() && text[i + 1] != '\n') ++i;
+    if (escapes || text[i] != quote) continue;
+    if (!is_long) return i + 1;
+    if (!text.substr(i).starts_with(three)) continue;
+    const size_t end = std::min(text.find_first_not_of(quote, i), text.size());
+    return std::min(end, i + three.size() + 2);  // two quotes may stand before the three that end it
+  }
+  return text.size();
+}
+
 // toml++ 3.3 nests a table for each dot of [a.b.c], has no bound on that, and destroys what it nested recursively: half
-// a MiB of dots is the end of the stack. A line that begins with # has no key, unless a text of many lines ends in it.
+// a MiB of dots is the end of the stack. Those of strings (192.0.2.1) and comments nest nothing.
 bool has_too_many_dots(std::string_view text) {
   size_t dots = 0;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const auto first = line.find_first_not_of(" \t");
-    const bool comment = first != std::string_view::npos && line[first] == '#' &&
-                         line.find("'''") == std::string_view::npos && line.find("\"\"\"") == std::string_view::npos;
-    if (!comment) dots += static_cast<size_t>(std::ranges::count(line, '.'));
+  for (size_t at = 0; at < text.size();) {
+    if (text[at] == '"' || text[at] == '\'') {
+      at = end_of_string(text, at);
+    } else if (text[at] == '#') {
+      at = std::min(text.find('\n', at), text.size());
+    } else {
+      dots += text[at] == '.' ? 1 : 0;
+      ++at;
+    }
   }
   return dots > kMostDots;
 }
 
 Result<toml::table> parse_toml(std::string_view text, const std::string& path) {
   if (has_too_many_dots(text))
-    return failure(path + ": has more than " + std::to_string(kMostDots) + " dots: it is no configuration", EINVAL);
+    return failure(
+        path + ": has more than " + std::to_string(kMostDots) + " dots outside of quotes: it is no configuration",
+        EINVAL);
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& problem) {

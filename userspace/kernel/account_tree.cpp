@@ -109,28 +109,34 @@ bool AccountTree::at_hierarchy_root() const {
   return ::faccessat(mount_.fd(), "cgroup.type", F_OK, 0) != 0;
 }
 
-Result<Cgroup> AccountTree::find(const std::string& account) const {
-  return Cgroup::open(fd(), account);
+Result<Cgroup> AccountTree::find(const std::string& directory) const {
+  return Cgroup::open(fd(), directory);
 }
 
-Result<Cgroup> AccountTree::find_or_make(const std::string& account) const {
-  if (auto found = find(account); found || found.error().code != ENOENT) return found;
-  NP_TRY(make_directory(fd(), account));
-  return find(account);
+Result<Cgroup> AccountTree::find_or_make(const std::string& directory) const {
+  if (auto found = find(directory); found || found.error().code != ENOENT) return found;
+  NP_TRY(make_directory(fd(), directory));
+  return find(directory);
 }
 
 Result<std::vector<std::string>> AccountTree::list() const {
   return top_.children();
 }
 
-Result<bool> AccountTree::remove(const std::string& account, int wait_ms) const {
+Result<bool> AccountTree::remove_if_empty(const std::string& directory) const {
+  if (::unlinkat(fd(), directory.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (errno == EBUSY || errno == ENOTEMPTY) return false;
+  return errno_failure("remove cgroup " + directory, errno);
+}
+
+Result<bool> AccountTree::remove(const std::string& directory, int wait_ms) const {
   const auto deadline = Clock::now() + std::chrono::milliseconds(wait_ms);
-  const auto cgroup = find(account);
+  const auto cgroup = find(directory);
   if (!cgroup && cgroup.error().code == ENOENT) return true;
   if (!cgroup) return std::unexpected(cgroup.error());
   NP_TRY(cgroup->kill());
   if (!NP_TRY(wait_until_empty(*cgroup, deadline))) return false;
-  const auto removed = remove_tree(fd(), account);
+  const auto removed = remove_tree(fd(), directory);
   if (!removed && removed.error().code == EBUSY) return false;  // a fork that the kill has not reached yet
   if (!removed) return std::unexpected(removed.error());
   return true;

@@ -26,14 +26,17 @@ class AccountTree {
   [[nodiscard]] int fd() const { return top_.fd(); }
   [[nodiscard]] int mount_fd() const { return mount_.fd(); }
 
-  [[nodiscard]] Result<Cgroup> find(const std::string& account) const;
-  [[nodiscard]] Result<Cgroup> find_or_make(const std::string& account) const;
+  // By directory: model/account's cgroup_directory().
+  [[nodiscard]] Result<Cgroup> find(const std::string& directory) const;
+  [[nodiscard]] Result<Cgroup> find_or_make(const std::string& directory) const;
   // The names of the cgroups that are there.
   [[nodiscard]] Result<std::vector<std::string>> list() const;
 
+  // False while there is something in it, a process or a cgroup. One that is not there is gone.
+  [[nodiscard]] Result<bool> remove_if_empty(const std::string& directory) const;
   // Kills what runs in the account's cgroup and removes it with all below it: true when it is gone, false when
   // processes are still dying (ask again). Waits `wait_ms` at the most. A cgroup that is not there is gone.
-  [[nodiscard]] Result<bool> remove(const std::string& account, int wait_ms) const;
+  [[nodiscard]] Result<bool> remove(const std::string& directory, int wait_ms) const;
 
  private:
   AccountTree(Cgroup mount, Cgroup top, Controllers controllers, int account_level)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <map>
 
 #include "base/file.h"
@@ -38,6 +39,27 @@ UniqueFd pidfd_of(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
+// From "4711 (a name) D 1 …"; a name may hold parentheses.
+std::optional<LeftProcess> parse_stat(pid_t pid, std::string_view stat) {
+  const size_t open = stat.find('(');
+  const size_t close = stat.rfind(") ");
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open || close + 2 >= stat.size())
+    return std::nullopt;
+  return LeftProcess{
+      .pid = pid, .name = std::string(stat.substr(open + 1, close - open - 1)), .state = stat[close + 2]};
+}
+
+// Both files tell of the task alone: nothing that a customer may hold up.
+std::optional<LeftProcess> state_of(pid_t pid, const std::string& proc) {
+  const std::string directory = proc + "/" + std::to_string(pid) + "/";
+  const auto stat = read_file_at(AT_FDCWD, directory + "stat");
+  auto process = stat ? parse_stat(pid, *stat) : std::nullopt;
+  if (!process) return std::nullopt;
+  if (const auto wchan = read_file_at(AT_FDCWD, directory + "wchan"); wchan && *wchan != "0")
+    process->waits_in = *wchan;
+  return process;
+}
+
 }  // namespace
 
 Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins) {
@@ -55,7 +77,8 @@ Result<void> lift_stand_ins(pid_t pid, const StandIns& stand_ins) {
 Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked) {
   size_t below = 0;
   for (const std::string& child : NP_TRY(cgroup.children()))
-    if (const auto nested = Cgroup::open(cgroup.fd(), child)) below += NP_TRY(ask_to_end(*nested, asked));
+    if (const auto nested = Cgroup::open(cgroup.fd(), child))
+      below += ask_to_end(*nested, asked).value_or(0);  // just removed; or threaded, and its processes are listed here
   std::map<pid_t, UniqueFd> held;
   for (const pid_t pid : NP_TRY(cgroup.pids()))
     if (UniqueFd process = pidfd_of(pid); process.valid()) held.emplace(pid, std::move(process));
@@ -68,6 +91,23 @@ Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked) {
     ::syscall(SYS_pidfd_send_signal, process->second.get(), SIGTERM, nullptr, 0);  // ESRCH: it ended by itself
   }
   return there;
+}
+
+Result<StillThere> still_there(const Cgroup& cgroup, size_t most, const std::string& proc) {
+  StillThere found;
+  for (const pid_t pid : NP_TRY(cgroup.pids())) {
+    ++found.all;
+    if (found.some.size() >= most) continue;
+    if (auto process = state_of(pid, proc)) found.some.push_back(std::move(*process));
+  }
+  for (const std::string& child : NP_TRY(cgroup.children())) {
+    const auto nested = Cgroup::open(cgroup.fd(), child);
+    auto below = nested ? still_there(*nested, most - found.some.size(), proc) : std::unexpected(nested.error());
+    if (!below) continue;  // just removed; or threaded, and its processes are listed here
+    found.all += below->all;
+    std::ranges::move(below->some, std::back_inserter(found.some));
+  }
+  return found;
 }
 
 }  // namespace npanel

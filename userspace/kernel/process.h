@@ -7,9 +7,11 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "kernel/cgroup.h"
+#include "model/left.h"
 #include "model/settings.h"
 
 namespace npanel {
@@ -19,6 +21,14 @@ Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins);
 
 // Gives back what apply_stand_ins() took: a limit that is not the stand-in's own was somebody else's and stays.
 Result<void> lift_stand_ins(pid_t pid, const StandIns& stand_ins);
+
+// How many processes are in the cgroup and below it, and the first `most` of them as they are now; one that is just
+// gone is counted and not told.
+struct StillThere {
+  size_t all = 0;
+  std::vector<LeftProcess> some = {};
+};
+[[nodiscard]] Result<StillThere> still_there(const Cgroup& cgroup, size_t most, const std::string& proc = "/proc");
 
 // SIGTERM to every process in the cgroup and below it that is not in `asked` yet, and adds it there. A pid that was
 // taken by another process meanwhile is not hit. Returns how many processes there were.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <set>
@@ -23,7 +24,8 @@
 namespace npanel {
 namespace {
 
-constexpr const char* kOver = "over";    // the pin of np_smtp_over
+constexpr const char* kOver = "over";  // the pin of np_smtp_over
+constexpr const char* kAllow = "np_smtp_allow";
 constexpr uint32_t kRecountSlots = 400;  // at once: half a millisecond
 
 np_smtp_mode kernel_mode(SmtpMode mode) {
@@ -69,11 +71,37 @@ struct ByBytes {
   }
 };
 
-// First what is new: what is in both lists is allowed all the time.
+// Each load has a map of its own for them, which is full before a program that reads it is behind a hook: what cannot
+// be carried out has changed nothing.
+bool is_of_one_load(const bpf_map* map) {
+  return std::string_view(bpf_map__name(map)) == kAllow;
+}
+
 Result<void> write_allowed(const np_smtp_bpf& skeleton, const std::vector<np_smtp_net>& allow) {
   const __u32 yes = 1;
   for (const np_smtp_net& net : allow) NP_TRY(store(skeleton.maps.np_smtp_allow, net, yes));
-  NP_TRY(erase_all_but(skeleton.maps.np_smtp_allow, std::set<np_smtp_net, ByBytes>(allow.begin(), allow.end())));
+  return {};
+}
+
+struct Swap {
+  bpf_link* link;
+  const bpf_program* from;
+  const bpf_program* to;
+  const char* what;
+};
+
+int put_behind(const Swap& swap, const bpf_program* program) {
+  return bpf_link__update_program(swap.link, const_cast<bpf_program*>(program));
+}
+
+// All of them, or none.
+Result<void> swap_programs(std::span<const Swap> swaps) {
+  for (size_t i = 0; i < swaps.size(); ++i) {
+    const int error = put_behind(swaps[i], swaps[i].to);
+    if (error == 0) continue;
+    for (const Swap& done : swaps.first(i)) put_behind(done, done.from);
+    return libbpf_failure(std::string("swap the program for ") + swaps[i].what, -error);
+  }
   return {};
 }
 
@@ -93,7 +121,8 @@ Result<SkeletonPtr<np_smtp_bpf>> load(const Pins& pins, const SmtpRules& rules, 
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
     // Pinned maps of the same layout are taken over by the load, with all they hold.
-    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
+    if (!bpf_map__is_internal(map) && !is_of_one_load(map))
+      bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
   }
   if (const int error = np_smtp_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF smtp", -error);
   NP_TRY(write_allowed(*skeleton, rules.allow));
@@ -149,6 +178,7 @@ Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   LinkPtr link6 = NP_TRY(
       adopt_or_attach(skeleton->progs.np_smtp_conn6, options.cgroup_fd, pinned_now("link6"), pins.path("link6")));
   if (old_layout) NP_TRY(take_over(*old_layout, *skeleton));
+  ::unlink(pins.path(kAllow).c_str());  // what an earlier build pinned
   MappedValues counts =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_smtp_count), sizeof(np_smtp_count), NP_BUDGETS));
   MappedValues mail_counts =
@@ -184,12 +214,12 @@ Result<void> SmtpGuard::set_rules(const SmtpRules& rules) {
   SkeletonPtr<np_smtp_bpf> fresh = NP_TRY(load(attached_->pins, rules, attached_->account_level));
   LinkPtr over = NP_TRY(attach_and_pin(fresh->progs.np_smtp_over, attached_->pins.path(kOver)));
   attached_->over = std::move(over);
-  if (const int error = bpf_link__update_program(attached_->release.get(), fresh->progs.np_smtp_close); error != 0)
-    return libbpf_failure("swap the program for closed sockets", -error);
-  if (const int error = bpf_link__update_program(attached_->link4.get(), fresh->progs.np_smtp_conn4); error != 0)
-    return libbpf_failure("swap the program for IPv4", -error);
-  if (const int error = bpf_link__update_program(attached_->link6.get(), fresh->progs.np_smtp_conn6); error != 0)
-    return libbpf_failure("swap the program for IPv6", -error);
+  const auto& before = attached_->skeleton->progs;
+  const std::array swaps = {
+      Swap{attached_->release.get(), before.np_smtp_close, fresh->progs.np_smtp_close, "closed sockets"},
+      Swap{attached_->link4.get(), before.np_smtp_conn4, fresh->progs.np_smtp_conn4, "IPv4"},
+      Swap{attached_->link6.get(), before.np_smtp_conn6, fresh->progs.np_smtp_conn6, "IPv6"}};
+  NP_TRY(swap_programs(swaps));
   attached_->skeleton = std::move(fresh);
   return {};
 }
@@ -278,9 +308,14 @@ Result<void> SmtpGuard::remove(const Account& account, std::optional<uint64_t> c
     NP_TRY(erase_own(maps.np_acct_cgroup, *cgroup_id, account.slot));
     forget_cached(attached_->cache, [&](uint64_t cgroup) { return cgroup == *cgroup_id; });
   }
-  if (account.uid) NP_TRY(erase_own(maps.np_acct_uid, *account.uid, account.slot));
+  NP_TRY(forget_uid(account));
   NP_TRY(store(maps.np_mail_limit, account.slot, np_mail_limit{}));
   return store(maps.np_smtp_limit, account.slot, np_smtp_limit{});
+}
+
+Result<void> SmtpGuard::forget_uid(const Account& account) {
+  if (!account.uid) return {};
+  return erase_own(attached_->skeleton->maps.np_acct_uid, *account.uid, account.slot);
 }
 
 Result<void> SmtpGuard::set_subuids(const std::vector<Subuids>& all) {

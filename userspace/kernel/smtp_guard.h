@@ -52,7 +52,7 @@ class SmtpGuard {
   SmtpGuard& operator=(SmtpGuard&&) noexcept;
   ~SmtpGuard();
 
-  // From the next connect() on. Counts, buckets and limits stay.
+  // From the next connect() on. Counts, buckets and limits stay. What fails changes nothing.
   Result<void> set_rules(const SmtpRules& rules);
   [[nodiscard]] GateTable gates() const;
   // Obeyed by the very next connect(). Returns how many entries were not right already.
@@ -70,6 +70,8 @@ class SmtpGuard {
   Result<void> reset(uint32_t slot);
   // Forgets the account; its slot may be used again. Its subordinate uids go with the next set_subuids().
   Result<void> remove(const Account& account, std::optional<uint64_t> cgroup_id);
+  // The account's uid is nobody's, or another account's, from now on.
+  Result<void> forget_uid(const Account& account);
   // Whose the uids of user namespaces are; replaces all that was said before.
   struct Subuids {
     uint32_t slot;

@@ -8,13 +8,14 @@
 namespace npanel {
 namespace {
 
-constexpr size_t kNameMax = 32;
+constexpr size_t kNameMost = 64;
+constexpr std::string_view kDot = "%2E";  // percent-encoding, as anybody reads it (RFC 3986, 2.1)
 
 bool may_start(char c) {
-  return (c >= 'a' && c <= 'z') || c == '_';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 bool may_follow(char c) {
-  return may_start(c) || (c >= '0' && c <= '9') || c == '-';
+  return may_start(c) || c == '-' || c == '.';
 }
 
 template <class Enum, size_t N>
@@ -28,11 +29,28 @@ std::optional<Enum> parse_enum(std::string_view text, const Enum (&values)[N]) {
 
 Result<std::string> parse_account_name(std::string_view name) {
   const bool ok =
-      !name.empty() && name.size() <= kNameMax && may_start(name.front()) && std::ranges::all_of(name, may_follow);
+      !name.empty() && name.size() <= kNameMost && may_start(name.front()) && std::ranges::all_of(name, may_follow);
   if (!ok)
-    return refused("name",
-                   "must be 1 to 32 characters: a lower-case letter or _, then lower-case letters, digits, _ or -");
+    return refused("name", "must be 1 to 64 characters: a letter, a digit or _, then letters, digits, _, - or .");
   return std::string(name);
+}
+
+std::string cgroup_directory(std::string_view account) {
+  std::string directory;
+  for (const char c : account) c == '.' ? directory.append(kDot) : directory.append(1, c);
+  return directory;
+}
+
+std::string cgroup_directory(const Account& account) {
+  return account.directory.value_or(cgroup_directory(account.name));
+}
+
+std::optional<std::string> account_of_directory(std::string_view directory) {
+  std::string name(directory);
+  for (size_t at = 0; (at = name.find(kDot, at)) != std::string::npos; ++at) name.replace(at, kDot.size(), ".");
+  // There is one spelling: a directory with a real '.' was made by somebody else.
+  const bool ours = parse_account_name(name) && cgroup_directory(name) == directory;
+  return ours ? std::optional(std::move(name)) : std::nullopt;
 }
 
 std::string_view to_string(SmtpMode mode) {
@@ -105,12 +123,13 @@ Result<void> check(const RateLimit& rate_limit) {
   return {};
 }
 
-Result<void> check_uid(uint64_t uid) {
+Result<void> check_uid(uint64_t uid, uid_t least) {
   constexpr uint64_t kNoUid = 0xffffffff;  // (uid_t)-1, "no change" to chown(2)
-  if (uid >= kLeastUid && uid < kNoUid) return {};
-  return refused("uid",
-                 "must be a whole number from 1000 to 4294967294 or null (system users belong to no account); got " +
-                     std::to_string(uid));
+  if (uid == kNobodyUid)
+    return refused("uid", "must not be 65534: that is nobody, who stands for every user that is not known");
+  if (uid >= least && uid < kNoUid) return {};
+  return refused("uid", "must be a whole number from " + std::to_string(least) +
+                            " to 4294967294 or null (system users belong to no account); got " + std::to_string(uid));
 }
 
 }  // namespace npanel

@@ -15,9 +15,16 @@
 
 namespace npanel {
 
-// `[a-z_][a-z0-9_-]{0,31}`, the names that useradd(8) takes: never a path, never a control file's name ('.' is not in
-// it).
+// `[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}`: what useradd(8) takes, and what panels and directories give out beside it
+// (john.doe, shop.example_x7k2, 4you). Never a path; "Bob" and "bob" are two.
 [[nodiscard]] Result<std::string> parse_account_name(std::string_view name);
+
+// The cgroup directory of an account's name: the name itself, but that a '.' is written %2E. So it is never hidden,
+// never leads elsewhere, and is never called as a control file is, of today's kernel or a later one: each of these has
+// a '.'.
+[[nodiscard]] std::string cgroup_directory(std::string_view account);
+// Back again; nullopt: no account's directory is called so.
+[[nodiscard]] std::optional<std::string> account_of_directory(std::string_view directory);
 
 // nullopt is "no limit" (`max` in the cgroup filesystem). The defaults suit a small site on a shared server.
 struct Limits {
@@ -79,17 +86,27 @@ struct Account {
   MailLimits mail = {};
   std::optional<MailRaise> raise = {};
   Contact contact = {};
+  // The uid is that of the system user of this name, as soon as there is one; else it is as the administrator said.
+  bool uid_of_user = false;
+  // Where its cgroup is, since it was renamed while something ran in it; nullopt: where its name says.
+  std::optional<std::string> directory = {};
 
   bool operator==(const Account&) const = default;
 };
+// Of the account, wherever it is.
+[[nodiscard]] std::string cgroup_directory(const Account& account);
 
-// System users (below UID_MIN of login.defs(5)) run the MTA and the web server: they are nobody's account.
+// System users (below UID_MIN of login.defs(5), unless accounts.least_uid says otherwise) run the MTA and the web
+// server: they are nobody's account.
 inline constexpr uid_t kLeastUid = 1000;
+// What the kernel, NFS and user namespaces show for a uid that they do not know (overflowuid of proc(5)).
+inline constexpr uid_t kNobodyUid = 65534;
 
 // Errors carry the field: "limits.pids_max must be a whole number from 10 to 4194304 or null; got 3".
 [[nodiscard]] std::string range_wanted(const LimitField& field);
 [[nodiscard]] Result<void> check(const Limits& limits);
 [[nodiscard]] Result<void> check(const RateLimit& rate_limit);
-[[nodiscard]] Result<void> check_uid(uint64_t uid);
+// May it be an account's? The error's field is "uid".
+[[nodiscard]] Result<void> check_uid(uint64_t uid, uid_t least = kLeastUid);
 
 }  // namespace npanel

@@ -175,6 +175,17 @@ void Gates::forget_account(std::string_view account) {
     if (const auto found = state.overrides.find(account); found != state.overrides.end()) state.overrides.erase(found);
 }
 
+void Gates::rename_account(std::string_view from, const std::string& to) {
+  for (FeatureState& state : states_) {
+    state.overrides.erase(to);  // of nobody's who is there
+    const auto found = state.overrides.find(from);
+    if (found == state.overrides.end()) continue;
+    auto moved = state.overrides.extract(found);
+    moved.key() = to;
+    state.overrides.insert(std::move(moved));
+  }
+}
+
 np_override Gates::override_for(Feature feature, std::string_view account) const {
   const auto& overrides = states_[feature].overrides;
   const auto found = overrides.find(account);

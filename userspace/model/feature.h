@@ -71,6 +71,7 @@ class Gates {
   // What can be told from the kernel's map when the database is lost.
   [[nodiscard]] static Gates from(const GateTable& kernel);
   void forget_account(std::string_view account);
+  void rename_account(std::string_view from, const std::string& to);
 
   // Of the whole server.
   [[nodiscard]] bool on(Feature feature) const { return kernel_[feature].mode != NP_GATE_OFF; }

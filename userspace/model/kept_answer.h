@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace npanel {
 
@@ -11,10 +13,11 @@ namespace npanel {
 struct KeptAnswer {
   std::string client;       // Caller::actor
   std::string key;          // 1 … 64 printable ASCII characters
-  std::string fingerprint;  // SHA-256 of method, path and body
+  std::string fingerprint;  // SHA-256 of all that says what is asked for
   int64_t at_ms = 0;
   int status = 0;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  // ETag, Location …
 };
 
 }  // namespace npanel

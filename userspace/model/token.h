@@ -15,13 +15,16 @@ enum class TokenScope { read, write };  // write includes read
 
 // The secret is shown once, when it is made; only its SHA-256 is kept (it has 256 random bits: no salt, no slow hash).
 struct Token {
-  std::string name;  // as an account's name: parse_account_name()
+  std::string name;  // as parse_token_name() takes it
   TokenScope scope = TokenScope::read;
   std::string hash;  // SHA-256 of the whole text "npt_<name>_<43 characters base64url>", 64 hexadecimal digits
   int64_t created_ms = 0;
 
   bool operator==(const Token&) const = default;
 };
+
+// `[a-z_][a-z0-9_-]{0,31}`. The error's field is "name".
+[[nodiscard]] Result<std::string> parse_token_name(std::string_view name);
 
 // Caller::actor of whoever has it, and whose answers are kept (KeptAnswer::client).
 [[nodiscard]] inline std::string actor_of_token(const std::string& name) {

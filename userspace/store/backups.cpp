@@ -121,6 +121,12 @@ Result<bool> Backups::go_on(Store& store, int64_t now_ms) {
   return true;
 }
 
+void Backups::give_up(Store& store) {
+  asked_for_ = false;
+  store.stop_copying();
+  remove_database(temporary_);
+}
+
 Result<bool> Backups::step(Store& store, int64_t now_ms) {
   if (store.read_only()) return false;
   auto finished = go_on(store, now_ms);

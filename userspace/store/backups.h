@@ -22,6 +22,8 @@ class Backups {
   // reopening: the error says that the database itself is damaged. Whatever failed is tried again after a minute.
   Result<bool> step(Store& store, int64_t now_ms);
 
+  // A copy that is being made is dropped.
+  void give_up(Store& store);
   // The next step begins a copy, though none is due.
   void ask_for_one() { asked_for_ = true; }
 

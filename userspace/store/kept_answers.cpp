@@ -3,11 +3,29 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <nlohmann/json.hpp>
+
 namespace npanel {
 namespace {
 
 constexpr int64_t kKeptMs = 24LL * 3600 * 1000;
 constexpr int kMostKept = 100'000;
+
+// An array of [name, value].
+std::string text_of(const decltype(KeptAnswer::headers)& headers) {
+  return nlohmann::json(headers).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// What is not ours has none.
+decltype(KeptAnswer::headers) headers_in(const std::string& text) {
+  decltype(KeptAnswer::headers) headers;
+  const auto list = nlohmann::json::parse(text, nullptr, false);
+  if (!list.is_array()) return headers;
+  for (const auto& pair : list)
+    if (pair.is_array() && pair.size() == 2 && pair[0].is_string() && pair[1].is_string())
+      headers.emplace_back(pair[0].get<std::string>(), pair[1].get<std::string>());
+  return headers;
+}
 
 void trim(SQLite::Database& database, int64_t now_ms) {
   SQLite::Statement old(database, "DELETE FROM kept_answer WHERE at_ms <= ?");
@@ -23,7 +41,8 @@ void trim(SQLite::Database& database, int64_t now_ms) {
 std::optional<KeptAnswer> read_kept_answer(SQLite::Database& database, const std::string& client,
                                            const std::string& key, int64_t now_ms) {
   SQLite::Statement row(
-      database, "SELECT fingerprint, at_ms, status, body FROM kept_answer WHERE client = ? AND key = ? AND at_ms > ?");
+      database,
+      "SELECT fingerprint, at_ms, status, body, headers FROM kept_answer WHERE client = ? AND key = ? AND at_ms > ?");
   row.bind(1, client);
   row.bind(2, key);
   row.bind(3, now_ms - kKeptMs);
@@ -33,19 +52,21 @@ std::optional<KeptAnswer> read_kept_answer(SQLite::Database& database, const std
                     .fingerprint = row.getColumn(0).getString(),
                     .at_ms = row.getColumn(1).getInt64(),
                     .status = row.getColumn(2).getInt(),
-                    .body = row.getColumn(3).getString()};
+                    .body = row.getColumn(3).getString(),
+                    .headers = headers_in(row.getColumn(4).getString())};
 }
 
 void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer) {
   SQLite::Statement row(database,
-                        "INSERT OR REPLACE INTO kept_answer (client, key, fingerprint, at_ms, status, body) "
-                        "VALUES (?, ?, ?, ?, ?, ?)");
+                        "INSERT OR REPLACE INTO kept_answer (client, key, fingerprint, at_ms, status, body, headers) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?)");
   row.bind(1, answer.client);
   row.bind(2, answer.key);
   row.bind(3, answer.fingerprint);
   row.bind(4, answer.at_ms);
   row.bind(5, answer.status);
   row.bind(6, answer.body);
+  row.bind(7, text_of(answer.headers));
   row.exec();
   trim(database, answer.at_ms);
 }

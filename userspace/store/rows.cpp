@@ -68,14 +68,24 @@ Result<Account> read(SQLite::Statement& row) {
   }
   account.contact.email = optional_text(row.getColumn(at++));
   account.contact.language = optional_text(row.getColumn(at++));
+  account.uid_of_user = row.getColumn(at++).getInt() != 0;
+  account.directory = optional_text(row.getColumn(at++));
   return account;
+}
+
+// What an earlier version took, or accounts.least_uid allowed at the time, is no damage: the agent judges it.
+Result<void> check_stored_uid(uid_t uid) {
+  if (uid != 0 && uid != std::numeric_limits<uid_t>::max()) return {};
+  return refused("uid", "must be from 1 to 4294967294; got " + std::to_string(uid));
 }
 
 // A row edited by hand with sqlite3 answers to the same rules as the API.
 Result<void> check_row(const Account& account) {
   NP_TRY(parse_account_name(account.name));
   if (account.slot >= NP_SLOTS) return refused("slot", "must be below " + std::to_string(NP_SLOTS));
-  if (account.uid) NP_TRY(check_uid(*account.uid));
+  if (account.uid) NP_TRY(check_stored_uid(*account.uid));
+  if (account.directory && !account_of_directory(*account.directory))
+    return refused("cgroup_directory", "is no account's: " + *account.directory);
   NP_TRY(check(account.limits));
   NP_TRY(check(account.rate_limit));
   NP_TRY(check(account.mail));
@@ -102,30 +112,37 @@ std::string mail_columns() {
 
 constexpr const char* kBootColumn = ", raise_until_boot_ms";
 
-// A backup, or a damaged file, may be of a version whose accounts had no mail limits, no contact, or a raise that went
-// by one clock.
+std::string contact_columns() {
+  return ", contact_email, contact_language";
+}
+
+// A backup, or a damaged file, may be of a version whose accounts had no mail limits, no contact, a raise that went by
+// one clock, or no uid of a user's.
 std::string columns_of(SQLite::Database& database) {
   const auto has = [&](const char* column) {
     return database.tryExec(std::string("SELECT ") + column + " FROM account LIMIT 0") == 0;
   };
-  if (has("raise_until_boot_ms")) return account_columns();
-  if (has("contact_email")) return columns_before_mail() + mail_columns() + ", NULL, contact_email, contact_language";
-  if (has("mail_connections")) return columns_before_mail() + mail_columns() + ", NULL, NULL, NULL";
+  const std::string no_user = ", uid IS NULL, NULL";  // as migration 0008 has it
+  const std::string with_mail = columns_before_mail() + mail_columns();
+  if (has("cgroup_directory")) return account_columns();
+  if (has("raise_until_boot_ms")) return with_mail + kBootColumn + contact_columns() + no_user;
+  if (has("contact_email")) return with_mail + ", NULL" + contact_columns() + no_user;
+  if (has("mail_connections")) return with_mail + ", NULL, NULL, NULL" + no_user;
   std::string list = columns_before_mail();
   for (size_t i = 0; i < std::size(kMailFields) + 5; ++i) list += ", NULL";
-  return list;
+  return list + no_user;
 }
 
 }  // namespace
 
 std::string account_columns() {
-  return columns_before_mail() + mail_columns() + kBootColumn + ", contact_email, contact_language";
+  return columns_before_mail() + mail_columns() + kBootColumn + contact_columns() + ", uid_of_user, cgroup_directory";
 }
 
 std::string account_placeholders() {
   std::string list = "?, ?, ?, ?";
   for (size_t i = 0; i < std::size(kLimitFields) + std::size(kMailFields); ++i) list += ", ?";
-  return list + ", ?, ?, ?, ?, ?, ?, ?, ?";
+  return list + ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
 }
 
 void bind_account(SQLite::Statement& row, const Account& account) {
@@ -146,6 +163,17 @@ void bind_account(SQLite::Statement& row, const Account& account) {
   bind_optional(row, at++, until_boot ? std::optional(static_cast<uint64_t>(*until_boot)) : std::nullopt);
   bind_optional(row, at++, account.contact.email);
   bind_optional(row, at++, account.contact.language);
+  row.bind(at++, account.uid_of_user ? 1 : 0);
+  bind_optional(row, at++, account.directory);
+}
+
+void rename_rows(SQLite::Database& database, const std::string& from, const std::string& to) {
+  for (const char* table : {"event", "feature_override", "mail_budget", "mail_care"}) {
+    SQLite::Statement row(database, std::string("UPDATE OR REPLACE ") + table + " SET account = ? WHERE account = ?");
+    row.bind(1, to);
+    row.bind(2, from);
+    row.exec();
+  }
 }
 
 AccountRows read_accounts(SQLite::Database& database) {

@@ -13,7 +13,8 @@
 
 namespace npanel {
 
-// name, slot, uid, state, kLimitFields…, smtp_per_minute, smtp_burst, smtp_mode, mail_ and kMailFields…, raise
+// name, slot, uid, state, kLimitFields…, smtp_per_minute, smtp_burst, smtp_mode, mail_ and kMailFields…, raise,
+// contact, uid_of_user, cgroup_directory
 [[nodiscard]] std::string account_columns();
 [[nodiscard]] std::string account_placeholders();
 void bind_account(SQLite::Statement& row, const Account& account);
@@ -26,7 +27,9 @@ struct AccountRows {
   std::vector<Account> valid;    // by name
   std::vector<Refused> refused;  // damaged, or edited by hand beyond the rules of the API
 };
-// Throws what SQLiteCpp throws.
+// These two throw what SQLiteCpp throws.
 [[nodiscard]] AccountRows read_accounts(SQLite::Database& database);
+// What other tables say of the account follows it; what they still say of a namesake that is gone goes.
+void rename_rows(SQLite::Database& database, const std::string& from, const std::string& to);
 
 }  // namespace npanel

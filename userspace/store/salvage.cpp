@@ -66,7 +66,11 @@ const History kTokens{"token", {"name", "scope", "hash", "created_ms"}, "true"};
 const History kBudgets{"mail_budget", {"account", "saved_ms", "cells"}, "json_valid(cells)"};
 const History kCare{
     "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms", "dns_noticed_ms"}, "true"};
-const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
+// Of versions that wrote no letters about DNS, and kept no headers.
+const History kOldCare{
+    "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}, "true"};
+const History kOldAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
+const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true"};
 
 std::string list(const History& history) {
   std::string text;
@@ -210,7 +214,8 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         copy_history(*damaged, *fresh, kFailures);
         save_features(*damaged, backups, *fresh);
         saved.audit = save_audit(*damaged, *fresh);
-        for (const History* history : {&kTokens, &kAnswers, &kBudgets, &kCare, &kConfigVersions})
+        for (const History* history :
+             {&kTokens, &kOldAnswers, &kAnswers, &kBudgets, &kOldCare, &kCare, &kConfigVersions})
           copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();

@@ -67,15 +67,20 @@ Result<std::vector<Account>> Store::accounts() {
 }
 
 Result<void> Store::put(const Account& account, const Notes& notes) {
+  return rename(account.name, account, notes);
+}
+
+Result<void> Store::rename(const std::string& from, const Account& account, const Notes& notes) {
   auto saved = changing("save the account", notes, [&] {
     // Not REPLACE: that would throw out another account with the same uid.
     SQLite::Statement clear(database(), "DELETE FROM account WHERE name = ?");
-    clear.bind(1, account.name);
+    clear.bind(1, from);
     clear.exec();
     SQLite::Statement row(database(),
                           "INSERT INTO account (" + account_columns() + ") VALUES (" + account_placeholders() + ")");
     bind_account(row, account);
     row.exec();
+    if (from != account.name) rename_rows(database(), from, account.name);
   });
   if (!saved && saved.error().code == EEXIST && account.uid)
     return std::unexpected(Error{
@@ -194,6 +199,10 @@ Result<int64_t> Store::foreign_changes() {
 Store::Copy::Copy(const std::string& path, SQLite::Database& from)
     : to(path, SQLite::OPEN_READWRITE),
       pages((to.exec("PRAGMA journal_mode = OFF"), to.exec("PRAGMA synchronous = OFF"), to), from) {}
+
+void Store::stop_copying() {
+  if (connection_) connection_->copy.reset();
+}
 
 Result<bool> Store::copy_some(const std::string& path, int pages) {
   auto complete = reading("copy the database to " + path, [&] {

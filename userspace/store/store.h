@@ -52,6 +52,9 @@ class Store {
   [[nodiscard]] Result<std::vector<Account>> accounts();
   // EEXIST (field "uid") when another account has the uid.
   Result<void> put(const Account& account, const Notes& notes);
+  // The same of the account that was called `from`; what is told of it (events), what was said about it alone and what
+  // it has sent follow it. The audit trail stays as it is written.
+  Result<void> rename(const std::string& from, const Account& account, const Notes& notes);
   // With what was said about it alone.
   Result<void> erase(const std::string& name, const Notes& notes);
 
@@ -107,6 +110,7 @@ class Store {
   // An online copy to `path`, an empty file, `pages` at a call; true when it is complete (not yet synced). Changes made
   // meanwhile are in it. An error ends the copy.
   Result<bool> copy_some(const std::string& path, int pages);
+  void stop_copying();
   [[nodiscard]] bool copying() const { return connection_ && connection_->copy; }
   struct Pages {
     uint64_t done = 0, total = 0;

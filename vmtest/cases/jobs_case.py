@@ -2,9 +2,11 @@
 """Do jobs do what they say, and is it told how far they are?"""
 import contextlib
 import os
+import pathlib
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import time
 
 import support
@@ -107,6 +109,56 @@ class DrainCase(JobsCase):
             answer = self.agent.request("POST", f"{bob.url}/drain", {"grace_seconds": grace})
             self.assertEqual((answer.status, answer.json()["field"]), (400, "grace_seconds"), grace)
         self.assertEqual(self.agent.request("POST", "/api/v1/accounts/nobody/drain").status, 404)
+
+
+class UnkillableCase(JobsCase):
+    def freezer(self):
+        """cgroup v1's, in which SIGKILL waits, too; a process is in it beside its cgroup v2."""
+        mount = pathlib.Path(tempfile.mkdtemp(prefix="npanel-vmtest."))
+        self.addCleanup(mount.rmdir)
+        subprocess.run(["mount", "-t", "cgroup", "-o", "freezer", "none", mount], check=True)
+        self.addCleanup(subprocess.run, ["umount", mount], check=True)
+        group = mount / "held"
+        group.mkdir()
+        self.addCleanup(group.rmdir)
+        return group
+
+    def test_drain_of_a_process_that_nobody_can_kill_ends_and_says_who_is_left(self):
+        bob, group = self.account(), self.freezer()
+        held, other = self.run_in(bob, support.rest), self.run_in(bob, support.rest)
+        (group / "cgroup.procs").write_text(str(held.pid))
+        (group / "freezer.state").write_text("FROZEN")
+        self.addCleanup(held.exit_code)
+        self.addCleanup((group / "freezer.state").write_text, "THAWED")
+        began = time.monotonic()
+        job = self.begin(f"{bob.url}/drain", {"grace_seconds": 1})
+        support.wait_until(lambda: self.job(job["id"])["state"] != "running", 60, "the drain ends")
+        ended = self.job(job["id"])
+        support.info(f"the drain ended after {time.monotonic() - began:.0f} s: {ended['result']}")
+        self.assertEqual(ended["state"], "failed")
+        self.assertIn(f"1 process is left: {held.pid} (", ended["result"])
+        self.assertEqual(other.exit_code(), -signal.SIGTERM)
+
+    def test_cancelled_drain_kills_nobody(self):
+        bob = self.account()
+        deaf = self.run_in(bob, ignore_sigterm)
+        self.assertEqual(deaf.hear(), "deaf")
+        job = self.begin(f"{bob.url}/drain", {"grace_seconds": 2})
+        cancelled = self.agent.ask("POST", f"/api/v1/jobs/{job['id']}/cancel")
+        self.assertEqual((cancelled["state"], cancelled["account"]), ("cancelled", "bob"))
+        time.sleep(4)
+        self.assertTrue(deaf.lives())
+        self.assertEqual(self.agent.request("POST", f"/api/v1/jobs/{job['id']}/cancel").status, 409)
+        self.follow(self.begin(f"{bob.url}/drain", {"grace_seconds": 0}))
+        self.assertEqual(self.agent.ctl("job", "show", str(job["id"])).count("cancelled"), 1)
+        self.assertEqual(deaf.exit_code(), -signal.SIGKILL)
+
+    def test_account_is_not_renamed_while_it_is_drained(self):
+        bob = self.account()
+        self.assertEqual(self.run_in(bob, ignore_sigterm).hear(), "deaf")
+        job = self.begin(f"{bob.url}/drain", {"grace_seconds": 600})
+        self.assertEqual(self.agent.request("PATCH", bob.url, {"name": "john.doe"}).status, 409)
+        self.agent.ask("POST", f"/api/v1/jobs/{job['id']}/cancel")
 
 
 class ApplyCase(JobsCase):

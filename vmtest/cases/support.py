@@ -233,7 +233,7 @@ class Account:
     def __init__(self, agent, name):
         self.agent = agent
         self.name = name
-        self.cgroup = agent.cgroup / name
+        self.cgroup = agent.cgroup / name.replace(".", "%2E")
         self.url = f"/api/v1/accounts/{name}"
 
     def read(self, file):

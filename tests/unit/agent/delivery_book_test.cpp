@@ -62,6 +62,15 @@ TEST_F(DeliveryBookTest, BothMtasAreBelieved) {
   EXPECT_TRUE(complaints_.empty());
 }
 
+TEST_F(DeliveryBookTest, AnAccountsHourFollowsItsNewName) {
+  append(kExim);
+  EXPECT_EQ(read(), Lines(1, 0));
+  book_.rename("bob", "john.doe");
+  EXPECT_EQ(book_.last_hour("john.doe").unknown, 1U);
+  EXPECT_EQ(book_.last_hour("bob"), Deliveries{});
+  EXPECT_EQ(book_.take_changed(), std::set<std::string>{"john.doe"});
+}
+
 // Exim 4.96 writes the directory's name as it is.
 TEST_F(DeliveryBookTest, AfterALineOfArgumentsAnybodyMayHaveWrittenTheNext) {
   append("2026-11-25 19:00:00 cwd=/tmp/d\n" + kExim + "2026-11-25 19:00:00 cwd=x 2 args: exim4 -bp\n");

@@ -67,6 +67,19 @@ TEST_F(SendersTest, ReloadKeepsWhatIsKnownOfAMapThatIsAwayForAMoment) {
   EXPECT_EQ(find({.sasl_username = "x@bob.example"}).account, "bob");
 }
 
+TEST(Senders, TakeALoginForTheAccountOfThatVeryNameBeforeThatWithoutCapitals) {
+  const Senders senders(
+      {.exists = [](const std::string& name) { return name == "Bob" || name == "bob" || name == "j.doe"; },
+       .owner_of = [](uint32_t) { return std::nullopt; },
+       .slot_of_user = [](uid_t) { return std::nullopt; },
+       .opener = [](const PolicyRequest&) { return std::nullopt; },
+       .is_local = [](const NetAddress&) { return std::nullopt; }});
+  EXPECT_EQ(senders.find({.sasl_username = "Bob"}).account, "Bob");
+  EXPECT_EQ(senders.find({.sasl_username = "bob"}).account, "bob");
+  EXPECT_EQ(senders.find({.sasl_username = "BOB"}).account, "bob");
+  EXPECT_EQ(senders.find({.sasl_username = "J.Doe"}).account, "j.doe");
+}
+
 // Not known is not "elsewhere": a mail of this host must not pass for one from outside.
 TEST(Senders, TakeAClientForThisHostWhereTheKernelDoesNotSay) {
   const Senders senders({.exists = [](const std::string&) { return true; },

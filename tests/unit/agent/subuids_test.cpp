@@ -28,6 +28,18 @@ TEST_F(SubuidsTest, UserIsTheAccountOfThatNameOrOfItsUid) {
   EXPECT_EQ(owners[1].ranges[0].first, 200000U);
 }
 
+// "4001" is a name for useradd --badname and for LDAP, and a uid for subuid(5).
+TEST_F(SubuidsTest, ANumberThatMayBeTwoAccountsIsNeithers) {
+  dir_.write("passwd", "");
+  dir_.write("subuid", "4001:100000:65536\n20231234:200000:65536\n");
+  const std::vector<Subuids::Account> accounts{{.name = "bob", .slot = 1, .uid = 4001},
+                                               {.name = "4001", .slot = 2, .uid = 4005},
+                                               {.name = "20231234", .slot = 3, .uid = 4006}};
+  const auto owners = subuids_.owners(accounts);
+  ASSERT_EQ(owners.size(), 1U);
+  EXPECT_EQ(owners[0].slot, 3U);
+}
+
 TEST_F(SubuidsTest, IsReadAgainWhenTheFileOrTheAccountsChange) {
   EXPECT_TRUE(subuids_.is_stale());
   EXPECT_TRUE(subuids_.owners(accounts_).empty()) << "there is no file";

@@ -75,6 +75,26 @@ TEST_F(UsersCase, ThatAreNotThereAreNobodyAndNoLongerWaitedFor) {
   EXPECT_FALSE(users_.find("nobody").asked);
 }
 
+TEST_F(UsersCase, OfThisHostAreToldAllAtOnceWheneverTheirFileChanges) {
+  EXPECT_EQ(users_.changed_users(), (std::map<std::string, uid_t>{{"bob", 4001}}));
+  EXPECT_EQ(users_.changed_users(), std::nullopt);
+  const std::string text = "bob:x:4001:4001::/home/bob:/bin/sh\njohn.doe:x:4003:4003::/:/bin/sh\n";
+  dir_.write("passwd.new", text);
+  std::filesystem::rename(dir_.path("passwd.new"), passwd_);  // as useradd(8) does
+  EXPECT_EQ(users_.changed_users(), (std::map<std::string, uid_t>{{"bob", 4001}, {"john.doe", 4003}}));
+  EXPECT_EQ(users_.changed_users(), std::nullopt);
+  users_.look_again();
+  EXPECT_TRUE(users_.changed_users());
+}
+
+TEST_F(UsersCase, OfAServiceAreAskedForWithoutReadingTheFile) {
+  EXPECT_EQ(users_.ask_service("bob").uid, std::nullopt) << "he is in the file";
+  EXPECT_TRUE(users_.is_waited_for("bob"));
+  hear(1);
+  EXPECT_FALSE(users_.is_waited_for("bob"));
+  EXPECT_FALSE(users_.is_waited_for("stranger"));
+}
+
 TEST_F(UsersCase, OfAServiceThatHangsAreNotKnownYet) {
   EXPECT_TRUE(users_.find("slow").asked);
   const auto until = std::chrono::steady_clock::now() + 300ms;

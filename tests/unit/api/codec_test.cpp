@@ -26,11 +26,31 @@ TEST(Codec, ReplacesOnlyTheLimitsThatAreNamed) {
 }
 
 TEST(Codec, RefusesWhatIsNoWholeNumber) {
-  for (const char* value :
-       {"-1", "1.0", "1e3", "32.5", "\"32\"", "true", "[]", "{}", "18446744073709551616", "9", "4194305"})
+  for (const char* value : {"-1", "-32.0", "1.0", "32.5", "1e-3", "9007199254740992.0", "1e300", "\"32\"", "true", "[]",
+                            "{}", "18446744073709551616", "9", "4194305"})
     EXPECT_EQ(field_of(decode_limits(Json::parse(std::string("{\"pids_max\":") + value + "}"), Limits{})),
               "limits.pids_max")
         << value;
+}
+
+TEST(Codec, TakesAWholeNumberHoweverJsonWritesIt) {
+  for (const char* value : {"536870912", "536870912.0", "5.36870912e8", "53687091200e-2"}) {
+    const auto limits = decode_limits(Json::parse(std::string("{\"memory_max_bytes\":") + value + "}"), Limits{});
+    ASSERT_TRUE(limits) << limits.error().text;
+    EXPECT_EQ(limits->memory_max_bytes, 512ULL << 20) << value;
+    EXPECT_EQ(whole_number(Json::parse(value), "x", 1, 1ULL << 40).value(), 512ULL << 20) << value;
+  }
+  for (const char* nothing : {"0", "-0", "0.0", "-0.0"})
+    EXPECT_EQ(whole_number(Json::parse(nothing), "x", 0, 5).value(), 0U) << nothing;
+  EXPECT_EQ(whole(Json::parse("9007199254740991.0")), 9007199254740991U);
+  EXPECT_EQ(whole(Json::parse("18446744073709551615")), 18446744073709551615U);
+}
+
+TEST(Codec, RefusesTheUidOfNobodyAndOfTheSystem) {
+  EXPECT_EQ(decode_uid(Json::parse("4001.0"), 1000).value(), 4001U);
+  EXPECT_EQ(decode_uid(nullptr, 1000).value(), std::nullopt);
+  for (const char* wrong : {"65534", "33", "999", "4294967295", "1.5", "\"4001\"", "true"})
+    EXPECT_EQ(field_of(decode_uid(Json::parse(wrong), 1000)), "uid") << wrong;
 }
 
 TEST(Codec, NamesTheUnknownKey) {

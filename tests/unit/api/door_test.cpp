@@ -22,7 +22,7 @@ TEST_F(DoorTest, FindsNoRouteAndNoMethod) {
   EXPECT_EQ(get("/api/v1/features/x/y").status, 404);
   const Response response = ask(local("PUT", kBob));
   EXPECT_EQ(response.status, 405);
-  EXPECT_EQ(header_of(response, "Allow"), "GET, PATCH, DELETE");
+  EXPECT_EQ(header_of(response, "Allow"), "GET, HEAD, PATCH, DELETE");
 }
 
 TEST_F(DoorTest, NamesTheCallerByUidAndSource) {
@@ -197,6 +197,50 @@ TEST_F(DoorTest, AnswersTheSecondTimeAsTheFirst) {
   EXPECT_EQ(service.changes, 1);
 }
 
+TEST_F(DoorTest, ReplaysEveryHeaderOfTheFirstAnswer) {
+  const Response made = post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", "k1"}});
+  const Response again = post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", "k1"}});
+  EXPECT_NE(header_of(made, "ETag"), "");
+  EXPECT_EQ(header_of(again, "ETag"), header_of(made, "ETag"));
+  post("/api/v1/apply", "", {{"idempotency-key", "k2"}});
+  EXPECT_EQ(header_of(post("/api/v1/apply", "", {{"idempotency-key", "k2"}}), "Location"), "/api/v1/jobs/1");
+}
+
+TEST_F(DoorTest, AKeyWorksOnEveryMethodThatChanges) {
+  for (int i = 0; i < 2; ++i) {
+    const Response changed = patch(kBob, kLimits, {{"idempotency-key", "k1"}});
+    EXPECT_EQ(changed.status, 200);
+    EXPECT_EQ(header_of(changed, "ETag"), header_of(get(kBob), "ETag"));
+    EXPECT_EQ(header_of(changed, "Idempotency-Replayed"), i == 0 ? "" : "true");
+  }
+  EXPECT_EQ(service.changes, 1);
+  EXPECT_EQ(patch(kBob, R"({"limits":{"pids_max":33}})", {{"idempotency-key", "k1"}}).status, 422);
+  EXPECT_EQ(patch(kBob, kLimits, {{"idempotency-key", "k1"}, {"if-match", "*"}}).status, 422)
+      << "on another condition it is another request";
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(ask(local("DELETE", kBob, "", {{"idempotency-key", "k2"}})).status, 204) << "gone is gone, once";
+  EXPECT_EQ(ask(local("DELETE", kBob)).status, 404);
+  service.all_tokens.push_back({.name = "old", .hash = ""});
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(ask(local("DELETE", "/api/v1/tokens/old", "", {{"idempotency-key", "k3"}})).status, 204);
+  EXPECT_EQ(service.changes, 3);
+}
+
+TEST_F(DoorTest, HeadIsAnsweredWhereverGetIs) {
+  for (const char* path : {kBob, kAccounts, "/healthz", "/metrics", "/api/v1/accounts/bob/stats"}) {
+    const Response head = ask(local("HEAD", path));
+    const Response whole = get(path);
+    EXPECT_EQ(head.status, 200) << path;
+    EXPECT_EQ(head.body, whole.body) << "the server keeps it to itself";
+    EXPECT_EQ(header_of(head, "ETag"), header_of(whole, "ETag"));
+  }
+  EXPECT_EQ(ask(local("HEAD", kBob, "", {{"if-none-match", header_of(get(kBob), "ETag")}})).status, 304);
+  EXPECT_EQ(ask(remote("HEAD", kBob, kRead)).status, 200) << "reading is enough";
+  const Response refused = ask(local("HEAD", "/api/v1/accounts/bob/suspend"));
+  EXPECT_EQ(refused.status, 405);
+  EXPECT_EQ(header_of(refused, "Allow"), "POST");
+}
+
 TEST_F(DoorTest, ReplaysRefusalsToo) {
   const Headers key{{"idempotency-key", "k1"}};
   const Response first = post(kAccounts, R"({"name":"-"})", key);
@@ -248,7 +292,7 @@ TEST_F(DoorTest, KeepsNoAnswerThatAnotherTryWouldBetter) {
 TEST_F(DoorTest, KeepsNothingWithoutAKeyOrOfAGet) {
   post(kAccounts, R"({"name":"ann"})");
   get(kBob, {{"idempotency-key", "k1"}});
-  patch(kBob, kLimits, {{"idempotency-key", "k1"}});
+  ask(local("HEAD", kBob, "", {{"idempotency-key", "k1"}}));
   EXPECT_TRUE(service.kept.empty());
 }
 
@@ -372,9 +416,9 @@ TEST_F(DoorTest, AuditsNoSecretsAndNoBodies) {
         local("POST", "/api/v1/tokens", R"({"name":"a","scope":")" + secret + "\"}"),
         local("POST", "/api/v1/tokens", R"({"name":")" + secret + R"(","scope":"read"})"),
         local("DELETE", "/api/v1/tokens/" + secret), local("POST", "/api/v1/tokens/" + secret + "/rotate"),
-        local("POST", "/api/v1/" + secret), local("PATCH", "/api/v1/features/" + secret, "{}"),
-        local("PATCH", kBob, "{\"" + large + secret + "\":1}"), remote("DELETE", kBob, secret),
-        local("POST", "/api/v1/accounts?" + secret + "=%", "{}"),
+        local("POST", "/api/v1/" + secret), local("DELETE", "/api/v1/accounts/" + secret),
+        local("PATCH", "/api/v1/features/" + secret, "{}"), local("PATCH", kBob, "{\"" + large + secret + "\":1}"),
+        remote("DELETE", kBob, secret), local("POST", "/api/v1/accounts?" + secret + "=%", "{}"),
         local("PATCH", kBob, "{\"" + std::string(198, 'a') + "ä\":1}")}) {
     service.refusals.clear();
     ask(request);

@@ -50,6 +50,7 @@ struct FakeService final : Service {
   Limits default_limits() const override { return {}; }
   RateLimit default_rate_limit() const override { return {}; }
   MailLimits default_mail() const override { return {}; }
+  uid_t least_uid() const override { return kLeastUid; }
   std::vector<AccountView> accounts(const std::string&, size_t) override {
     std::vector<AccountView> all;
     for (const auto& [name, view] : views) all.push_back(view);
@@ -63,11 +64,15 @@ struct FakeService final : Service {
     view.account = std::move(wanted);
     return view;
   }
-  Result<AccountView> change(const Caller& who, const Account& wanted) override {
-    AccountView* view = NP_TRY(find(wanted.name));
+  Result<AccountView> change(const Caller& who, const std::string& name, const Account& wanted) override {
+    NP_TRY(find(name));
+    if (wanted.name != name && views.contains(wanted.name))
+      return std::unexpected(Error{.text = "account exists already", .code = EEXIST, .field = "name"});
     NP_TRY(note(who));
-    view->account = wanted;
-    return *view;
+    auto moved = views.extract(name);
+    moved.key() = wanted.name;
+    moved.mapped().account = wanted;
+    return views.insert(std::move(moved)).position->second;
   }
   std::vector<MailStatus> mails;
   Result<MailStatus> mail(const std::string& name) override {
@@ -247,6 +252,14 @@ struct FakeService final : Service {
     return start(who, "drain", account);
   }
   Result<Job> start_backup(const Caller& who) override { return start(who, "backup"); }
+  Result<Job> cancel_job(const Caller& who, int64_t id) override {
+    const auto found = std::ranges::find(all_jobs, id, &Job::id);
+    if (found == all_jobs.end()) return failure("there is no job " + std::to_string(id), ENOENT);
+    if (found->state != Job::State::running) return failure("it has ended already", EBUSY);
+    NP_TRY(note(who));
+    found->state = Job::State::cancelled;
+    return *found;
+  }
 };
 
 }  // namespace npanel

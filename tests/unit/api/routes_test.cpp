@@ -94,7 +94,7 @@ constexpr WrongQuery kWrongQueries[] = {
     {"/api/v1/audit?until=2026-11-22", "until"},
     {"/api/v1/audit?below=x", "below"},
     {"/api/v1/audit?limit=1001", "limit"},
-    {"/api/v1/audit?account=A", "name"},
+    {"/api/v1/audit?account=-A", "name"},
     {"/api/v1/config/versions?limit=0", "limit"},
     {"/api/v1/config/versions/0", "id"},
     {"/api/v1/config/versions/x", "id"},
@@ -102,7 +102,8 @@ constexpr WrongQuery kWrongQueries[] = {
     {"/api/v1/config/versions/9223372036854775808", "id"},
     {"/api/v1/jobs/", "id"},
     {"/api/v1/jobs/1.5", "id"},
-    {"/api/v1/accounts/BOB", "name"},
+    {"/api/v1/accounts/.bob", "name"},
+    {"/api/v1/accounts/b%2Eob", "name"},
 };
 
 TEST_F(Routes, RefuseWrongQueriesAndNames) {
@@ -139,7 +140,7 @@ constexpr WrongBody kWrongBodies[] = {
     {"PATCH", kIsolation, R"({"mode":"observe"})", "mode"},  // cannot be observed
     {"PATCH", "/api/v1/features/quota_enforcement", R"({"enabled":true})", "enabled"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", "{}", "account"},
-    {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"B","enabled":true})", "account"},
+    {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"-B","enabled":true})", "account"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob"})", "enabled"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob","enabled":"on"})", "enabled"},
     {"POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob","enabled":true,"x":1})", "x"},
@@ -364,6 +365,32 @@ TEST_F(Routes, AChangeOfAnotherVersionIsRefused) {
   EXPECT_EQ(patch(kBob, kLimits, {{"if-match", "*"}}).status, 404) << "is gone";
   service.add("bob");
   EXPECT_EQ(patch(kBob, kLimits, {{"if-match", "*"}}).status, 200);
+}
+
+TEST_F(Routes, AnAccountGetsAnotherNameAndAnotherUid) {
+  const Response renamed = patch(kBob, R"({"name":"Bob.Smith","uid":4001})");
+  EXPECT_EQ(renamed.status, 200) << renamed.body;
+  EXPECT_EQ(json_of(renamed)["name"], "Bob.Smith");
+  EXPECT_EQ(json_of(renamed)["uid"], 4001);
+  EXPECT_EQ(get(kBob).status, 404);
+  EXPECT_EQ(get("/api/v1/accounts/Bob.Smith").status, 200);
+  EXPECT_TRUE(json_of(patch("/api/v1/accounts/Bob.Smith", R"({"uid":null})"))["uid"].is_null());
+  service.add("ann");
+  const Response taken = patch("/api/v1/accounts/ann", R"({"name":"Bob.Smith"})");
+  EXPECT_EQ(taken.status, 409);
+  EXPECT_EQ(field_of(taken), "name");
+  for (const char* body : {R"({"uid":65534})", R"({"uid":33})", R"({"name":"a/b"})", R"({"name":null})"})
+    EXPECT_EQ(patch("/api/v1/accounts/ann", body).status, 400) << body;
+}
+
+TEST_F(Routes, ARunningJobIsCancelledAndOneThatHasEndedIsNot) {
+  post("/api/v1/apply");
+  const Response cancelled = post("/api/v1/jobs/1/cancel");
+  EXPECT_EQ(cancelled.status, 200) << cancelled.body;
+  EXPECT_EQ(json_of(cancelled)["state"], "cancelled");
+  EXPECT_EQ(post("/api/v1/jobs/1/cancel").status, 409);
+  EXPECT_EQ(post("/api/v1/jobs/2/cancel").status, 404);
+  EXPECT_EQ(field_of(post("/api/v1/jobs/x/cancel")), "id");
 }
 
 TEST_F(Routes, AReplayComesBeforeTheVersion) {

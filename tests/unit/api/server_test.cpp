@@ -129,6 +129,17 @@ class ServerTest : public testing::Test {
   std::string directory_;
 };
 
+TEST_F(ServerTest, AnswersHeadWithTheHeadersOfAGetAndNoBody) {
+  response = {.status = 200, .body = "{\"name\":\"bob\"}\n", .headers = {{"ETag", "\"0123456789abcdef\""}}};
+  Server server = start();
+  const std::string head = exchange(server, "HEAD /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200")) << head;
+  EXPECT_TRUE(head.ends_with("\r\n\r\n")) << head;
+  EXPECT_NE(head.find("Content-Length: 15"), std::string::npos) << head;
+  EXPECT_NE(head.find("ETag: "), std::string::npos) << head;
+  EXPECT_EQ(requests.back().method, "HEAD");
+}
+
 TEST_F(ServerTest, FillsTheRequest) {
   Server server = start();
   exchange(server,

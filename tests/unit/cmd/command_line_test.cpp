@@ -130,6 +130,7 @@ TEST(CommandLine, JobsAreStartedAndFollowed) {
   EXPECT_EQ(asked({"job", "list"}), "GET /api/v1/jobs");
   EXPECT_EQ(asked({"job", "show", "12"}), "GET /api/v1/jobs/12");
   EXPECT_EQ(asked({"job", "follow", "12"}), "GET /api/v1/jobs/12");
+  EXPECT_EQ(asked({"job", "cancel", "12"}), "POST /api/v1/jobs/12/cancel");
   for (const Words& words : {Words{"apply"}, {"account", "drain", "bob"}, {"job", "follow", "12"}})
     EXPECT_TRUE(parse(words)->follow) << words[0];
   for (const Words& words :
@@ -182,9 +183,21 @@ TEST(CommandLine, WhatOneCommandFillsInIsNotInAnothersBody) {
   EXPECT_NE(complaint({"account", "set", "bob"}).find("at least one option"), std::string::npos);
 }
 
+TEST(CommandLine, AccountsGetAnotherNameAndAnotherUid) {
+  EXPECT_EQ(asked({"account", "set", "john.doe", "--rename", "J.Doe-2"}),
+            R"(PATCH /api/v1/accounts/john.doe {"name":"J.Doe-2"})");
+  EXPECT_EQ(asked({"account", "set", "bob", "--uid", "4001"}), R"(PATCH /api/v1/accounts/bob {"uid":4001})");
+  EXPECT_EQ(asked({"account", "set", "bob", "--uid", "none"}), R"(PATCH /api/v1/accounts/bob {"uid":null})");
+  EXPECT_EQ(asked({"account", "create", "4you", "--uid", "none"}),
+            R"(POST /api/v1/accounts {"name":"4you","uid":null})");
+  EXPECT_NE(complaint({"account", "set", "bob", "--rename", "a/b"}).find("--rename must be 1 to 64 characters"),
+            std::string::npos);
+  EXPECT_NE(complaint({"account", "set", "bob", "--uid", "0"}).find("--uid must be a whole number"), std::string::npos);
+}
+
 TEST(CommandLine, NameBecomesOnePartOfThePath) {
   EXPECT_EQ(asked({"account", "show", "../x?y"}), "not one request");
-  EXPECT_EQ(asked({"account", "show", "b.ob?x"}), "GET /api/v1/accounts/b%2Eob%3Fx");
+  EXPECT_EQ(asked({"account", "show", "b.ob?x"}), "GET /api/v1/accounts/b.ob%3Fx");
   EXPECT_EQ(asked({"reload"}), "POST /api/v1/reload");
 }
 

@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdio>
 #include <fstream>
 
+#include "daemon/config_layer.h"
 #include "daemon/config_load.h"
 
 namespace npanel {
@@ -169,6 +172,62 @@ TEST(Config, RefusesAFileThatOnlyNests) {
   EXPECT_FALSE(read_text("a = [ '''\n# ''', { " + dots.substr(1) + " = 1 } ]\n"));
   EXPECT_FALSE(read_text("a = " + std::string(200000, '[')));
   EXPECT_TRUE(read_text("#" + std::string(2000, '.') + "\n")) << "in a comment dots do no harm";
+}
+
+TEST(Config, ANameOfALogMayHaveADate) {
+  const auto config = read_text("[mail]\nlogs = [\"/var/log/exim/%slog-%D\", \"/var/log/mail-%M\"]\n");
+  ASSERT_TRUE(config) << config.error().text;
+  EXPECT_EQ(config->mail_logs.front(), "/var/log/exim/%slog-%D");
+  for (const char* wrong : {"/var/log/%Y", "/var/log/main%", "/var/log/%%D", "log-%D"}) {
+    const auto refused = read_text(std::string("[mail]\nlogs = [\"") + wrong + "\"]\n");
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_NE(refused.error().text.find("agent.toml:2: mail.logs must be a list"), std::string::npos)
+        << refused.error().text;
+  }
+}
+
+TEST(Config, TheLeastUidOfAnAccountIsConfigured) {
+  EXPECT_EQ(read_text("")->least_uid, 1000U);
+  EXPECT_EQ(read_text("[accounts]\nleast_uid = 500\n")->least_uid, 500U);
+  EXPECT_FALSE(read_text("[accounts]\nleast_uid = 0\n"));
+}
+
+std::string quoted_networks(const char* format, int count) {
+  std::string list;
+  for (int i = 0; i < count; ++i) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), format, i / 256, i % 256);
+    list += std::string(i == 0 ? "" : ", ") + text.data();
+  }
+  return "[" + list + "]";
+}
+
+// Dots inside quotes nest nothing.
+TEST(Config, TakesAsManyNetworksAsItPromises) {
+  for (const char* format : {"\"10.%d.%d.0/24\"", "'10.%d.%d.0/24'", "\"2001:db8:%x:%x::/64\""}) {
+    const std::string full = quoted_networks(format, 1024);
+    const auto config = read_text("[smtp]\nallow = " + full + "\n[mail]\nrelays = " + full + "\n");
+    ASSERT_TRUE(config) << config.error().text;
+    EXPECT_EQ(config->smtp_allow.size(), 1024U);
+    EXPECT_EQ(config->mail_relays.size(), 1024U);
+    const auto set = parse_set("smtp.allow=" + full);
+    ASSERT_TRUE(set) << set.error().text;
+    EXPECT_EQ(set->values.smtp_allow.size(), 1024U);
+    const auto more = read_text("[smtp]\nallow = " + quoted_networks(format, 1025) + "\n");
+    ASSERT_FALSE(more);
+    EXPECT_NE(more.error().text.find("agent.toml:2: smtp.allow must be a list of at most 1024"), std::string::npos)
+        << more.error().text;
+  }
+}
+
+// What only looks like a string hides no dots.
+TEST(Config, CountsTheDotsBehindEveryKindOfString) {
+  std::string keys = "a";
+  for (int i = 0; i < 200000; ++i) keys += ".a";
+  for (const char* before :
+       {R"("it's")", R"('a"b')", R"("a\"b")", R"('a\')", R"("a\\")", R"("""x""""")", "'''x'''''", "\"\"", "''",
+        "\"\"\"\n'''\n\\\"\"\"\"\"\"", "'''\n\"\"\"\n'''", "1 # \"\"\"\n", "1 # '\n"})
+    EXPECT_FALSE(read_text("[smtp]\nx = [" + std::string(before) + ", {" + keys + " = 1}]\n")) << before;
 }
 
 // What the package installs shows every key with its built-in value: taking the comments off changes nothing.

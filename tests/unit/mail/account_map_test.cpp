@@ -34,10 +34,18 @@ TEST_F(AccountMapTest, TakesBothWaysToWriteALineAndForgetsCase) {
 
 TEST_F(AccountMapTest, LeavesOutWhatCannotBeAnAccountAndSaysWhere) {
   const AccountMap map =
-      domains("a.example: bob\nb.example: ../etc\nc.example\n: eve\nd.example: Bob\nb..example: bob\n*.: bob\n");
+      domains("a.example: bob\nb.example: ../etc\nc.example\n: eve\nd.example: .bob\nb..example: bob\n*.: bob\n");
   EXPECT_EQ(map.size(), 1U);
   ASSERT_EQ(complaints_.size(), 6U);
   EXPECT_EQ(complaints_[0], dir_.path("domains:2") + ": must be \"domain: account\"");
+}
+
+TEST_F(AccountMapTest, AccountsAreCalledAsPanelsCallThem) {
+  const AccountMap map = domains("a.example: John.Doe\nb.example shop.example_x7k2\nc.example: 4you\n");
+  EXPECT_EQ(map.find_domain("a.example"), "John.Doe");
+  EXPECT_EQ(map.find_domain("b.example"), "shop.example_x7k2");
+  EXPECT_EQ(map.find_domain("c.example"), "4you");
+  EXPECT_TRUE(complaints_.empty());
 }
 
 TEST_F(AccountMapTest, ComparesDomainsAsDnsDoes) {

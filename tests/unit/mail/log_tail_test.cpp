@@ -65,6 +65,41 @@ TEST_F(LogTailTest, AFileThatWasCutBeginsAnew) {
   EXPECT_EQ(read(), Lines{"new"});
 }
 
+std::time_t at(int day, int hour) {
+  std::tm local{};
+  local.tm_year = 126;
+  local.tm_mon = 10;
+  local.tm_mday = day;
+  local.tm_hour = hour;
+  local.tm_isdst = -1;
+  return std::mktime(&local);
+}
+
+TEST_F(LogTailTest, AFileWithADateIsFollowedToTheNextDay) {
+  std::time_t now = at(27, 23);
+  LogTail tail(dir_.path("%slog-%D"), [&] { return now; });
+  std::vector<std::string> lines;
+  const auto read_dated = [&] {
+    lines.clear();
+    EXPECT_TRUE(tail.read([&](std::string_view line) { lines.emplace_back(line); }));
+    return lines;
+  };
+  const auto write = [&](const char* name, const char* text) { std::ofstream(dir_.path(name), std::ios::app) << text; };
+  write("mainlog-20261127", "old\n");
+  EXPECT_EQ(read_dated(), Lines{});
+  write("mainlog-20261127", "one\n");
+  EXPECT_EQ(read_dated(), Lines{"one"});
+  now = at(28, 0);
+  write("mainlog-20261127", "late\n");
+  EXPECT_EQ(read_dated(), Lines{"late"}) << "there is none of today yet";
+  write("mainlog-20261127", "last\n");
+  write("mainlog-20261128", "first\n");
+  EXPECT_EQ(read_dated(), (Lines{"last", "first"}));
+  write("mainlog-20261127", "nobody's\n");
+  write("mainlog-20261128", "second\n");
+  EXPECT_EQ(read_dated(), Lines{"second"});
+}
+
 TEST_F(LogTailTest, ALineWithoutEndIsLeftOut) {
   read();
   append(std::string(200'000, 'x') + "\nnext\n");

@@ -6,23 +6,24 @@
 namespace npanel {
 namespace {
 
-TEST(AccountName, TakesWhatUseraddTakes) {
-  for (const char* name : {"a", "_", "bob", "web-1", "a_b", "a2345678901234567890123456789012"})
+using namespace std::string_literals;
+
+TEST(AccountName, TakesWhatUseraddPanelsAndDirectoriesGiveOut) {
+  for (const char* name : {"a", "_", "bob", "web-1", "a_b", "a2345678901234567890123456789012", "john.doe",
+                           "shop.example_x7k2", "4you", "20231234", "J.Doe", "BOB", "cgroup.procs", "a..b", "a.", "a-"})
     EXPECT_TRUE(parse_account_name(name)) << name;
+  EXPECT_TRUE(parse_account_name(std::string(64, 'a')));
 }
 
-TEST(AccountName, IsNeverAPathAControlFileOrAnotherSpelling) {
-  using namespace std::string_literals;
+TEST(AccountName, IsNeverAPathNorAnOptionNorHidden) {
   for (const std::string& name : {""s,
                                   "."s,
                                   ".."s,
+                                  "..."s,
+                                  ".bob"s,
                                   "a/b"s,
                                   "../etc"s,
                                   "/etc"s,
-                                  "cgroup.procs"s,
-                                  "a.b"s,
-                                  "Bob"s,
-                                  "1bob"s,
                                   "-bob"s,
                                   "bob "s,
                                   " bob"s,
@@ -31,12 +32,42 @@ TEST(AccountName, IsNeverAPathAControlFileOrAnotherSpelling) {
                                   "b\0ob"s,
                                   "bób"s,
                                   "a%2fb"s,
-                                  std::string(33, 'a'),
+                                  "a%2Eb"s,
+                                  "a@b"s,
+                                  "a:b"s,
+                                  "a\\b"s,
+                                  "a$"s,
+                                  std::string(65, 'a'),
                                   std::string(10'240, 'a')}) {
     const auto parsed = parse_account_name(name);
     ASSERT_FALSE(parsed) << name;
     EXPECT_EQ(parsed.error().field, "name");
   }
+}
+
+TEST(AccountDirectory, OfAPlainNameIsTheName) {
+  for (const char* name : {"a", "_", "bob", "web-1", "Bob", "4you"}) EXPECT_EQ(cgroup_directory(name), name);
+  EXPECT_EQ(cgroup_directory("john.doe"), "john%2Edoe");
+  EXPECT_EQ(cgroup_directory(Account{.name = "john.doe"}), "john%2Edoe");
+  EXPECT_EQ(cgroup_directory(Account{.name = "john.doe", .directory = "jd"}), "jd");
+}
+
+// A cgroup beside which the kernel has a file of that name could not be made, or the file could not appear.
+TEST(AccountDirectory, IsNeverCalledAsAControlFileNorLeadsElsewhereAndIsNotTooLong) {
+  for (const std::string& name :
+       {"cgroup.procs"s, "cpu.max"s, "memory.high"s, "io.max"s, "some.new.file"s, "a.."s, "a" + std::string(63, '.')}) {
+    const std::string directory = cgroup_directory(name);
+    EXPECT_EQ(directory.find_first_of("./"), std::string::npos) << directory;
+    EXPECT_LE(directory.size(), 255U) << "NAME_MAX";
+    EXPECT_EQ(account_of_directory(directory), name);
+  }
+}
+
+TEST(AccountDirectory, HasOneSpelling) {
+  for (const char* foreign : {"john.doe", "john%2edoe", "john%doe", "%2Ejohn", "", ".", "..", "a%2Fb", "a%252Eb", "-a"})
+    EXPECT_EQ(account_of_directory(foreign), std::nullopt) << foreign;
+  EXPECT_EQ(account_of_directory("bob"), "bob");
+  EXPECT_NE(cgroup_directory("Bob"), cgroup_directory("bob"));
 }
 
 TEST(Limits, DefaultsAreInRange) {
@@ -85,7 +116,13 @@ TEST(RateLimit, RateZeroHasNoBurst) {
 TEST(Uid, OfSystemUsersIsRefused) {
   EXPECT_TRUE(check_uid(1000));
   EXPECT_TRUE(check_uid(4294967294));
-  for (const uint64_t wrong : {0ULL, 999ULL, 4294967295ULL, 4294967296ULL}) EXPECT_FALSE(check_uid(wrong)) << wrong;
+  for (const uint64_t wrong : {0ULL, 999ULL, 65534ULL, 4294967295ULL, 4294967296ULL}) {
+    ASSERT_FALSE(check_uid(wrong)) << wrong;
+    EXPECT_EQ(check_uid(wrong).error().field, "uid");
+  }
+  EXPECT_TRUE(check_uid(500, 500));
+  EXPECT_FALSE(check_uid(9999, 10000)) << "below the configured one";
+  EXPECT_FALSE(check_uid(65534, 1)) << "nobody is nobody's, whatever is configured";
 }
 
 TEST(Words, AreReadBackAsTheyAreWritten) {

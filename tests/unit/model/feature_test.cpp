@@ -156,6 +156,16 @@ TEST(Feature, ADeletedAccountLeavesNoOverrideForTheNextOfItsName) {
   EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob"), GateMode::off);
 }
 
+TEST(Feature, OverridesFollowARenamedAccount) {
+  Gates gates =
+      with(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 0, .overrides = {{"bob", true}, {"old", true}}});
+  gates.rename_account("bob", "bob.2");
+  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob.2"), GateMode::enforce);
+  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob"), GateMode::off);
+  gates.rename_account("nobody", "old");
+  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "old"), GateMode::off) << "what was said of a namesake is gone";
+}
+
 TEST(Feature, GatesComeBackFromTheKernel) {
   Gates gates;
   gates.set(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 30});

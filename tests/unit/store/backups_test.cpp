@@ -55,6 +55,19 @@ TEST_F(BackupsTest, MakesTheFirstCopyAtOnceForRootOnly) {
   EXPECT_EQ(Store::open(dir_.path("copy.db"))->accounts()->size(), 3u);
 }
 
+TEST_F(BackupsTest, ACopyThatIsGivenUpLeavesNothing) {
+  Store store = Store::open(path_).value();
+  ASSERT_TRUE(store.append(notes_of("site0", 20'000)));
+  Backups backups(path_);
+  ASSERT_FALSE(backups.step(store, kStartMs).value());
+  ASSERT_TRUE(store.copying());
+  backups.give_up(store);
+  EXPECT_FALSE(store.copying());
+  EXPECT_EQ(files(), 0U);
+  EXPECT_GT(steps_to_finish(backups, store, kStartMs), 1);
+  EXPECT_EQ(list().size(), 1U);
+}
+
 TEST_F(BackupsTest, MakesTheNextCopyTenMinutesLaterAndOnlyAfterAChange) {
   Store store = Store::open(path_).value();
   Backups backups(path_);

@@ -194,11 +194,16 @@ TEST_F(Control, KeptAnswersAreOfOneClientAndExpireAfterADay) {
   EXPECT_EQ(found->status, 201);
   EXPECT_EQ(found->body, R"({"name":"bob"})");
   EXPECT_EQ(found->fingerprint, "f");
+  EXPECT_TRUE(found->headers.empty());
+  KeptAnswer answer = answer_of("token panel", "with headers", kNowMs);
+  answer.headers = {{"ETag", "\"0123456789abcdef\""}, {"Location", "/api/v1/jobs/1"}};
+  ASSERT_TRUE(store.keep(answer));
+  EXPECT_EQ(store.find("token panel", "with headers", kNowMs).value()->headers, answer.headers);
   EXPECT_EQ(found->at_ms, kNowMs);
   EXPECT_FALSE(store.find("token other", "k1", kNowMs).value());
   EXPECT_FALSE(store.find("token panel", "k2", kNowMs).value());
   EXPECT_FALSE(store.find("token panel", "k1", kNowMs + kDayMs).value());
-  ASSERT_TRUE(store.keep(answer_of("token panel", "k2", kNowMs + kDayMs)));
+  ASSERT_TRUE(store.keep(answer_of("token panel", "k2", kNowMs + kDayMs)));  // both of the day before go
   EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM kept_answer").getInt(), 1);
 }
 
@@ -221,7 +226,7 @@ TEST_F(Control, ATokenMadeAnewDoesNotSeeTheAnswersOfItsPredecessor) {
 TEST_F(Control, KeepsAtMostAHundredThousandAnswers) {
   Store store = open();
   raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO kept_answer "
-      "SELECT 'token panel', 'k' || i, '', 1700000000000, 200, '' FROM n");
+      "SELECT 'token panel', 'k' || i, '', 1700000000000, 200, '', '[]' FROM n");
   ASSERT_TRUE(store.keep(answer_of("token panel", "new", kNowMs)));
   EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM kept_answer").getInt(), 100'000);
   EXPECT_FALSE(store.find("token panel", "k1", kNowMs).value());

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "store/database.h"
 #include "support/temp_dir.h"
 
@@ -15,7 +17,8 @@ const Account kBob{.name = "bob",
                    .uid = 20001,
                    .limits = {.cpu_percent = 20, .pids_max = std::nullopt},
                    .rate_limit = {.per_minute = 60, .burst = 3, .mode = SmtpMode::observe}};
-const Account kEve{.name = "eve", .slot = 1, .state = AccountState::suspended};
+const Account kEve{
+    .name = "Eve.2", .slot = 1, .state = AccountState::suspended, .uid_of_user = true, .directory = "eve"};
 
 Event happened(const std::string& account, const std::string& kind) {
   return {.at_ms = 1, .account = account, .kind = kind, .detail = "{}"};
@@ -31,7 +34,48 @@ TEST(Store, GivesBackWhatWasPutAfterReopening) {
   }
   auto store = Store::open(dir.path("db"));
   ASSERT_TRUE(store) << store.error().text;
-  EXPECT_EQ(store->accounts().value(), (std::vector{kBob, kEve}));
+  EXPECT_EQ(store->accounts().value(), (std::vector{kEve, kBob}));
+}
+
+TEST(Store, WhatIsToldOfAnAccountFollowsItsNewName) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.put(kBob, {.events = {happened("bob", "suspended")}}));
+  ASSERT_TRUE(store.put(kEve, {.events = {happened("Eve.2", "resumed")}}));
+  ASSERT_TRUE(store.put_override("cgroups_isolation", "bob", true, {}));
+  ASSERT_TRUE(store.put_override("cgroups_isolation", "john.doe", false, {}));
+  ASSERT_TRUE(store.put("bob", MailCare{.noticed_ms = 7}, {}));
+  Account john = kBob;
+  john.name = "john.doe";
+  john.uid = 20002;
+  ASSERT_TRUE(store.rename("bob", john, {.events = {happened("john.doe", "renamed")}}));
+  EXPECT_EQ(store.accounts().value(), (std::vector{kEve, john}));
+  EXPECT_TRUE(store.events("bob", 10)->empty());
+  const auto events = store.events("john.doe", 10).value();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[1].kind, "suspended");
+  EXPECT_EQ(store.mail_care()->at("john.doe").noticed_ms, 7);
+  const auto features = store.features().value();
+  const auto isolation = std::ranges::find(features, "cgroups_isolation", &StoredFeature::name);
+  ASSERT_NE(isolation, features.end());
+  EXPECT_EQ(isolation->overrides, (std::map<std::string, bool, std::less<>>{{"john.doe", true}}));
+  Account taken = kEve;
+  taken.name = "other";
+  taken.uid = 20002;
+  const auto refused = store.rename("Eve.2", taken, {.events = {happened("other", "renamed")}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().field, "uid");
+  EXPECT_EQ(store.events("Eve.2", 10)->size(), 1U) << "a refusal changes nothing";
+}
+
+// What an earlier version took is no damage.
+TEST(Store, GivesBackAUidThatIsRefusedToday) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  Account odd = kBob;
+  odd.uid = 65534;
+  ASSERT_TRUE(store.put(odd, {}));
+  EXPECT_EQ(store.accounts().value(), std::vector{odd});
 }
 
 // Whatever the umask says.
@@ -95,7 +139,7 @@ TEST(Store, RefusesAUidThatIsTakenAndKeepsBothAccounts) {
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, EEXIST);
   EXPECT_EQ(put.error().field, "uid");
-  EXPECT_EQ(store.accounts().value(), (std::vector{kBob, kEve}));
+  EXPECT_EQ(store.accounts().value(), (std::vector{kEve, kBob}));
   EXPECT_TRUE(store.events(std::nullopt, 10)->empty());
 }
 

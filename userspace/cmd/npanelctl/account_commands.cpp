@@ -18,7 +18,9 @@ void add_delete(CLI::App& parent, Line& line) {
 
 void add_create(CLI::App& parent, Line& line) {
   CLI::App* app = add_named(parent, line, "create", "Creates an account with the limits that are given.");
-  add_uid_option(*app, line.body);
+  add_uid_option(*app, line.body,
+                 "The user whose processes belong to the account, none for nobody's; without it, the system user of "
+                 "that name, as soon as there is one.");
   add_limit_options(*app, line.body);
   add_smtp_options(*app, line.body);
   add_mail_options(*app, line.body);
@@ -30,7 +32,9 @@ void add_create(CLI::App& parent, Line& line) {
 }
 
 void add_set(CLI::App& parent, Line& line) {
-  CLI::App* app = add_named(parent, line, "set", "Changes the limits that are given and keeps the others.");
+  CLI::App* app = add_named(parent, line, "set", "Changes what is given and keeps the rest.");
+  add_rename_option(*app, line.body);
+  add_uid_option(*app, line.body, "The user whose processes belong to the account, or none.");
   add_limit_options(*app, line.body);
   add_mail_options(*app, line.body);
   add_contact_options(*app, line.body);

@@ -100,7 +100,7 @@ Result<Response> send(const std::string& socket, const Request& request) {
 
 std::string percent_encoded(std::string_view text) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
-  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
   std::string encoded;
   for (const char c : text) {
     if (kPlain.find(c) != std::string_view::npos) {

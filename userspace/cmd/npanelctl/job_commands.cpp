@@ -23,8 +23,8 @@ CLI::App* add_numbered(CLI::App& parent, Line& line, const char* command, const 
   return app;
 }
 
-Request job_request(const Line& line) {
-  return {"GET", job_path(number_value(kJob, line.value).dump()), {}};
+Request job_request(const Line& line, const char* method = "GET", const char* below = "") {
+  return {method, job_path(number_value(kJob, line.value).dump()) + below, {}};
 }
 
 }  // namespace
@@ -32,13 +32,16 @@ Request job_request(const Line& line) {
 void add_jobs(Line& line) {
   add_start(line, "apply", "Compares every account with the kernel now, and puts right what differs.");
   add_start(line, "backup", "Backs up the agent's database now.");
-  CLI::App* app = line.app.add_subcommand("job", "Shows what takes longer, and follows it.");
+  CLI::App* app = line.app.add_subcommand("job", "Shows what takes longer, follows it and ends it.");
   app->require_subcommand(1);
   app->add_subcommand("list", "Lists the jobs, the newest first.")->callback([&line] {
     ask(line, jobs_view, {"GET", "/api/v1/jobs", {}});
   });
   add_numbered(*app, line, "show", "Shows one job with its log.")->callback([&line] {
     ask(line, job_view, job_request(line));
+  });
+  add_numbered(*app, line, "cancel", "Ends the job; what it has done stays done.")->callback([&line] {
+    ask(line, job_view, job_request(line, "POST", "/cancel"));
   });
   add_numbered(*app, line, "follow", "Shows how far the job is until it has ended.")->callback([&line] {
     ask_for_job(line, job_request(line));

@@ -11,7 +11,8 @@ using nlohmann::json;
 // A server may decode %2F before it looks for the route, so a slash is refused here already.
 void require_name(const std::string& name, const char* what) {
   if (name.empty() || name.find('/') != std::string::npos)
-    throw CLI::ValidationError(std::string("NAME must be ") + what + ", of a-z 0-9 _ and -; got \"" + name + "\"");
+    throw CLI::ValidationError(std::string("NAME must be ") + what + ", of letters, digits, _ - and .; got \"" + name +
+                               "\"");
 }
 
 std::string account_path(const std::string& name) {

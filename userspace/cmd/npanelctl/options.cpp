@@ -162,12 +162,23 @@ void add_number_option(CLI::App& app, const NumberOption& option, json& body) {
       ->type_name(type_name(option.unit));
 }
 
-void add_uid_option(CLI::App& app, json& body) {
-  add_number_option(
-      app,
-      {"--uid", "/uid", "The user whose processes belong to the account; without it, the system user of that name.",
-       Unit::kCount, kLeastUid, 4294967294, false},
-      body);
+void add_uid_option(CLI::App& app, json& body, const std::string& meaning) {
+  static constexpr NumberOption kUid = {"--uid", "/uid", "", Unit::kCount, 1, 4294967294, false};
+  const auto store = [&body](const std::string& text) {
+    body["uid"] = text == "none" ? json(nullptr) : number_value(kUid, text);
+  };
+  app.add_option_function<std::string>("--uid", store, meaning)->type_name("N");
+}
+
+void add_rename_option(CLI::App& app, json& body) {
+  const auto store = [&body](const std::string& text) {
+    if (const auto name = parse_account_name(text); !name)
+      throw CLI::ValidationError("--rename " + name.error().text.substr(name.error().field.size() + 1));
+    body["name"] = text;
+  };
+  app.add_option_function<std::string>("--rename", store,
+                                       "The account's new name; its processes, limits and counts stay as they are.")
+      ->type_name("NAME");
 }
 
 void add_limit_options(CLI::App& app, json& body) {

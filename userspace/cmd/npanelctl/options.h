@@ -26,7 +26,8 @@ struct NumberOption {
 [[nodiscard]] nlohmann::json number_value(const NumberOption& option, std::string_view text);
 void add_number_option(CLI::App& app, const NumberOption& option, nlohmann::json& body);
 
-void add_uid_option(CLI::App& app, nlohmann::json& body);
+void add_uid_option(CLI::App& app, nlohmann::json& body, const std::string& meaning);
+void add_rename_option(CLI::App& app, nlohmann::json& body);
 void add_limit_options(CLI::App& app, nlohmann::json& body);       // into body["limits"]
 void add_smtp_options(CLI::App& app, nlohmann::json& body);        // --smtp-…, into body["rate_limit"]
 void add_mail_options(CLI::App& app, nlohmann::json& body);        // --mail-…, into body["mail"]
