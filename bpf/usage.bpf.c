@@ -220,6 +220,34 @@ static __always_inline void read_io(struct np_usage *row, struct cgroup *cgrp)
 	row->groups |= NP_USAGE_IO;
 }
 
+static __always_inline __u64 account_above(struct cgroup *cgrp)
+{
+	struct cgroup *account = NULL;
+
+	bpf_probe_read_kernel(&account, sizeof(account),
+			      (void *)cgrp + bpf_core_field_offset(struct cgroup, ancestors) +
+				      (__u64)np_account_level * sizeof(account));
+	return account ? BPF_CORE_READ(account, kn, id) : 0;
+}
+
+/*
+ * Before 6.11 a refused fork counts in the cgroup of who forks, whichever limit it met; since then, where the limit is
+ * and above. The walk comes here right after the account.
+ */
+static __always_inline void add_refused_below(struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, pids_cgrp_id);
+	struct np_usage *row;
+	__u32 last = np_rows - 1;
+	__u64 refused = 0;
+
+	if (np_pids_events_reach_up() || !css)
+		return;
+	row = bpf_map_lookup_elem(&np_usage_row, &last);
+	if (row && row->cgroup_id == account_above(cgrp) && np_pids_refused(css, &refused))
+		row->pids_refused += refused;
+}
+
 static __always_inline int walk(struct cgroup *cgrp)
 {
 	struct np_usage *row;
@@ -229,6 +257,8 @@ static __always_inline int walk(struct cgroup *cgrp)
 		return 0;
 	if (cgrp->level < np_account_level)
 		np_rstat_flush(cgrp);
+	if (cgrp->level > np_account_level)
+		add_refused_below(cgrp);
 	if (cgrp->level != np_account_level)
 		return 0;
 	row = bpf_map_lookup_elem(&np_usage_row, &index);

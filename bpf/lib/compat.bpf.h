@@ -121,10 +121,16 @@ struct pids_cgroup___since_611 {
 };
 #pragma clang attribute pop
 
+/* Do refused forks count in the cgroup whose limit they met, and in all above? Since 6.11. */
+static __always_inline bool np_pids_events_reach_up(void)
+{
+	return bpf_core_field_exists(((struct pids_cgroup___since_611 *)0)->events);
+}
+
 /* pids.events "max": false where the kernel has neither spelling. */
 static __always_inline bool np_pids_refused(struct cgroup_subsys_state *css, __u64 *refused)
 {
-	if (bpf_core_field_exists(((struct pids_cgroup___since_611 *)0)->events)) {
+	if (np_pids_events_reach_up()) {
 		struct pids_cgroup___since_611 *pids = (void *)css;
 
 		*refused = BPF_CORE_READ(pids, events[0].counter);

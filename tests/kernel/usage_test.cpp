@@ -65,6 +65,15 @@ TEST_F(Usage, MeetsEveryAccountAndNothingElse) {
   EXPECT_TRUE(usage_of(eve));
 }
 
+TEST_F(Usage, SaysForHowManyAccountsItHadNoPlace) {
+  for (uint32_t i = 0; i < kMost; ++i) make("bob" + std::to_string(i));
+  ASSERT_TRUE(walk_->walk());
+  EXPECT_EQ(walk_->dropped(), 0U);
+  for (int i = 0; i < 3; ++i) make("eve" + std::to_string(i));
+  EXPECT_EQ(walk_->walk()->size(), kMost);
+  EXPECT_EQ(walk_->dropped(), 3U);
+}
+
 TEST_F(Usage, EqualsCpuStatWhenNothingRuns) {
   const Cgroup bob = make("bob");
   ASSERT_EQ(run_in({&bob}, burn_some_cpu), std::vector{0});

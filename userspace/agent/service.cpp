@@ -310,6 +310,7 @@ AgentStatus Agent::status() {
           .mail_unclear = deliveries_.unclear_count(),
           .evidence_missing = refusals_.evidence_missing(),
           .log_lines_lost = log_lines_lost(),
+          .usage_dropped = reconciler_.usage() ? reconciler_.usage()->dropped() : 0,
           .reconcile = figures_,
           .orphans = orphans_,
           .features = figures_of_features(),
@@ -325,6 +326,9 @@ std::vector<std::string> Agent::complaints() {
   if (reconciler_.openers_reason() && !reconciler_.smtp_reason())
     complaints.push_back("mail: who opens connections to the MTA is not known: " + *reconciler_.openers_reason());
   if (reconciler_.usage_reason()) complaints.push_back("usage: " + *reconciler_.usage_reason());
+  if (const UsageWalk* usage = reconciler_.usage(); usage && usage->dropped() > 0)
+    complaints.push_back("usage: " + std::to_string(usage->dropped()) + " cgroups beside " + std::to_string(NP_SLOTS) +
+                         " others are not measured: there are too many below the accounts' cgroup");
   for (const std::string_view controller : kControllers)
     if (!reconciler_.host().controllers.contains(controller))
       complaints.push_back("cgroup v2 offers no " + std::string(controller) + " controller");

@@ -131,6 +131,9 @@ bool is_user(const std::string& text) {
 bool is_net(const std::string& text) {
   return parse_net(text).has_value();
 }
+bool is_path(const std::string& text) {
+  return text.starts_with('/');
+}
 bool is_log(const std::string& text) {
   return is_log_path(text);
 }

@@ -156,6 +156,10 @@ std::span<const np_usage> UsageWalk::rows() const {
   return loaded_->rows.as<np_usage>().first(loaded_->skeleton->bss->np_rows);
 }
 
+uint32_t UsageWalk::dropped() const {
+  return loaded_->skeleton->bss->np_rows_dropped;
+}
+
 Result<void> UsageWalk::skip_devices(std::span<const DeviceNumber> devices) {
   const int map = bpf_map__fd(loaded_->skeleton->maps.np_io_skip);
   std::vector<DeviceNumber> wanted(devices.begin(), devices.end());

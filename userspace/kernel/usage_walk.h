@@ -28,6 +28,9 @@ class UsageWalk {
   // Those of the last walk, as they were then.
   [[nodiscard]] std::span<const np_usage> rows() const;
 
+  // Accounts that had no place in them.
+  [[nodiscard]] uint32_t dropped() const;
+
   // I/O at these devices does not count, for it is counted at others, too (NP_IO_SKIP_MOST of them).
   Result<void> skip_devices(std::span<const DeviceNumber> devices);
 

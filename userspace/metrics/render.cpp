@@ -272,6 +272,9 @@ void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, cons
 
 void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, const AgentStatus& agent) {
   using enum MetricType;
+  out.add(Gauge, "npanel_usage_cgroups_dropped",
+          "Cgroups beside the accounts' that the latest walk had no place for: not measured",
+          static_cast<double>(agent.usage_dropped));
   out.add(Gauge, "npanel_agent_info", "Version of the agent and of the kernel", 1,
           {{"version", agent.version}, {"kernel", agent.kernel}});
   out.add(Gauge, "npanel_agent_start_time_seconds", "When the agent started, Unix time",

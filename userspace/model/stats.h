@@ -76,6 +76,7 @@ struct AgentStatus {
   uint64_t mail_unclear = 0;      // answers of other servers that were not understood
   uint64_t evidence_missing = 0;  // refusals of whose process not all is known
   uint64_t log_lines_lost = 0;    // that the journal, or whoever reads, did not take in time
+  uint64_t usage_dropped = 0;     // cgroups for which the latest walk had no place
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
   std::vector<FeatureFigures> features;

@@ -8,6 +8,11 @@ LIMIT = 32
 GREED = 2 * LIMIT
 
 
+def fork_in(pipe, cgroup):
+    (cgroup / "cgroup.procs").write_text("0")
+    support.fork_children(pipe, GREED)
+
+
 class PidsCase(support.AgentCase):
     def test_33rd_process_is_refused_at_pids_32(self):
         bob = self.account(pids_max=LIMIT)
@@ -20,6 +25,13 @@ class PidsCase(support.AgentCase):
         self.assertEqual(pids["current"], LIMIT)
         self.assertGreaterEqual(pids["refused"], 1)
         self.assertEqual(pids["refused"], bob.flat("pids.events")["max"])
+
+    def test_refused_forks_in_a_cgroup_below_count_for_the_account_on_every_kernel(self):
+        bob = self.account(pids_max=LIMIT)
+        below = bob.cgroup / "site"
+        below.mkdir()
+        self.assertEqual(self.run_in(bob, fork_in, below).hear(), (LIMIT - 1, errno.EAGAIN))
+        self.assertEqual(bob.stats()["pids"]["refused"], 1)
 
     def test_neighbour_still_forks(self):
         bob = self.account(pids_max=LIMIT)
