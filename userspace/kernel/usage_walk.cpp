@@ -12,8 +12,8 @@
 #include <string>
 
 #include "base/file.h"
-#include "base/parse.h"
 #include "kernel/bpf_object.h"
+#include "model/memory_parts.h"
 #include "usage.skel.h"
 
 namespace npanel {
@@ -51,27 +51,6 @@ std::optional<std::string> memory_stat_of(int tree_fd, uint64_t inode) {
     return text ? std::optional(*text) : std::nullopt;
   }
   return std::nullopt;
-}
-
-// There is a moment between the walk and the file, in which an account may take and give back some.
-bool is_near(uint64_t walked, std::optional<uint64_t> file) {
-  constexpr uint64_t kSlack = 8ULL << 20;
-  if (!file) return false;
-  const auto [low, high] = std::minmax(walked, *file);
-  return high - low <= kSlack + high / 4;
-}
-
-bool agrees(const np_usage& row, std::string_view memory_stat) {
-  return is_near(row.anon_bytes, flat_key(memory_stat, "anon")) &&
-         is_near(row.file_bytes, flat_key(memory_stat, "file")) &&
-         is_near(row.kernel_bytes, flat_key(memory_stat, "kernel")) &&
-         is_near(row.inactive_file_bytes, flat_key(memory_stat, "inactive_file"));
-}
-
-// Where the figures are large enough to tell one from another.
-bool is_evidence(const np_usage& row) {
-  constexpr uint64_t kMuch = 32ULL << 20;
-  return (row.groups & NP_USAGE_PARTS) != 0 && row.memory_bytes >= kMuch;
 }
 
 // What is read is not wanted.
@@ -126,12 +105,12 @@ Result<std::span<const np_usage>> UsageWalk::walk() {
 // A kernel that keeps its figures elsewhere than those that we know gives wrong ones: rather none. False: they are
 // wrong.
 bool UsageWalk::judge_parts() {
-  const auto row = std::ranges::find_if(rows(), is_evidence);
+  const auto row = std::ranges::find_if(rows(), tells_parts);
   if (row == rows().end()) return true;
   const auto text = memory_stat_of(loaded_->tree.get(), row->cgroup_id);
   if (!text) return true;
   loaded_->judged = true;
-  if (agrees(*row, *text)) return true;
+  if (parts_agree(*row, *text)) return true;
   loaded_->skeleton->bss->np_no_parts = 1;
   return false;
 }
