@@ -112,7 +112,7 @@ std::string Agent::deferral(uint32_t slot, const Whose& whose, const np_mail_amo
     case NP_MAIL_RECIPIENTS:
       return "550 5.5.3 This message has too many recipients: " + what + advice;
     case NP_MAIL_BYTES:
-      return "552 5.3.4 This message is too large for so many recipients: " + what + advice;
+      return "552 5.3.4 This message is too large: " + what + advice;
     default:
       break;
   }

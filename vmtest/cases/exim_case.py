@@ -23,11 +23,18 @@ domainlist local_domains = vmtest
 queue_only
 smtp_accept_max_per_connection = 2000
 keep_environment =
+.ifdef ASK_AT_RCPT
+acl_smtp_rcpt = rcpt
+.else
 acl_smtp_rcpt = accept_all
+.endif
 acl_smtp_data = data
 acl_not_smtp = not_smtp
 begin acl
 accept_all:
+  accept
+rcpt:
+.include /usr/share/npanel/exim/check_rcpt
   accept
 data:
 .include /etc/exim/policy.d/rate_limit.cf
@@ -239,6 +246,20 @@ class EximCase(mta.MtaCase):
         ann = self.anns_mail()
         self.assertEqual((ann["deliveries"], ann["sent"]["recipients_per_hour"]), ({"accepted": 1, "unknown_recipients": 0, "deferred": 0}, 1))
         self.assertEqual(len(server.taken), 1)
+
+    def test_who_names_too_many_recipients_is_told_at_rcpt_where_exim_asks_there(self):
+        self.restart_exim("ASK_AT_RCPT = yes\n")
+        self.bob(messages_per_hour=3)
+        bob = mta.LOGIN
+        with smtplib.SMTP("127.0.0.1", 25) as client:
+            client.login(bob, mta.PASSWORD)
+            client.mail("info@bob.example")
+            self.assertEqual([client.rcpt(f"x{i}@far.example")[0] for i in range(3)], [250] * 3)
+            code, text = client.rcpt("x3@far.example")
+            self.assertEqual(code, 550)
+            self.assertRegex(text.decode(), r"^5\.5\.3 This message has too many recipients: .*3 recipients an hour")
+            self.assertEqual(client.data("Subject: few\r\n\r\n")[0], 250)
+        self.assertEqual(self.bobs_mail()["sent"]["recipients_per_hour"], 3)
 
     def restart_exim(self, settings):
         self.end_exim()

@@ -107,6 +107,33 @@ class MailCase(support.AgentCase):
         self.assertRegex(self.policy.ask(sasl_username="bob", size=1_000_001), r"^552 5\.3\.4 This message is too large: ")
         self.assertEqual(self.accepted(1), 1)
 
+    def test_recipients_are_limited_as_messages_are_unless_somebody_says_otherwise(self):
+        self.bob(messages_per_hour=20)
+        self.assertEqual(self.agent.ask("GET", "/api/v1/accounts/bob")["mail"]["recipients_per_hour"], 20)
+        self.assertEqual(self.accepted(3, recipient_count=7), 2)
+        self.assertIn("20 recipients an hour", self.policy.ask(sasl_username="bob", recipient_count=7))
+
+    def test_message_with_more_recipients_than_a_limit_is_refused_for_good_at_rcpt_where_the_mta_asks_there(self):
+        self.bob(messages_per_hour=20)
+        at_rcpt = {"sasl_username": "bob", "instance": "a1.65650d2d.0", "recipient_count": 0}
+        for _ in range(20):
+            self.assertEqual(self.policy.ask("RCPT", **at_rcpt), "DUNNO")
+        self.assertRegex(self.policy.ask("RCPT", **at_rcpt), r"^550 5\.5\.3 This message has too many recipients: .*20 recipients an hour")
+        self.assertEqual(self.policy.ask("RCPT", **(at_rcpt | {"instance": "a2.65650d2d.0"})), "DUNNO")
+        self.assertTrue(self.policy.ask(sasl_username="bob", recipient_count=21).startswith("550 5.5.3 "))
+        self.assertEqual(self.mail()["sent"]["messages_per_hour"], 0)
+
+    def test_size_counts_once_for_each_recipient(self):
+        self.bob(bytes_per_hour=1_000_000)
+        self.assertEqual(self.accepted(1, size=100_000, recipient_count=9), 1)
+        self.assertEqual(self.mail()["sent"]["bytes_per_hour"], 900_000)
+        self.assertEqual(self.accepted(2, size=100_000), 1)
+
+    def test_queue_id_that_comes_again_with_another_instance_is_another_message(self):
+        self.bob(messages_per_hour=1)
+        self.assertEqual(self.accepted(2, queue_id="5F3A21", instance="a1.65650d2d.0"), 2)
+        self.assertEqual([self.accepted(1, queue_id="5F3A21", instance=f"b{i}.65650d2d.0") for i in range(51)], [0] * 51)
+
     def test_refused_mail_is_not_charged_and_asking_early_charges_nothing(self):
         self.bob(messages_per_hour=1)
         for state in ("RCPT", "DATA"):
@@ -226,6 +253,17 @@ class MailCase(support.AgentCase):
         self.agent.enable("audit_logs_v2")
         entries = self.agent.ask("GET", "/api/v1/audit?action=account.mail_raise")["entries"]
         self.assertEqual([entry["after"] is None for entry in entries[:2]], [True, False])
+
+    def test_raise_ends_by_the_clock_that_nobody_can_set_too(self):
+        self.bob(messages_per_hour=10)
+        self.agent.ask("POST", "/api/v1/accounts/bob/mail/raise", {"messages_per_hour": 1000, "seconds": 3600})
+        self.agent.end()
+        with contextlib.closing(sqlite3.connect(self.agent.directory / "npanel.db")) as database, database:
+            ends = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) + 3000
+            database.execute("UPDATE account SET raise_until_boot_ms = ? WHERE name = 'bob'", (ends,))
+        self.agent.start()
+        self.assertEqual(self.mail()["raise"]["messages_per_hour"], 1000)
+        support.wait_until(lambda: self.mail()["raise"] is None, EVENT_SECONDS, "the raise has ended")
 
     def test_raise_ends_by_itself(self):
         self.bob(messages_per_hour=10)
