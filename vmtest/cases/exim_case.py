@@ -250,9 +250,8 @@ class EximCase(mta.MtaCase):
     def test_who_names_too_many_recipients_is_told_at_rcpt_where_exim_asks_there(self):
         self.restart_exim("ASK_AT_RCPT = yes\n")
         self.bob(messages_per_hour=3)
-        bob = mta.LOGIN
         with smtplib.SMTP("127.0.0.1", 25) as client:
-            client.login(bob, mta.PASSWORD)
+            client.login("bob", mta.PASSWORD)
             client.mail("info@bob.example")
             self.assertEqual([client.rcpt(f"x{i}@far.example")[0] for i in range(3)], [250] * 3)
             code, text = client.rcpt("x3@far.example")

@@ -25,6 +25,18 @@ TEST(Codec, ReplacesOnlyTheLimitsThatAreNamed) {
   EXPECT_EQ(*limits, (Limits{.cpu_percent = std::nullopt, .pids_max = 32}));
 }
 
+TEST(Codec, RecipientsAreLimitedAsMessagesUntilSomebodySaysOtherwise) {
+  const auto decode = [](const char* text, const MailLimits& base) { return decode_mail(Json::parse(text), base); };
+  const auto more = decode(R"({"messages_per_hour":2000})", {});
+  ASSERT_TRUE(more);
+  EXPECT_EQ(more->recipients_per_hour, 2000U);
+  EXPECT_EQ(more->recipients_per_15min, 100U) << "another window's";
+  EXPECT_EQ(decode(R"({"messages_per_hour":null})", *more)->recipients_per_hour, std::nullopt);
+  const auto own = decode(R"({"recipients_per_hour":50})", *more);
+  EXPECT_EQ(own->messages_per_hour, 2000U);
+  EXPECT_EQ(decode(R"({"messages_per_hour":3000})", *own)->recipients_per_hour, 50U);
+}
+
 TEST(Codec, RefusesWhatIsNoWholeNumber) {
   for (const char* value : {"-1", "-32.0", "1.0", "32.5", "1e-3", "9007199254740992.0", "1e300", "\"32\"", "true", "[]",
                             "{}", "18446744073709551616", "9", "4194305"})

@@ -53,8 +53,19 @@ TEST(Config, TakesRelaysAndTheAllowanceOfMailThatNobodyOwns) {
   EXPECT_EQ(config->mail_relays.size(), 2U);
   EXPECT_EQ(config->unattributed_mail.messages_per_15min, 100U) << "as an account has";
   EXPECT_EQ(config->unattributed_mail.messages_per_hour, 3U);
+  EXPECT_EQ(config->unattributed_mail.recipients_per_hour, 3U) << "as messages";
   EXPECT_EQ(config->unattributed_mail.recipients_per_day, 7U);
   EXPECT_EQ(config->unattributed_mail.bytes_per_hour, std::nullopt);
+}
+
+TEST(Config, LimitsRecipientsAsMessagesUnlessSomebodySaysOtherwise) {
+  const auto config = read_text(
+      "[defaults.mail]\nmessages_per_15min = \"max\"\nmessages_per_hour = 2000\nmessages_per_day = 9000\n"
+      "recipients_per_day = 100\n");
+  ASSERT_TRUE(config) << config.error().text;
+  EXPECT_EQ(config->default_mail.recipients_per_15min, std::nullopt);
+  EXPECT_EQ(config->default_mail.recipients_per_hour, 2000U);
+  EXPECT_EQ(config->default_mail.recipients_per_day, 100U);
 }
 
 TEST(Config, TakesAddressesOfThisHostAndOthersWithTls) {

@@ -104,6 +104,21 @@ TEST(Mail, RaiseMustRaise) {
   EXPECT_FALSE(check(MailRaise{.messages_per_hour = 501, .until_ms = 0}, limits));
 }
 
+TEST(Mail, SaysWhatWillNeverFit) {
+  const np_mail_limit limit =
+      kernel_limit({.messages_per_15min = 0, .recipients_per_hour = 10, .bytes_per_hour = 1000});
+  const auto never = [&](const np_mail_amount& more, np_mail_window window, uint32_t quantity) {
+    return never_fits(more, limit, np_mail_verdict(window, quantity));
+  };
+  const np_mail_amount many{.messages = 1, .recipients = 11, .bytes = 1};
+  const np_mail_amount large{.messages = 1, .recipients = 1, .bytes = 1001};
+  EXPECT_EQ(never(many, NP_MAIL_HOUR, NP_MAIL_RECIPIENTS), NP_MAIL_RECIPIENTS);
+  EXPECT_EQ(never(large, NP_MAIL_HOUR, NP_MAIL_BYTES), NP_MAIL_BYTES);
+  EXPECT_EQ(never({.messages = 1, .recipients = 10, .bytes = 1000}, NP_MAIL_HOUR, NP_MAIL_RECIPIENTS), NP_MAIL_FITS);
+  EXPECT_EQ(never(many, NP_MAIL_QUARTER, NP_MAIL_MESSAGES), NP_MAIL_FITS) << "tomorrow the limit may be another";
+  EXPECT_EQ(never_fits(many, limit, NP_MAIL_LEVEL + np_mail_verdict(NP_MAIL_HOUR, NP_MAIL_RECIPIENTS)), NP_MAIL_FITS);
+}
+
 TEST(Mail, SaysWhichLimitInWordsAndByName) {
   const np_mail_limit limit = kernel_limit({});
   EXPECT_EQ(limit_text(np_mail_verdict(NP_MAIL_HOUR, NP_MAIL_MESSAGES), limit), "500 messages an hour");
