@@ -501,7 +501,7 @@ bool fits(const Row& row, const DeliveryFacts& facts, std::string_view words) {
 // Gmail says to whom it wishes well in each refusal, whatever it is about.
 std::string without_wishes(std::string words) {
   for (const std::string_view wish : {" from spam ", " amount of spam "})
-    for (size_t at = words.find(wish); at != kNpos; at = words.find(wish)) words.replace(at, wish.size(), " ");
+    for (size_t at = words.find(wish); at != kNpos; at = words.find(wish)) words.erase(at, wish.size() - 1);
   return words;
 }
 
