@@ -89,9 +89,13 @@ class Stacks:
         super().setUpClass()
         before = set(os.listdir("/sys/block"))
         run("modprobe", "scsi_debug", f"add_host={DISKS}", "per_host_store=1", f"dev_size_mb={DISK_MIB}", "delay=0")
-        cls.addClassCleanup(run, "modprobe", "-r", "scsi_debug", check=False)
+        cls.addClassCleanup(support.wait_until, cls.remove_disks, 10, "nobody uses the disks")  # udev looks at them
         new = lambda: sorted(name for name in set(os.listdir("/sys/block")) - before if name.startswith("sd"))
         cls.disks = support.wait_until(lambda: len(new()) == DISKS and new(), 10, "the disks are there")
+
+    @staticmethod
+    def remove_disks():
+        return subprocess.run(["modprobe", "-r", "scsi_debug"], capture_output=True).returncode == 0
 
     def setUp(self):
         super().setUp()
