@@ -192,7 +192,7 @@ TEST_F(PinsTest, UnpinAllDetachesEvenWhatAnAgentStillHolds) {
   const auto done = unpin_all(sandbox_.pin_dir());
   ASSERT_TRUE(done) << done.error().text;
   EXPECT_EQ(done->links, 4);
-  EXPECT_EQ(done->maps, 18);
+  EXPECT_EQ(done->maps, 17);
   EXPECT_EQ(run_in({&bob_cgroup_}, connect), std::vector{0});
   EXPECT_FALSE(fs::exists(sandbox_.pin_dir()));
 }

@@ -162,7 +162,10 @@ Result<AccountView> Agent::change(const Caller& caller, const std::string& forme
   };
   const auto called = [](const std::string& account) { return Json{{"name", account}}; };
   note("renamed", "account.rename", called(former), called(name));
-  note("uid_changed", "account.uid", {{"uid", or_null(entry->account.uid)}}, {{"uid", or_null(changed.uid)}});
+  const auto said = [](const Account& account) {
+    return Json{{"uid", or_null(account.uid)}, {"of_user", account.uid_of_user}};
+  };
+  note("uid_changed", "account.uid", said(entry->account), said(changed));
   note("limits_changed", "account.change", encode(entry->account.limits), encode(changed.limits));
   note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(changed.rate_limit));
   note("mail_limits_changed", "account.mail", encode(entry->account.mail), encode(changed.mail));

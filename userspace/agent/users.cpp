@@ -59,14 +59,16 @@ bool Users::is_waited_for(const std::string& user) const {
 
 std::set<uid_t> Users::find_all(const std::vector<std::string>& users) {
   std::set<uid_t> uids;
-  for (const std::string& user : users)
+  for (const std::string& user : users) {
     if (const Found found = find(user); found.uid) uids.insert(*found.uid);
+    if (const auto entry = entries_.find(user); entry != entries_.end()) entry->second.standing = true;
+  }
   return uids;
 }
 
 void Users::retry() {
   for (auto& [user, entry] : entries_)
-    if (entry.failed && entry.may_be_asked(steady_ms())) ask(user, entry);
+    if (entry.standing && entry.failed && entry.may_be_asked(steady_ms())) ask(user, entry);
 }
 
 void Users::ask(const std::string& user, Entry& entry) {

@@ -31,11 +31,12 @@ class Users {
   };
   // Asks when that is not known; who is known to be nobody is asked about again.
   Found find(const std::string& user);
-  // Those of them that are known by now.
+  // Those of them that are known by now; the others are asked about by retry() until somebody answers.
   std::set<uid_t> find_all(const std::vector<std::string>& users);
   // As find(), but of a name service alone, at most every 5 seconds, and only what is known by now is said.
   Found ask_service(const std::string& user);
-  // Once a second: asks again what nobody could answer.
+  // Once a second: asks again what nobody could answer, of those that find_all() was asked for. The thousands of an
+  // agent's accounts would be too many at once.
   void retry();
   // All users of this host's own file, when it has changed since this was asked last, or look_again() was called.
   [[nodiscard]] std::optional<std::map<std::string, uid_t>> changed_users();
@@ -51,6 +52,7 @@ class Users {
     std::optional<uid_t> uid = {};
     bool waiting = false;  // for an answer
     bool failed = false;   // there was none
+    bool standing = false;
     std::optional<int64_t> asked_ms = {};
     [[nodiscard]] bool may_be_asked(int64_t now_ms) const;
   };

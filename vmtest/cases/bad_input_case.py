@@ -72,7 +72,7 @@ def rate_limits():
 
 def shapes():
     yield Row("POST", ACCOUNTS, {"name": "ann", "colour": "red"}, 400, "colour")
-    yield Row("PATCH", BOB, {"name": "ann"}, 400, "name")
+    yield Row("PATCH", BOB, {"name": 5}, 400, "name")
     yield Row("PATCH", BOB, {"uid": 5}, 400, "uid")
     yield Row("PATCH", BOB, {"limits": {"cpu": 5}}, 400, "limits.cpu")
     yield Row("PATCH", BOB, {"limits": {"pids_max": 20, "CPU_PERCENT": 5}}, 400, "limits.CPU_PERCENT")

@@ -18,7 +18,17 @@ NAMES = ("john.doe", "shop.example_x7k2", "4you", "20231234", "Bob", "bob", "cgr
 ACCOUNTS = "/api/v1/accounts"
 
 
-class ProvisioningCase(smtp_case.SmtpCase):
+class ProvisioningCase(support.AgentCase):
+    bob = smtp_case.SmtpCase.bob
+    outcomes = smtp_case.SmtpCase.outcomes
+    assert_counts = smtp_case.SmtpCase.assert_counts
+    assert_three_pass = smtp_case.SmtpCase.assert_three_pass
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(smtp_case.listen(25).close)
+
     def user(self, name, uid):
         subprocess.run(["useradd", "--badname", "--uid", str(uid), "--no-create-home", name], check=True)
         self.addCleanup(subprocess.run, ["userdel", name], check=False, capture_output=True)

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include <cstring>
+#include <thread>
 
 #include "helper/dispatcher.h"
 #include "support/temp_dir.h"
@@ -104,6 +105,25 @@ TEST_F(UsersCase, OfAServiceThatHangsAreNotKnownYet) {
   }
   EXPECT_EQ(answers_, 0U);
   EXPECT_TRUE(users_.find("slow").asked) << "nobody is not an answer";
+}
+
+// Where nobody answers, 10,000 accounts would be asked about each 5 seconds.
+TEST_F(UsersCase, OnlyThoseOfTheConfigurationAreAskedAboutAgainUnbidden) {
+  HelperClient nobody(dir_.path("no.sock"));
+  Users users(nobody, passwd_);
+  users.find("account");
+  EXPECT_EQ(users.find_all({"mta"}), std::set<uid_t>{});
+  nobody.run();
+  EXPECT_EQ(users.waiting(), 0U) << "both have failed";
+  EXPECT_FALSE(users.is_due("account"));
+  EXPECT_TRUE(users.is_due("stranger"));
+  std::this_thread::sleep_for(5100ms);
+  EXPECT_TRUE(users.is_due("account"));
+  EXPECT_TRUE(users.is_due("mta"));
+  users.retry();
+  nobody.run();
+  EXPECT_TRUE(users.is_due("account")) << "nobody has bidden it";
+  EXPECT_FALSE(users.is_due("mta")) << "just asked";
 }
 
 }  // namespace
