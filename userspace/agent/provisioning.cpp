@@ -173,6 +173,7 @@ Result<AccountView> Agent::rename(const Caller& caller, Entry& entry, Account ch
   move_key(mail_.owed, from, to);
   move_name(mail_.care_unsaved, from, to);
   move_name(mail_.raised, from, to);
+  move_name(mail_.inherited, from, to);
   move_name(renamed_, from, to);
   seeking_.erase(from);
   heard_of_.erase(from);
