@@ -215,7 +215,7 @@ class ReputationCase(support.AgentCase):
         support.wait_until(lambda: self.mail()["brake"]["until"] < again["until"], SECONDS, "the brake is not a day long")
 
     def test_brake_ends_as_soon_as_its_cause_is_under_the_bound(self):
-        self.bob(mail={"messages_per_hour": 400})
+        self.bob(mail={"messages_per_hour": 4000, "messages_per_15min": 4000})
         self.send(UNKNOWN, 20)
         self.wait_until_braked()
         self.send(ACCEPTED, 79)
@@ -226,7 +226,7 @@ class ReputationCase(support.AgentCase):
         self.assertEqual(len(self.events("mail_brake_released")), 1)
 
     def test_five_spam_verdicts_brake(self):
-        self.bob(contact={"email": "owner@example.com"})
+        self.bob(mail={"messages_per_hour": 400}, contact={"email": "owner@example.com"})
         self.send(SPAM, 4)
         self.wait_for_deliveries(content=4)
         self.assertIsNone(self.mail()["brake"])
@@ -238,7 +238,7 @@ class ReputationCase(support.AgentCase):
         self.assertNotIn("The first message that was held back", text)  # there is none yet
 
     def test_dns_fault_brakes_nobody_and_the_owner_is_told_what_to_mend(self):
-        self.bob(contact={"email": "owner@example.com"})
+        self.bob(mail={"messages_per_hour": 400}, contact={"email": "owner@example.com"})
         self.send(DNS, 30)
         letter = self.letter()
         self.assertEqual(letter["Subject"], "Mail of bob on vmtest is refused elsewhere")
