@@ -66,7 +66,7 @@ TEST_F(DeliveryBookTest, AnAccountsHourFollowsItsNewName) {
   append(kExim);
   EXPECT_EQ(read(), Lines(1, 0));
   book_.rename("bob", "john.doe");
-  EXPECT_EQ(book_.last_hour("john.doe").unknown, 1U);
+  EXPECT_EQ(book_.last_hour("john.doe")[Outcome::unknown_recipient], 1U);
   EXPECT_EQ(book_.last_hour("bob"), Deliveries{});
   EXPECT_EQ(book_.take_changed(), std::set<std::string>{"john.doe"});
 }
