@@ -207,7 +207,7 @@ class StacksCase(Stacks, support.AgentCase):
     def test_loop(self):
         below = self.mount(self.nodes(1)[0], at=PLACE / "below")
         run("modprobe", "loop")
-        run("fallocate", "-l", "56M", below / "image")
+        run("fallocate", "-l", "110M", below / "image")
         node = run("losetup", "--find", "--show", below / "image").strip()
         self.addCleanup(run, "losetup", "--detach", node)
         # The cache of the file below is written on the disk that its file system has, too.
