@@ -249,7 +249,7 @@ class EximCase(mta.MtaCase):
 
     def test_who_names_too_many_recipients_is_told_at_rcpt_where_exim_asks_there(self):
         self.restart_exim("ASK_AT_RCPT = yes\n")
-        self.bob(messages_per_hour=3)
+        self.bob(recipients_per_hour=3)
         with smtplib.SMTP("127.0.0.1", 25) as client:
             client.login("bob", mta.PASSWORD)
             client.mail("info@bob.example")
