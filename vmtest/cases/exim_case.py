@@ -237,7 +237,8 @@ class EximCase(mta.MtaCase):
         support.wait_until(lambda: self.anns_mail()["deliveries"]["accepted"], mta.SECONDS, "the log is read")
         support.wait_until(lambda: "+arguments" in self.agent.log(), mta.SECONDS, "the administrator is told")
         ann = self.anns_mail()
-        self.assertEqual((ann["deliveries"], ann["sent"]["recipients_per_hour"]), ({"accepted": 1, "unknown_recipients": 0, "deferred": 0}, 1))
+        self.assertEqual(sum(ann["deliveries"].values()), 1, ann)  # the one that was accepted
+        self.assertEqual(ann["sent"]["recipients_per_hour"], 1)
         self.assertEqual(len(server.taken), 1)
 
     def restart_exim(self, settings):
