@@ -244,7 +244,8 @@ class EximCase(mta.MtaCase):
         support.wait_until(lambda: self.anns_mail()["deliveries"]["accepted"], mta.SECONDS, "the log is read")
         support.wait_until(lambda: "+arguments" in self.agent.log(), mta.SECONDS, "the administrator is told")
         ann = self.anns_mail()
-        self.assertEqual((ann["deliveries"]["accepted"], sum(ann["deliveries"].values()), ann["sent"]["recipients_per_hour"]), (1, 1, 1))
+        self.assertEqual(sum(ann["deliveries"].values()), 1, ann)  # the one that was accepted
+        self.assertEqual(ann["sent"]["recipients_per_hour"], 1)
         self.assertEqual(len(server.taken), 1)
 
     def test_who_names_too_many_recipients_is_told_at_rcpt_where_exim_asks_there(self):

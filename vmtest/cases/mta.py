@@ -382,7 +382,7 @@ class MtaCase(support.AgentCase):
         self.assertEqual([event["kind"] for event in events if event["kind"].startswith("mail_finding")], ["mail_finding"])
         self.assertEqual([event["account"] for event in events if event["kind"] == "mail_braked"], ["bob"])
         why = self.agent.ctl("mail", "why", "bob")
-        for text in ("100 % unknown_recipients", 'answers.example: "550', "Recipient address rejected: Access denied", "off the list"):
+        for text in ("100 % unknown_recipients", 'answers.example: "550 5.4.1 Recipient address rejected: Access denied"', "off the list"):
             self.assertIn(text, why)
 
     def assert_owner_gets_a_letter(self, run):
