@@ -147,7 +147,8 @@ void judge_answers(const Seen& seen) {
     must(end != std::string_view::npos, "the headers of an answer end", seen.received);
     const std::string_view headers = rest.substr(0, end);
     rest.remove_prefix(end + kHeadersEnd.size());
-    if (headers.substr(9, 3) == "100") continue;  // Expect: 100-continue
+    const std::string_view status = headers.substr(9, 3);
+    if (status == "100" || status == "204" || status == "304") continue;  // these have no body (RFC 9110, 6.4.1)
     const auto bytes = promised(headers);
     must(bytes.has_value(), "an answer says once how long it is", seen.received);
     if (may_lack_body && (rest.empty() || rest.starts_with("HTTP/1."))) continue;
