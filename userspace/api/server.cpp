@@ -133,6 +133,7 @@ MHD_Result keep_query(void* query, MHD_ValueKind, const char* key, const char* v
 struct Headers {
   std::map<std::string, std::string> joined = {};
   std::map<std::string, int, std::less<>> times = {};
+  bool controls = false;  // a name or a value holds what no text does
 
   [[nodiscard]] int count(std::string_view name) const {
     const auto found = times.find(name);
@@ -140,15 +141,21 @@ struct Headers {
   }
 };
 
+bool is_control(char c) {
+  return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f';
+}
+
 MHD_Result keep_header(void* headers, MHD_ValueKind, const char* key, const char* value) {
   auto& all = *static_cast<Headers*>(headers);
   std::string name = key;
   std::ranges::transform(name, name.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   ++all.times[name];
+  const std::string_view text = value ? value : "";
+  all.controls = all.controls || std::ranges::any_of(name, is_control) || std::ranges::any_of(text, is_control);
   std::string& kept = all.joined[name];
   if (!kept.empty()) kept += ", ";
-  kept += value ? value : "";
+  kept += text;
   return MHD_YES;
 }
 
@@ -157,8 +164,10 @@ bool has_nul(const char* url, const char* version, size_t uri_bytes) {
   return version != url + uri_bytes + 1 || std::string_view(url).find("%00") != std::string_view::npos;
 }
 
-// What two readers may take for two requests (RFC 9112, 3.2, 6.1 and 6.3) is refused before anybody reads on.
+// What two readers may take for two requests (RFC 9110, 5.5; RFC 9112, 2.2, 3.2, 6.1 and 6.3) is refused before anybody
+// reads on.
 Response ambiguous(const Headers& headers, std::string_view version) {
+  if (headers.controls) return problem(400, "headers must hold no control characters", "headers");
   const int hosts = headers.count("host");
   if (hosts > 1 || (hosts == 0 && version != "HTTP/1.0")) return problem(400, "Host must be sent once", "Host");
   const int lengths = headers.count("content-length");

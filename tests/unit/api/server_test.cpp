@@ -345,8 +345,9 @@ TEST_F(ServerTest, RefusesWhatTwoReadersMayTakeForTwoRequests) {
   const std::string host = "Host: x\r\n";
   for (const std::string& headers :
        {host + "Content-Length: 2\r\nContent-Length: 3\r\n", host + "Content-Length: 2\r\ncontent-length: 2\r\n",
-        host + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", host + "Transfer-Encoding: identity\r\n",
-        host + "Transfer-Encoding: gzip, chunked\r\n",
+        host + "Content-Length: 2\r\nX-A: b\rX-B: c\r\n", std::string("Host: x\x01\r\nContent-Length: 2\r\n"),
+        host + "Content-Length: 2\r\nX-\x7f: b\r\n", host + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        host + "Transfer-Encoding: identity\r\n", host + "Transfer-Encoding: gzip, chunked\r\n",
         host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", host + "Host: y\r\n", host + host,
         std::string("Content-Length: 2\r\n")}) {
     const std::string answer =
