@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "model/token.h"
 #include "npanel/token_bucket.h"
 
 namespace npanel {
@@ -32,6 +33,8 @@ Result<std::string> parse_account_name(std::string_view name) {
       !name.empty() && name.size() <= kNameMost && may_start(name.front()) && std::ranges::all_of(name, may_follow);
   if (!ok)
     return refused("name", "must be 1 to 64 characters: a letter, a digit or _, then letters, digits, _, - or .");
+  // Somebody has pasted it into the wrong field; as a name it would stand in every list and log.
+  if (is_token_text(name)) return refused("name", "must not be the text of a token");
   return std::string(name);
 }
 

@@ -7,6 +7,8 @@ namespace npanel {
 namespace {
 
 constexpr size_t kNameMost = 32;
+constexpr std::string_view kPrefix = "npt_";
+constexpr size_t kSecretLetters = 43;
 
 bool may_start(char c) {
   return (c >= 'a' && c <= 'z') || c == '_';
@@ -16,6 +18,11 @@ bool may_follow(char c) {
 }
 
 }  // namespace
+
+bool is_token_text(std::string_view text) {
+  return text.starts_with(kPrefix) && text.size() > kPrefix.size() + 1 + kSecretLetters &&
+         text[text.size() - kSecretLetters - 1] == '_';
+}
 
 Result<std::string> parse_token_name(std::string_view name) {
   const bool ok =

@@ -23,6 +23,8 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
+// Has it the form of Token::hash's text? Then it is a secret, wherever it stands.
+[[nodiscard]] bool is_token_text(std::string_view text);
 // `[a-z_][a-z0-9_-]{0,31}`. The error's field is "name".
 [[nodiscard]] Result<std::string> parse_token_name(std::string_view name);
 

@@ -15,6 +15,16 @@ TEST(AccountName, TakesWhatUseraddPanelsAndDirectoriesGiveOut) {
   EXPECT_TRUE(parse_account_name(std::string(64, 'a')));
 }
 
+TEST(AccountName, IsNoSecret) {
+  const std::string secret(43, 'x');
+  const auto pasted = parse_account_name("npt_panel_" + secret);
+  ASSERT_FALSE(pasted);
+  EXPECT_EQ(pasted.error().field, "name");
+  EXPECT_EQ(pasted.error().text.find(secret), std::string::npos);
+  EXPECT_TRUE(parse_account_name("npt_panel"));
+  EXPECT_TRUE(parse_account_name("npt_" + secret));
+}
+
 TEST(AccountName, IsNeverAPathNorAnOptionNorHidden) {
   for (const std::string& name : {""s,
                                   "."s,
