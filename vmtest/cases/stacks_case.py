@@ -157,7 +157,7 @@ class StacksCase(Stacks, support.AgentCase):
                      + ", ".join(f"{name} {rate / 1e6:.1f}" for name, rate in rates.items()) + f", free {free / 1e6:.0f} MB/s")
         for name, rate in rates.items():
             self.assert_between(RATE * (1 - 2 * TOLERANCE), rate, RATE * (1 + TOLERANCE), f"{name}, bytes a second")
-        self.assertGreater(free, 2 * RATE)
+        self.assertGreater(free, (1 + TOLERANCE) * RATE, "what no limit holds is no faster")
 
     def doctor(self):
         ran = subprocess.run(["npanelctl", "doctor", "--json"], capture_output=True, text=True)
