@@ -201,9 +201,8 @@ class RenameCase(ProvisioningCase):
         self.assertEqual((cgroup / "pids.max").read_text().strip(), str(LIMIT))
         worker.kill()
         nested.rmdir()
-        support.wait_until(john.cgroup.exists, 5, "the cgroup is called as the account")
+        support.wait_until(lambda: john.cgroup.exists() and john.read("pids.max") == str(LIMIT), 5, "the cgroup is called as the account")
         self.assertFalse(cgroup.exists())
-        self.assertEqual(john.read("pids.max"), str(LIMIT))
         self.assertEqual(self.outcomes(john, smtp_case.attempt), [smtp_case.REFUSED] * smtp_case.ATTEMPTS, "its bucket is as it was")
 
     def test_name_that_is_taken_is_refused_and_an_empty_account_moves_at_once(self):

@@ -156,7 +156,8 @@ class StacksCase(Stacks, support.AgentCase):
         support.info(f"{self._testMethodName}: limit {RATE / 1e6:.1f} MB/s: "
                      + ", ".join(f"{name} {rate / 1e6:.1f}" for name, rate in rates.items()) + f", free {free / 1e6:.0f} MB/s")
         for name, rate in rates.items():
-            self.assert_between(RATE * (1 - 2 * TOLERANCE), rate, RATE * (1 + TOLERANCE), f"{name}, bytes a second")
+            least = 0.3 if name == "cached write" else 1 - 2 * TOLERANCE  # writing back takes turns with all else in the guest
+            self.assert_between(RATE * least, rate, RATE * (1 + TOLERANCE), f"{name}, bytes a second")
         self.assertGreater(free, (1 + TOLERANCE) * RATE, "what no limit holds is no faster")
 
     def doctor(self):
