@@ -90,7 +90,7 @@ class Agent final : public Service {
   [[nodiscard]] std::vector<AccountView> accounts(const std::string& after, size_t most) override;
   [[nodiscard]] Result<AccountView> account(const std::string& name) override;
   Result<AccountView> create(const Caller& caller, Account wanted, bool find_uid) override;
-  Result<AccountView> change(const Caller& caller, const std::string& name, const Account& wanted) override;
+  Result<AccountView> change(const Caller& caller, const std::string& former, const Account& wanted) override;
   Result<AccountView> suspend(const Caller& caller, const std::string& name) override;
   Result<AccountView> resume(const Caller& caller, const std::string& name) override;
   Result<std::optional<AccountView>> remove(const Caller& caller, const std::string& name) override;

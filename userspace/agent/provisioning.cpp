@@ -97,7 +97,10 @@ void Agent::take_uid(Entry& entry, uid_t uid) {
     if (seeking_.contains(name)) seeking_[name] = why;
   };
   const std::string user = "the system user " + name + " has uid " + std::to_string(uid);
-  if (!check_uid(uid, config_.least_uid)) return leave(user + ", which is no account's (accounts.least_uid)");
+  if (!check_uid(uid, config_.least_uid)) {
+    leave(user + ", which is no account's (accounts.least_uid)");
+    return;
+  }
   Account changed = entry.account;
   changed.uid = uid;
   const Json before{{"uid", or_null(entry.account.uid)}};
@@ -108,7 +111,10 @@ void Agent::take_uid(Entry& entry, uid_t uid) {
            {.events = {{.at_ms = now_ms(), .account = name, .kind = "uid_found", .detail = after.dump()}},
             .audit = {audit_entry(caller, "account.uid", name, "", before, after)}});
   if (saved) return;
-  if (saved.error().code == EEXIST) return leave(user + ", which is another account's");
+  if (saved.error().code == EEXIST) {
+    leave(user + ", which is another account's");
+    return;
+  }
   complain_of_store(saved.error());
   users_.look_again();
 }

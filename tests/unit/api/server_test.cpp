@@ -350,8 +350,9 @@ TEST_F(ServerTest, RefusesWhatTwoReadersMayTakeForTwoRequests) {
         host + "Transfer-Encoding: identity\r\n", host + "Transfer-Encoding: gzip, chunked\r\n",
         host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", host + "Host: y\r\n", host + host,
         std::string("Content-Length: 2\r\n")}) {
-    const std::string answer =
-        exchange(server, "POST /a HTTP/1.1\r\n" + headers + "\r\n{}GET /b HTTP/1.1\r\n" + host + "\r\n");
+    std::string requests = "POST /a HTTP/1.1\r\n";
+    requests.append(headers).append("\r\n{}GET /b HTTP/1.1\r\n").append(host).append("\r\n");
+    const std::string answer = exchange(server, requests);
     EXPECT_EQ(answer.find("HTTP/1.1 400"), 0u) << headers << answer;
     EXPECT_NE(answer.find("application/problem+json"), std::string::npos) << headers << answer;
     EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << "no second request: " << headers << answer;

@@ -217,7 +217,9 @@ std::string quoted_networks(const char* format, int count) {
 TEST(Config, TakesAsManyNetworksAsItPromises) {
   for (const char* format : {"\"10.%d.%d.0/24\"", "'10.%d.%d.0/24'", "\"2001:db8:%x:%x::/64\""}) {
     const std::string full = quoted_networks(format, 1024);
-    const auto config = read_text("[smtp]\nallow = " + full + "\n[mail]\nrelays = " + full + "\n");
+    std::string text = "[smtp]\nallow = ";
+    text.append(full).append("\n[mail]\nrelays = ").append(full).append("\n");
+    const auto config = read_text(text);
     ASSERT_TRUE(config) << config.error().text;
     EXPECT_EQ(config->smtp_allow.size(), 1024U);
     EXPECT_EQ(config->mail_relays.size(), 1024U);
