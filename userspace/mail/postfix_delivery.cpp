@@ -95,6 +95,7 @@ void read_postfix_reason(std::string_view reason, DeliveryFacts& facts) {
   if (reason.ends_with(')')) reason.remove_suffix(1);
   facts.text = bounded(reason);
   facts.asked = !reason.starts_with(kSuspended);
+  if (!facts.asked) reason.remove_prefix(kSuspended.size());
   if (!reason.starts_with("host ")) return;
   const size_t said = reason.find(kSaid);
   const size_t refused = reason.find(kRefused);

@@ -535,8 +535,11 @@ std::string_view to_string(Stage stage) {
 
 Verdict verdict_of(const DeliveryFacts& facts) {
   if (facts.accepted) return {.outcome = Outcome::accepted};
-  if (!facts.asked) return {.outcome = Outcome::server, .fault = ServerFault::unreachable};
-  return facts.remote ? look_up(kRemoteRows, facts) : look_up(kOwnRows, facts);
+  const Verdict said = facts.remote ? look_up(kRemoteRows, facts) : look_up(kOwnRows, facts);
+  if (facts.asked) return said;
+  // What is repeated of a destination was said to whoever came first, and is nobody else's doing.
+  const bool servers = said.outcome == Outcome::server && said.fault != ServerFault::none;
+  return {.outcome = Outcome::server, .fault = servers ? said.fault : ServerFault::unreachable};
 }
 
 }  // namespace npanel

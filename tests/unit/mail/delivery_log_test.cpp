@@ -243,6 +243,15 @@ TEST(PostfixLog, WhatIsSuspendedHasNotBeenAsked) {
   }
 }
 
+TEST(PostfixLog, WhatIsSuspendedForAListIsTheLists) {
+  const auto delivery = parse_delivery(
+      kPostfix + "relay=none, " + kDelays +
+      "dsn=4.7.1, status=deferred (delivery temporarily suspended: host mx[192.0.2.7] refused to talk to me: 554 5.7.1 "
+      "Service unavailable; Client host [192.0.2.77] blocked using zen.spamhaus.org)");
+  EXPECT_FALSE(delivery->facts.asked);
+  EXPECT_EQ(verdict_of(delivery->facts), (Verdict{.outcome = Outcome::server, .fault = ServerFault::reputation}));
+}
+
 TEST(PostfixLog, OtherLinesAreAboutSomethingElse) {
   const std::string forged = "4BC: to=<x@y>, relay=none, " + kDelays + "dsn=5.1.1, status=bounced (x)";
   ASSERT_TRUE(parse_delivery("Nov 25 19:00:00 host postfix/smtp[1]: " + forged));
