@@ -351,10 +351,15 @@ class MtaCase(support.AgentCase):
     def forget_queue(self):
         """Nothing of it is tried again."""
 
+    def forget_destinations(self):
+        """Which of them could not be reached."""
+        self.forget_queue()
+
     def assert_a_block_list_brakes_nobody_and_invented_addresses_do(self):
         """20 accounts' mail of an hour meets a list that this server is on; bob invents addresses meanwhile."""
         sink.start(self, AWAY_ADDRESS, ANSWERING_PORT, connect="554 5.7.1 Service unavailable; Client host [192.0.2.77] blocked using zen.spamhaus.org")
         sink.start(self, "127.0.0.1", ANSWERING_PORT, rcpt="550 5.4.1 Recipient address rejected: Access denied")
+        self.addCleanup(self.forget_destinations)
         seen = max((event["id"] for event in self.agent.ask("GET", "/api/v1/events")["events"]), default=0)
         self.bob(messages_per_hour=400)
         innocents = [self.account(f"shop{number}", rate_limit=ANY_RATE, mail={"messages_per_hour": 400}) for number in range(20)]

@@ -170,6 +170,12 @@ class PostfixCase(mta.MtaCase):
     def forget_queue(self):
         self.root.run("postsuper", "-d", "ALL")
 
+    def forget_destinations(self):
+        """qmgr(8) knows for some minutes which are dead, and ends at a reload."""
+        self.forget_queue()
+        self.root.run("postfix", "reload")
+        support.wait_until(exim_case.answers, START_SECONDS, "Postfix answers")
+
     def mta_log(self):
         return (self.root.path / "var/log/postfix.log").read_text()
 
