@@ -236,8 +236,10 @@ TEST(PostfixLog, TellsWhoHasSpokenAtWhichCommand) {
 TEST(PostfixLog, WhatIsSuspendedHasNotBeenAsked) {
   for (const char* reason : {"host mx[192.0.2.7] said: 550 5.1.1 no such user (in reply to RCPT TO command)",
                              "connect to mx[192.0.2.7]:25: Connection refused"}) {
-    const auto delivery = parse_delivery(kPostfix + "relay=none, " + kDelays +
-                                         "dsn=4.1.1, status=deferred (delivery temporarily suspended: " + reason + ")");
+    std::string line = kPostfix + "relay=none, " + kDelays;
+    line += "dsn=4.1.1, status=deferred (delivery temporarily suspended: ";
+    line += reason;
+    const auto delivery = parse_delivery(line += ")");
     EXPECT_FALSE(delivery->facts.asked);
     EXPECT_EQ(verdict_of(delivery->facts).outcome, Outcome::server);
   }
