@@ -28,6 +28,22 @@ TEST_F(DirectMail, RedirectsToTheLocalMtaWithoutCharging) {
   EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
 }
 
+TEST_F(DirectMail, WhatTheMapsHoldIsReadBack) {
+  bob_.rate_limit = {.per_minute = 7, .burst = 3, .mode = SmtpMode::redirect};
+  bob_.mail = {.messages_per_15min = {}, .messages_per_hour = 9, .bytes_per_day = 11, .connections = 4};
+  put();
+  const auto held = guard_->held();
+  ASSERT_EQ(held.size(), 1U);
+  const auto& [cgroup, what] = *held.begin();
+  EXPECT_EQ(cgroup, cgroup_.id().value());
+  EXPECT_EQ(what.slot, bob_.slot);
+  EXPECT_EQ(what.uid, bob_.uid);
+  EXPECT_EQ(what.rate_limit, bob_.rate_limit);
+  EXPECT_EQ(what.mail, bob_.mail);
+  ASSERT_TRUE(guard_->remove(bob_, cgroup));
+  EXPECT_TRUE(guard_->held().empty());
+}
+
 TEST_F(DirectMail, NeverRedirectsImplicitTls) {
   bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
   put();

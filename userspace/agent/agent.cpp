@@ -39,6 +39,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   if (!gates) agent->take_gates_from_kernel();
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
+  agent->recall_loss(absent && opened.repairs.empty());
+  agent->take_over_held();
   agent->open_netlink();
   agent->configure_senders();
   agent->put_shed_in_force();
@@ -99,12 +101,12 @@ void Agent::reconcile_all() {
     }
     owners.push_back({.cgroup_id = reconciler_.cgroup_id(cgroup_directory(entry.account)), .uid = entry.account.uid});
   }
-  orphans_ = reconciler_.orphans(directories_of(accounts_), accounts_lost_);
+  orphans_ = reconciler_.orphans(directories_of(accounts_), may_lack_accounts());
   for (const std::string& name : orphans_) {
     log_warning("cgroup " + name + " belongs to no account of the database; it and its limits are left alone");
     owners.push_back({.cgroup_id = reconciler_.cgroup_id(name), .uid = {}, .stranger = true});
   }
-  if (!accounts_lost_) {
+  if (!may_lack_accounts()) {
     if (const auto forgotten = reconciler_.forget_all_but(owners))
       figures_.writes += static_cast<uint64_t>(*forgotten);
     else

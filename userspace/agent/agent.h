@@ -139,6 +139,10 @@ class Agent final : public Service {
   [[nodiscard]] Result<std::vector<ConfigVersion>> config_versions(int limit) override;
   [[nodiscard]] Result<ConfigVersion> config_version(int64_t id) override;
 
+  [[nodiscard]] LostAccounts lost_accounts() override;
+  Result<AccountView> adopt(const Caller& caller, const std::string& name) override;
+  Result<LostAccounts> confirm_accounts(const Caller& caller) override;
+
   [[nodiscard]] std::vector<Job> jobs() override { return jobs_.list(); }
   [[nodiscard]] Result<Job> job(int64_t id) override;
   Result<Job> start_apply(const Caller& caller) override;
@@ -277,8 +281,19 @@ class Agent final : public Service {
   // Once a second: backs up; opens anew what was damaged or could not be written.
   void care_for_database();
   void reopen_database();
-  // What was said since the backup was made that came back.
-  void write_back_accounts();
+  // What was said since the backup was made that came back. False when the store refuses some of it.
+  bool write_back_accounts();
+  // After the accounts were loaded. `began_empty`: the database is new.
+  void recall_loss(bool began_empty);
+  void keep_loss();
+  Result<void> end_loss();
+  [[nodiscard]] std::string loss_in_words() const;
+  [[nodiscard]] bool may_lack_accounts() const { return accounts_lost_ || loss_; }
+  void take_over_held();
+  // What was done, a sentence; empty: nothing.
+  Result<std::string> keep_stricter(Entry& entry, const HeldAccount& held);
+  Result<std::string> adopt(const Caller& caller, const HeldAccount& held);
+  Result<void> make_way_for(const HeldAccount& held);
   // From the watchdog's files.
   void take_failures();
   // What the store refuses now is kept and tried again: the newest kNotesWaiting of each kind.
@@ -371,6 +386,7 @@ class Agent final : public Service {
   Backups backups_;
   std::optional<std::string> read_only_;  // why the database refuses changes
   bool accounts_lost_ = false;            // the kernel may hold accounts that the store has not
+  std::optional<AccountLoss> loss_;       // that nobody has confirmed yet
   Notes waiting_;
   std::string store_complaint_;
   bool heap_has_holes_ = false;

@@ -60,16 +60,22 @@ void Agent::reopen_database() {
     read_only_ = std::move(opened.error().text);
     return;
   }
-  const bool accounts_were_lost = accounts_lost_;
+  const bool knew_all = !may_lack_accounts();
   store_ = std::move(opened->store);
   report(*opened);
   if (read_only_) return;
   log_info("the database can be written");
-  if (!accounts_were_lost) {
-    write_back_accounts();
+  if (knew_all) {
     write_back_gates();
-    accounts_lost_ = false;  // whatever was restored, what we know is whole
+    // Whatever was restored, what we know is whole.
+    if (const bool whole = write_back_accounts(); whole) {
+      if (const auto ended = end_loss(); !ended) log_error(ended.error().text);
+    } else {
+      recall_loss(false);
+    }
   } else if (const auto loaded = load_accounts(); loaded) {
+    recall_loss(false);
+    take_over_held();
     if (accounts_lost_) write_back_gates();
     if (auto gates = stored_gates(store_)) gates_ = std::move(*gates);
     reconcile_all();
@@ -78,16 +84,18 @@ void Agent::reopen_database() {
   }
 }
 
-void Agent::write_back_accounts() {
+bool Agent::write_back_accounts() {
   const auto stored = store_.accounts();
   if (!stored) {
     log_error(stored.error().text);
-    return;
+    return false;
   }
+  bool whole = true;
   for (const auto& [name, care] : mail_.care) mail_.care_unsaved.insert(name);
   std::map<std::string, const Account*> there;
   for (const Account& account : *stored) there.emplace(account.name, &account);
-  const auto check = [](const Result<void>& done) {
+  const auto check = [&](const Result<void>& done) {
+    whole = whole && done;
     if (!done) log_error(done.error().text);
   };
   // First what is gone: its uid and slot may belong to another account now.
@@ -100,6 +108,7 @@ void Agent::write_back_accounts() {
     const auto found = there.find(name);
     if (found == there.end() || *found->second != entry.account) check(store_.put(entry.account, {}));
   }
+  return whole;
 }
 
 void Agent::take_failures() {

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/parse.h"
 #include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
 #include "kernel/movable.h"
@@ -17,6 +18,9 @@
 
 namespace npanel {
 namespace {
+
+constexpr const char* kLimitFiles[] = {"cpu.max", "memory.max", "memory.high",  "memory.swap.max",
+                                       "io.max",  "pids.max",   "cgroup.freeze"};
 
 // Moves the value out, or keeps the reason.
 template <class T>
@@ -40,7 +44,7 @@ SmtpRules rules_of(const Config& config, const std::set<uid_t>& exempt) {
 
 Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
                        Lowering& lowering)
-    : io_devices_(config.io_devices), io_paths_(config.io_paths), lowering_(lowering) {
+    : pin_dir_(config.pin_dir), io_devices_(config.io_devices), io_paths_(config.io_paths), lowering_(lowering) {
   host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   find_devices();
   tree_ = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
@@ -204,6 +208,31 @@ std::optional<uint64_t> Reconciler::cgroup_id(const std::string& directory) cons
   const auto cgroup = tree_->find(directory);
   const auto id = cgroup ? cgroup->id() : std::unexpected(cgroup.error());
   return id ? std::optional(*id) : std::nullopt;
+}
+
+std::vector<HeldAccount> Reconciler::held() const {
+  std::vector<HeldAccount> all;
+  const auto directories = tree_ ? tree_->list() : Result<std::vector<std::string>>();
+  if (!directories) return all;
+  const auto by_cgroup = smtp_ ? smtp_->held() : std::map<uint64_t, SmtpGuard::Held>();
+  for (const std::string& directory : *directories) {
+    const auto cgroup = tree_->find(directory);
+    if (!cgroup) continue;
+    ControlFiles files;
+    for (const char* file : kLimitFiles)
+      if (auto text = cgroup->read(file)) files.emplace(file, std::move(*text));
+    HeldAccount one{.directory = directory, .limits = limits_in(files)};
+    if (trim(files["cgroup.freeze"]) == "1") one.state = AccountState::suspended;
+    const auto id = cgroup->id();
+    if (const auto said = id ? by_cgroup.find(*id) : by_cgroup.end(); said != by_cgroup.end()) {
+      one.slot = said->second.slot;
+      one.uid = said->second.uid;
+      one.rate_limit = said->second.rate_limit;
+      one.mail = said->second.mail;
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
 }
 
 Result<int> Reconciler::forget_all_but(std::span<const SmtpGuard::Owner> known) {

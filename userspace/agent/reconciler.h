@@ -12,9 +12,11 @@
 #include "daemon/config.h"
 #include "kernel/account_tree.h"
 #include "kernel/connection_opener.h"
+#include "kernel/pins.h"
 #include "kernel/smtp_guard.h"
 #include "kernel/usage_walk.h"
 #include "model/feature.h"
+#include "model/loss.h"
 #include "model/settings.h"
 
 namespace npanel {
@@ -53,6 +55,12 @@ class Reconciler {
   [[nodiscard]] Result<bool> leave_directory(const std::string& directory) const;
   // Before the account gets another uid, or none.
   Result<void> forget_uid(const Account& account);
+  // What the kernel holds, whatever the database says, by directory.
+  [[nodiscard]] std::vector<HeldAccount> held() const;
+  // Remembered among the pins, as long as they are there.
+  [[nodiscard]] bool remembers_loss() const { return has_mark(pin_dir_, kLossMark); }
+  Result<void> remember_loss() const { return set_mark(pin_dir_, kLossMark); }
+  Result<void> forget_loss() const { return remove_mark(pin_dir_, kLossMark); }
   // Drops what the kernel holds of accounts that are not among these.
   [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
   // Cgroups that belong to no account, by directory. Empty ones are removed first, unless `keep_empty`.
@@ -91,6 +99,8 @@ class Reconciler {
   [[nodiscard]] std::optional<std::vector<DeviceNumber>> configured_devices();
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 
+  static constexpr const char* kLossMark = "accounts-lost";
+  std::string pin_dir_;
   std::vector<std::string> io_devices_;
   std::vector<std::string> io_paths_;
   std::vector<std::string> device_complaints_;

@@ -316,6 +316,7 @@ AgentStatus Agent::status() {
           .usage_dropped = reconciler_.usage() ? reconciler_.usage()->dropped() : 0,
           .reconcile = figures_,
           .orphans = orphans_,
+          .accounts_lost = may_lack_accounts(),
           .features = figures_of_features(),
           .doors = doors_ ? doors_() : DoorStatus{}};
 }
@@ -324,7 +325,7 @@ std::vector<std::string> Agent::complaints() {
   std::vector<std::string> complaints;
   if (read_only_) complaints.push_back("database: changes are refused: " + *read_only_);
   if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
-  if (accounts_lost_) complaints.emplace_back("database: accounts are missing from it; the kernel keeps what it has");
+  if (may_lack_accounts()) complaints.push_back(loss_in_words());
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.openers_reason() && !reconciler_.smtp_reason())
     complaints.push_back("mail: who opens connections to the MTA is not known: " + *reconciler_.openers_reason());

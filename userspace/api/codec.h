@@ -58,6 +58,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json encode(const AuditEntry& entry);
 [[nodiscard]] Json encode(const Failure& failure);
 [[nodiscard]] Json encode(const AgentStatus& status);
+[[nodiscard]] Json encode(const LostAccounts& lost);
 [[nodiscard]] Json encode(const Job& job);
 [[nodiscard]] Json encode(const MailStatus& status);  // without its refusals
 [[nodiscard]] Json encode(const UnattributedMail& mail);

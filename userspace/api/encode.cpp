@@ -298,6 +298,23 @@ Json encode(const AgentStatus& status) {
             {"full_seconds", status.reconcile.full_seconds}}}};
 }
 
+Json encode(const LostAccounts& lost) {
+  Json held = Json::array();
+  for (const HeldAccount& account : lost.held)
+    held.push_back({{"cgroup", account.directory},
+                    {"name", or_null(account_of_directory(account.directory))},
+                    {"uid", or_null(account.uid)},
+                    {"state", to_string(account.state)},
+                    {"limits", encode(account.limits)},
+                    {"rate_limit", account.rate_limit ? encode(*account.rate_limit) : Json(nullptr)},
+                    {"mail", account.mail ? encode(*account.mail) : Json(nullptr)}});
+  return {{"lost", lost.loss.has_value()},
+          {"found", lost.loss ? Json(utc_time(lost.loss->found_ms)) : Json(nullptr)},
+          {"taken_over", !lost.loss || lost.loss->taken_over},
+          {"done", lost.loss ? Json(lost.loss->done) : Json::array()},
+          {"held", std::move(held)}};
+}
+
 Json encode(const Job& job) {
   const auto time = [](int64_t ms) { return Json(utc_time(ms)); };
   return {{"id", job.id},

@@ -48,6 +48,7 @@ struct Route {
 [[nodiscard]] std::span<const Route> feature_routes();
 [[nodiscard]] std::span<const Route> history_routes();
 [[nodiscard]] std::span<const Route> job_routes();
+[[nodiscard]] std::span<const Route> lost_routes();
 [[nodiscard]] std::span<const Route> mail_routes();
 [[nodiscard]] std::span<const Route> status_routes();
 [[nodiscard]] std::span<const Route> token_routes();

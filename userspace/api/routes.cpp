@@ -23,7 +23,8 @@ std::optional<std::string_view> match(std::string_view pattern, std::string_view
 }
 
 Result<std::string> checked_name(std::string_view pattern, std::string_view name) {
-  if (pattern.starts_with("/api/v1/accounts/")) return parse_account_name(name);
+  if (pattern.starts_with("/api/v1/accounts/") || pattern.starts_with("/api/v1/lost-accounts/*"))
+    return parse_account_name(name);
   return pattern.starts_with("/api/v1/tokens/") ? parse_token_name(name) : Result<std::string>(name);
 }
 
@@ -70,7 +71,7 @@ Found find_route(std::string_view method, std::string_view path) {
   Found found;
   if (method == "HEAD") method = "GET";
   for (const auto routes : {account_routes(), config_routes(), feature_routes(), history_routes(), job_routes(),
-                            mail_routes(), status_routes(), token_routes()})
+                            lost_routes(), mail_routes(), status_routes(), token_routes()})
     for (const Route& route : routes) {
       const auto name = match(route.path, path);
       if (!name) continue;

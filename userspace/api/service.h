@@ -17,6 +17,7 @@
 #include "model/feature.h"
 #include "model/job.h"
 #include "model/kept_answer.h"
+#include "model/loss.h"
 #include "model/mail_status.h"
 #include "model/stats.h"
 #include "model/token.h"
@@ -120,6 +121,13 @@ class Service {
   virtual Result<ReloadReport> reload(const Caller& caller) = 0;
   [[nodiscard]] virtual Result<std::vector<ConfigVersion>> config_versions(int limit) = 0;  // newest first
   [[nodiscard]] virtual Result<ConfigVersion> config_version(int64_t id) = 0;
+
+  // What the kernel holds of accounts that the database has lost, or never had.
+  [[nodiscard]] virtual LostAccounts lost_accounts() = 0;
+  // Takes it into the database. ENOENT: the kernel holds no such account; EEXIST: the database has it.
+  virtual Result<AccountView> adopt(const Caller& caller, const std::string& name) = 0;
+  // The accounts are as they should be: the loss is no more, and neither is what the kernel holds beside them.
+  virtual Result<LostAccounts> confirm_accounts(const Caller& caller) = 0;
 
   [[nodiscard]] virtual std::vector<Job> jobs() = 0;  // newest first
   [[nodiscard]] virtual Result<Job> job(int64_t id) = 0;

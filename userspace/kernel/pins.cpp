@@ -65,6 +65,23 @@ void Pins::clear() const {
   for (const auto& entry : fs::directory_iterator(dir_ + "/" + kLayout, ignored)) fs::remove(entry.path(), ignored);
 }
 
+bool has_mark(const std::string& dir, const std::string& name) {
+  struct stat status{};
+  return ::lstat((dir + "/" + name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+Result<void> set_mark(const std::string& dir, const std::string& name) {
+  const std::string path = dir + "/" + name;
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_failure("make " + path, errno);
+  return {};
+}
+
+Result<void> remove_mark(const std::string& dir, const std::string& name) {
+  const std::string path = dir + "/" + name;
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return errno_failure("remove " + path, errno);
+  return {};
+}
+
 void remove_pin_directory(const std::string& dir) {
   std::error_code ignored;
   fs::remove_all(dir, ignored);

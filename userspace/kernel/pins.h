@@ -29,6 +29,11 @@ class Pins {
   std::string dir_;
 };
 
+// What must be known as long as the pins are there, whatever becomes of the disk: a directory of that name among them.
+[[nodiscard]] bool has_mark(const std::string& dir, const std::string& name);
+Result<void> set_mark(const std::string& dir, const std::string& name);
+Result<void> remove_mark(const std::string& dir, const std::string& name);
+
 struct Unpinned {
   int links = 0;
   int maps = 0;

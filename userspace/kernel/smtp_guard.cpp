@@ -33,6 +33,13 @@ np_smtp_mode kernel_mode(SmtpMode mode) {
   return mode == SmtpMode::observe ? NP_SMTP_OBSERVE : NP_SMTP_ENFORCE;
 }
 
+RateLimit rate_limit_in(const np_smtp_limit& limit) {
+  SmtpMode mode = SmtpMode::off;
+  if (limit.mode == NP_SMTP_OBSERVE) mode = SmtpMode::observe;
+  if (limit.mode == NP_SMTP_ENFORCE) mode = limit.step == NP_SMTP_REDIRECT ? SmtpMode::redirect : SmtpMode::enforce;
+  return {.per_minute = limit.per_minute, .burst = limit.burst, .mode = mode};
+}
+
 using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
 
@@ -348,6 +355,25 @@ Result<int> SmtpGuard::forget_all_but(std::span<const Owner> known) {
       NP_TRY(erase_all_but(maps.np_acct_cgroup, cgroups)) + NP_TRY(erase_all_but(maps.np_acct_uid, uids));
   forget_cached(attached_->cache, [&](uint64_t cgroup) { return !cgroups.contains(cgroup); });
   return erased;
+}
+
+std::map<uint64_t, SmtpGuard::Held> SmtpGuard::held() const {
+  const auto& maps = attached_->skeleton->maps;
+  std::map<uint32_t, uid_t> uids;
+  for (const uint32_t uid : keys_of<uint32_t>(maps.np_acct_uid))
+    if (const auto slot = lookup<uint32_t>(maps.np_acct_uid, uid)) uids.emplace(*slot, uid);
+  std::map<uint64_t, Held> all;
+  for (const uint64_t cgroup : keys_of<uint64_t>(maps.np_acct_cgroup)) {
+    const auto slot = lookup<uint32_t>(maps.np_acct_cgroup, cgroup);
+    const auto limit = slot ? lookup<np_smtp_limit>(maps.np_smtp_limit, *slot) : std::nullopt;
+    if (!limit) continue;
+    const auto uid = uids.find(*slot);
+    all.emplace(cgroup, Held{.slot = *slot,
+                             .uid = uid == uids.end() ? std::nullopt : std::optional<uid_t>(uid->second),
+                             .rate_limit = rate_limit_in(*limit),
+                             .mail = mail_limits_in(mail_limit(*slot), limit->connections)});
+  }
+  return all;
 }
 
 std::vector<uint32_t> SmtpGuard::used_slots() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -86,6 +87,15 @@ class SmtpGuard {
   };
   Result<int> forget_all_but(std::span<const Owner> known);
 
+  // What the maps say of one account, whatever anybody else does.
+  struct Held {
+    uint32_t slot;
+    std::optional<uid_t> uid;
+    RateLimit rate_limit;
+    MailLimits mail;  // under a raise or a brake, if there is one
+  };
+  // By cgroup id.
+  [[nodiscard]] std::map<uint64_t, Held> held() const;
   // The slots that the kernel's maps speak of.
   [[nodiscard]] std::vector<uint32_t> used_slots() const;
 

@@ -95,6 +95,12 @@ std::string range_wanted(const LimitField& field) {
          " or null";
 }
 
+RateLimit stricter(const RateLimit& one, const RateLimit& other) {
+  return {.per_minute = std::min(one.per_minute, other.per_minute),
+          .burst = std::min(one.burst, other.burst),
+          .mode = std::max(one.mode, other.mode)};
+}
+
 Result<void> check(const Limits& limits) {
   for (const LimitField& field : kLimitFields) {
     const auto& value = limits.*field.member;

@@ -96,6 +96,9 @@ struct Account {
 // Of the account, wherever it is.
 [[nodiscard]] std::string cgroup_directory(const Account& account);
 
+// The lower of both, number by number.
+[[nodiscard]] RateLimit stricter(const RateLimit& one, const RateLimit& other);
+
 // System users (below UID_MIN of login.defs(5), unless accounts.least_uid says otherwise) run the MTA and the web
 // server: they are nobody's account.
 inline constexpr uid_t kLeastUid = 1000;

@@ -98,6 +98,17 @@ MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise
       now, [](uint64_t value, uint64_t) { return value == 0 ? 0 : std::max<uint64_t>(value / kBrake, 1); });
 }
 
+std::optional<uint64_t> lower(std::optional<uint64_t> one, std::optional<uint64_t> other) {
+  if (!one || !other) return one ? one : other;
+  return std::min(*one, *other);
+}
+
+MailLimits stricter(const MailLimits& one, const MailLimits& other) {
+  MailLimits both = one;
+  for (const MailField& field : kMailFields) both.*field.member = lower(one.*field.member, other.*field.member);
+  return both;
+}
+
 np_mail_limit kernel_limit(const MailLimits& limits) {
   const auto amount = [](std::optional<uint64_t> messages, std::optional<uint64_t> recipients,
                          std::optional<uint64_t> bytes) {
@@ -112,6 +123,24 @@ np_mail_limit kernel_limit(const MailLimits& limits) {
           .parent = 0,
           .parent_generation = 0,
           .reserved = 0};
+}
+
+MailLimits mail_limits_in(const np_mail_limit& limit, uint32_t connections) {
+  const auto count = [](uint32_t value) {
+    return value == NP_MAIL_NO_COUNT ? std::nullopt : std::optional<uint64_t>(value);
+  };
+  const auto bytes = [](uint64_t value) { return value == NP_MAIL_NO_BYTES ? std::nullopt : std::optional(value); };
+  const auto& [quarter, hour, day] = limit.windows;
+  return {.messages_per_15min = count(quarter.messages),
+          .recipients_per_15min = count(quarter.recipients),
+          .bytes_per_15min = bytes(quarter.bytes),
+          .messages_per_hour = count(hour.messages),
+          .recipients_per_hour = count(hour.recipients),
+          .bytes_per_hour = bytes(hour.bytes),
+          .messages_per_day = count(day.messages),
+          .recipients_per_day = count(day.recipients),
+          .bytes_per_day = bytes(day.bytes),
+          .connections = connections == 0 ? std::nullopt : std::optional<uint64_t>(connections)};
 }
 
 std::string limit_text(uint32_t verdict, const np_mail_limit& limit) {

@@ -85,7 +85,13 @@ inline constexpr uint64_t kRaiseSecondsMost = 604'800;  // a week
 // The limits at this moment, under a raise that is not over; a quarter of that (at least 1) while `braked`.
 inline constexpr uint64_t kBrake = 4;
 [[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked);
+// The lower of two limits; nullopt is none.
+[[nodiscard]] std::optional<uint64_t> lower(std::optional<uint64_t> one, std::optional<uint64_t> other);
+// The lower of both, number by number.
+[[nodiscard]] MailLimits stricter(const MailLimits& one, const MailLimits& other);
 [[nodiscard]] np_mail_limit kernel_limit(const MailLimits& limits);
+// The other way; open connections are in np_smtp_limit.
+[[nodiscard]] MailLimits mail_limits_in(const np_mail_limit& limit, uint32_t connections);
 
 // "500 messages an hour", "50000000 bytes in 15 minutes": what np_mail_verdict() says is used up.
 [[nodiscard]] std::string limit_text(uint32_t verdict, const np_mail_limit& limit);

@@ -23,15 +23,21 @@ std::string cpu_max(std::optional<uint64_t> percent) {
   return or_max(quota_us) + " " + std::to_string(kPeriodUs);
 }
 
-// The line of `file` that starts with `first_word`; empty when there is none.
-std::string_view line_of(std::string_view file, std::string_view first_word) {
+std::vector<std::string_view> lines_of(std::string_view file) {
+  std::vector<std::string_view> lines;
   while (!file.empty()) {
     const auto end = file.find('\n');
-    const std::string_view line = file.substr(0, end);
-    if (line.starts_with(first_word) && line.substr(first_word.size()).starts_with(' ')) return line;
+    lines.push_back(file.substr(0, end));
     if (end == std::string_view::npos) break;
     file.remove_prefix(end + 1);
   }
+  return lines;
+}
+
+// The line of `file` that starts with `first_word`; empty when there is none.
+std::string_view line_of(std::string_view file, std::string_view first_word) {
+  for (const std::string_view line : lines_of(file))
+    if (line.starts_with(first_word) && line.substr(first_word.size()).starts_with(' ')) return line;
   return {};
 }
 
@@ -43,10 +49,32 @@ std::string_view io_value(std::string_view line, std::string_view key) {
   return value.substr(0, value.find(' '));
 }
 
+std::optional<uint64_t> least_io(std::string_view content, std::string_view key) {
+  std::optional<uint64_t> least;
+  for (const std::string_view line : lines_of(content))
+    if (const auto value = parse_u64(io_value(line, key)); value) least = std::min(least.value_or(*value), *value);
+  return least;
+}
+
+// "50000 100000": microseconds of CPU time in a period.
+std::optional<uint64_t> cpu_percent_in(std::string_view content) {
+  const auto space = content.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const auto quota_us = parse_u64(content.substr(0, space));
+  const uint64_t period_us = parse_u64(content.substr(space + 1)).value_or(0);
+  if (!quota_us || period_us == 0) return std::nullopt;
+  return *quota_us * 100 / period_us;
+}
+
 bool io_holds(std::string_view wanted, std::string_view content) {
   const std::string_view device = wanted.substr(0, wanted.find(' '));
   const std::string_view now = line_of(content, device);
   return io_value(wanted, "rbps=") == io_value(now, "rbps=") && io_value(wanted, "wbps=") == io_value(now, "wbps=");
+}
+
+// The kernel lets memory.high be above memory.max, an account does not.
+void keep_in_order(Limits& limits) {
+  if (limits.memory_high_bytes) limits.memory_high_bytes = lower(limits.memory_high_bytes, limits.memory_max_bytes);
 }
 
 std::string& memory_reason(std::vector<std::string>& reasons) {
@@ -73,6 +101,36 @@ std::vector<Setting> settings_for(const Account& account, const HostAbilities& h
   return settings;
 }
 
+Limits limits_in(const ControlFiles& files) {
+  const auto content = [&](std::string_view file) {
+    const auto found = files.find(file);
+    return found == files.end() ? std::string_view() : trim(found->second);
+  };
+  Limits limits{.cpu_percent = cpu_percent_in(content("cpu.max")),
+                .memory_max_bytes = parse_u64(content("memory.max")),
+                .memory_high_bytes = parse_u64(content("memory.high")),
+                .swap_max_bytes = parse_u64(content("memory.swap.max")),
+                .io_read_bytes_per_s = least_io(content("io.max"), "rbps="),
+                .io_write_bytes_per_s = least_io(content("io.max"), "wbps="),
+                .pids_max = parse_u64(content("pids.max"))};
+  for (const LimitField& field : kLimitFields)
+    if (auto& value = limits.*field.member; value) value = std::clamp(*value, field.least, field.most);
+  keep_in_order(limits);
+  return limits;
+}
+
+Limits not_looser(const Account& said, const Limits& held, const HostAbilities& host) {
+  ControlFiles files;
+  for (const Setting& setting : settings_for(said, host)) files[setting.file] += setting.text + "\n";
+  const Limits rendered = limits_in(files);
+  Limits now = said.limits;
+  for (const LimitField& field : kLimitFields)
+    if (lower(held.*field.member, rendered.*field.member) != rendered.*field.member)
+      now.*field.member = held.*field.member;
+  keep_in_order(now);
+  return now;
+}
+
 bool holds(const Setting& setting, std::string_view content) {
   if (setting.file == "io.max") return io_holds(setting.text, content);
   return trim(content) == setting.text;
@@ -80,15 +138,11 @@ bool holds(const Setting& setting, std::string_view content) {
 
 std::vector<Setting> stale_io(std::string_view content, const HostAbilities& host) {
   std::vector<Setting> stale;
-  while (!content.empty()) {
-    const auto end = content.find('\n');
-    const std::string_view line = content.substr(0, end);
+  for (const std::string_view line : lines_of(content)) {
     const std::string device(line.substr(0, line.find(' ')));
     const bool limited = io_value(line, "rbps=") != "max" || io_value(line, "wbps=") != "max";
     if (limited && std::ranges::find(host.devices, device) == host.devices.end())
       stale.emplace_back("io.max", device + " rbps=max wbps=max");
-    if (end == std::string_view::npos) break;
-    content.remove_prefix(end + 1);
   }
   return stale;
 }

@@ -2,6 +2,7 @@
 // settings.h: which control files say what the administrator said, and which say something else now?
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -32,6 +33,15 @@ struct HostAbilities {
 
 // Every setting of the account that this host can hold. memory.high stands before memory.max, freezing comes last.
 [[nodiscard]] std::vector<Setting> settings_for(const Account& account, const HostAbilities& host);
+
+// Control files of one cgroup as they were read, by name.
+using ControlFiles = std::map<std::string, std::string, std::less<>>;
+// What control files hold an account to: settings_for(), the other way. One that is missing or says "max" limits
+// nothing; of the devices in io.max the one that is limited most counts; what is out of a limit's range counts as the
+// nearest that is in it.
+[[nodiscard]] Limits limits_in(const ControlFiles& files);
+// What `said` limits, but `held`, as limits_in() read it, where that is lower than what would be written.
+[[nodiscard]] Limits not_looser(const Account& said, const Limits& held, const HostAbilities& host);
 
 // Does the control file, with this content, already say so?
 [[nodiscard]] bool holds(const Setting& setting, std::string_view content);

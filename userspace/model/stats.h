@@ -79,6 +79,7 @@ struct AgentStatus {
   uint64_t usage_dropped = 0;     // cgroups for which the latest walk had no place
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
+  bool accounts_lost = false;        // npanelctl accounts lost
   std::vector<FeatureFigures> features;
   DoorStatus doors = {};
 };

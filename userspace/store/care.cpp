@@ -15,6 +15,7 @@
 #include "store/database.h"
 #include "store/features.h"
 #include "store/files.h"
+#include "store/loss.h"
 #include "store/migrate.h"
 #include "store/replace.h"
 #include "store/rows.h"
@@ -142,12 +143,21 @@ Result<Replacement> make_replacement(const Site& site, const std::string& to) {
   return from_nothing(to);
 }
 
+// Before the damaged file goes: its successor is whole, and says nothing of it.
+Result<void> remember_new_loss(const std::string& path) {
+  AccountLoss loss = remembered_loss(path).value_or(AccountLoss{});
+  loss.found_ms = now_ms();
+  loss.taken_over = false;
+  return remember_loss(path, loss);
+}
+
 Result<Sound> repair(const Site& site, const Error& why) {
   if (const auto pid = other_user_of(site.path))
     return failure(site.path + " is damaged (" + why.text + "), and process " + std::to_string(*pid) +
                        " has it open: the repair waits for its end",
                    EAGAIN);
   const Replacement made = NP_TRY(make_replacement(site, replacement_of(site.path)));
+  if (site.is_live && made.accounts_lost) NP_TRY(remember_new_loss(site.path));
   NP_TRY(approve_replacement(site.path));
   const std::string kept = NP_TRY(replace(site.path, now_ms()));
   Handle database = NP_TRY(open_whole({.path = site.path, .backups = {}, .may_be_new = false, .is_live = false}));

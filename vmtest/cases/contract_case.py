@@ -16,6 +16,7 @@ ACCOUNTS = "/api/v1/accounts"
 TOKENS = "/api/v1/tokens"
 BOB = f"{ACCOUNTS}/bob"
 STUCK = f"{ACCOUNTS}/stuck"
+LOST = "/api/v1/lost-accounts"
 WATCHDOG = "/api/v1/features/agent_watchdog"
 ISOLATION = "/api/v1/features/cgroups_isolation"
 # Names for the paths: what is there, and what is not.
@@ -255,6 +256,10 @@ class ContractCase(support.AgentCase):
         self.expect(204, "POST", f"{BOB}/processes", {"pid": self.run_outside(support.rest).pid})
         self.end_job(self.expect(202, "POST", f"{BOB}/drain", {"grace_seconds": 0}))
         self.expect(204, "DELETE", BOB)
+        (self.agent.cgroup / "eve").mkdir()  # the kernel holds it, the database does not know of it
+        self.expect(201, "POST", f"{LOST}/eve/adopt")
+        self.expect(200, "POST", f"{LOST}/confirm")
+        self.expect(204, "DELETE", f"{ACCOUNTS}/eve")
 
     def change_features(self):
         self.account()
@@ -327,6 +332,7 @@ class ContractCase(support.AgentCase):
         self.addCleanup(self.agent.request, "DELETE", f"{TOKENS}/bob")
         self.expect(201, "POST", TOKENS, {"name": "bob", "scope": "read"})
         self.expect(409, "POST", TOKENS, {"name": "bob", "scope": "read"})
+        self.expect(409, "POST", f"{LOST}/bob/adopt")
         self.provoke_deletion_that_cannot_end()
         deaf = self.run_in(support.Account(self.agent, "bob"), jobs_case.ignore_sigterm)
         self.assertEqual(deaf.hear(), "deaf")

@@ -124,6 +124,12 @@ def fork_in(pipe, cgroup, most):
     support.fork_children(pipe, most)
 
 
+def rest_in(pipe, cgroup):
+    (cgroup / "cgroup.procs").write_text(str(os.getpid()))
+    pipe.send("there")
+    signal.pause()
+
+
 class DiskCase(DatabaseCase):
     make_agent = AgentOnDisk
 
@@ -217,7 +223,87 @@ class DamageCase(DatabaseCase):
             path.unlink()
         shutil.rmtree(self.backups, ignore_errors=True)
         self.agent.start()
-        self.assertEqual(self.accounts(), {})
-        self.assertEqual(self.agent.status()["orphan_cgroups"], ["bob"])
+        self.assertEqual(self.accounts(), {"bob": LIMIT})
+        self.assert_degraded("npanelctl accounts lost")
         self.assert_limited()
         self.assertEqual(self.bob.read("pids.max"), str(LIMIT))
+
+    def lose_what_is_newer_than_the_backup(self):
+        """carol's slot is late's by now, bob has less than the backup says, and the backup knows nothing of late."""
+        carol = self.agent.create("carol", uid=20_003, rate_limit={"per_minute": 5, "burst": 5}, pids_max=2 * LIMIT)
+        self.agent.end()  # a new start makes a backup of all of it
+        self.agent.start()
+        support.wait_until(lambda: list(self.backups.glob("npanel-*.db")), BACKUP_SECONDS, "there is a backup")
+        self.assertEqual(self.agent.request("DELETE", carol.url).status, 204)
+        late = self.agent.create("late", uid=20_004, rate_limit={"per_minute": 0}, pids_max=LIMIT,
+                                 mail={"messages_per_hour": 7}, memory_max_bytes=100 * support.MIB)
+        self.assertEqual(self.change(LIMIT - 2).status, 200)
+        self.agent.end()
+        self.damage()
+        return late
+
+    def assert_late_is_held(self, late):
+        shown = late.show()
+        self.assertEqual((shown["uid"], shown["limits"]["pids_max"], shown["rate_limit"]["per_minute"]), (20_004, LIMIT, 0))
+        self.assertEqual((shown["mail"]["messages_per_hour"], shown["limits"]["memory_max_bytes"]), (7, 100 * support.MIB))
+        self.assertEqual(late.read("pids.max"), str(LIMIT))
+        worker = self.run_in(late, smtp_case.attempt_on_demand)
+        worker.pipe.send(2)
+        self.assertEqual(worker.hear(), [smtp_case.REFUSED] * 2)
+        worker.kill()
+        self.assertEqual(self.bob.show()["limits"]["pids_max"], LIMIT - 2)
+        self.assertEqual(self.bob.read("pids.max"), str(LIMIT - 2))
+        self.assert_degraded("npanelctl accounts confirm")
+
+    def move_to_another_layout(self):
+        """As an upgrade finds the pins: in a directory that is called by another layout."""
+        [layout] = [path for path in self.agent.pins.iterdir() if (path / "link4").exists()]
+        layout.rename(self.agent.pins / "v0")
+
+    def test_no_start_forgets_that_accounts_were_lost(self):
+        late = self.lose_what_is_newer_than_the_backup()
+        between = [lambda: None, lambda: None, self.move_to_another_layout, lambda: None]
+        for prepare in between:
+            prepare()
+            self.assertEqual(self.demand(2), [smtp_case.REFUSED] * 2)
+            self.agent.start()
+            self.assert_late_is_held(late)
+            self.assertEqual(self.demand(2), [smtp_case.REFUSED] * 2)
+            self.agent.end(signal.SIGKILL)
+        self.reboot()
+        self.assert_late_is_held(late)
+        said = self.agent.ctl("accounts", "lost")
+        for words in ("account late is adopted", "account bob keeps", "account carol is none"):
+            self.assertIn(words, said)
+        self.assertEqual(self.agent.ask("POST", "/api/v1/lost-accounts/confirm")["lost"], False)
+        self.assertEqual(self.agent.health(), {"status": "ok", "reasons": []})
+        self.agent.end()
+        self.agent.start()
+        self.assertEqual(self.agent.health(), {"status": "ok", "reasons": []})
+        self.assertEqual(self.accounts(), {"bob": LIMIT - 2, "carol": 2 * LIMIT, "late": LIMIT})
+
+    def reboot(self):
+        """For the agent it is one: nothing is in the kernel, the disk is as it was."""
+        os.kill(self.connects.pid, signal.SIGKILL)
+        support.wait_until(lambda: not self.bob.read("cgroup.procs"), 5, "bob's cgroup is empty")
+        support.remove_cgroup(self.agent.cgroup)
+        shutil.rmtree(self.agent.pins)
+        self.agent.start()
+        self.connects = self.run_in(self.bob, smtp_case.attempt_on_demand)
+
+    def test_cgroup_that_no_account_has_is_adopted_as_it_is(self):
+        self.agent.end()
+        (self.agent.cgroup / "eve").mkdir()
+        (self.agent.cgroup / "eve" / "pids.max").write_text("40")
+        sleeper = support.Worker(rest_in, self.agent.cgroup / "eve").begin()
+        self.addCleanup(sleeper.kill)
+        self.assertEqual(sleeper.hear(), "there")
+        self.agent.start()
+        self.assertEqual(self.agent.status()["orphan_cgroups"], ["eve"])
+        self.assertIn("eve", self.agent.ctl("accounts", "lost"))
+        self.assertIn("40", self.agent.ctl("accounts", "adopt", "eve"))
+        self.assertEqual(self.agent.status()["orphan_cgroups"], [])
+        self.assertEqual(self.accounts(), {"bob": LIMIT, "eve": 40})
+        self.assertEqual(self.agent.request("POST", "/api/v1/lost-accounts/eve/adopt").status, 409)
+        self.assertEqual(self.agent.request("POST", "/api/v1/lost-accounts/nobody/adopt").status, 404)
+        sleeper.kill()

@@ -230,6 +230,20 @@ struct FakeService final : Service {
     return *found;
   }
 
+  LostAccounts lost;
+  LostAccounts lost_accounts() override { return lost; }
+  Result<AccountView> adopt(const Caller& who, const std::string& name) override {
+    NP_TRY(note(who));
+    if (views.contains(name)) return failure("account exists already", EEXIST);
+    if (std::erase_if(lost.held, [&](const HeldAccount& held) { return held.directory == name; }) == 0)
+      return failure("the kernel holds no account \"" + name + "\"", ENOENT);
+    return add(name);
+  }
+  Result<LostAccounts> confirm_accounts(const Caller& who) override {
+    NP_TRY(note(who));
+    lost.loss.reset();
+    return lost;
+  }
   std::vector<Job> jobs() override { return all_jobs; }
   Result<Job> job(int64_t id) override {
     const auto found = std::ranges::find(all_jobs, id, &Job::id);

@@ -294,6 +294,27 @@ TEST_F(Routes, JobsSayHowFarTheyAre) {
   EXPECT_EQ(post("/api/v1/backup").status, 202);
 }
 
+TEST_F(Routes, LostAccountsAreShownAdoptedAndConfirmed) {
+  EXPECT_EQ(json_of(get("/api/v1/lost-accounts")),
+            Json::parse(R"({"lost":false,"found":null,"taken_over":true,"done":[],"held":[]})"));
+  service.lost.loss = AccountLoss{.found_ms = 0, .taken_over = false, .done = {"account bob …"}};
+  service.lost.held = {{.directory = "ann"},
+                       {.directory = "shop%2Eexample", .rate_limit = RateLimit{}, .mail = MailLimits{}},
+                       {.directory = "with.dot"}};
+  const Json shown = json_of(get("/api/v1/lost-accounts"));
+  EXPECT_EQ(shown["lost"], true);
+  EXPECT_EQ(shown["taken_over"], false);
+  EXPECT_EQ(shown["done"], Json::array({"account bob …"}));
+  EXPECT_EQ(shown["held"][0]["rate_limit"], nullptr);
+  EXPECT_EQ(shown["held"][1]["name"], "shop.example");
+  EXPECT_EQ(shown["held"][2]["name"], nullptr);
+  EXPECT_EQ(post("/api/v1/lost-accounts/ann/adopt").status, 201);
+  EXPECT_EQ(post("/api/v1/lost-accounts/ann/adopt").status, 409);
+  EXPECT_EQ(post("/api/v1/lost-accounts/eve/adopt").status, 404);
+  EXPECT_EQ(post("/api/v1/lost-accounts/-bob/adopt").status, 400);
+  EXPECT_EQ(json_of(post("/api/v1/lost-accounts/confirm"))["lost"], false);
+}
+
 TEST_F(Routes, ErrorsOfTheServiceBecomeStatuses) {
   const std::pair<int, int> rows[] = {{EINVAL, 400}, {ENOENT, 404}, {EEXIST, 409}, {EBUSY, 409},
                                       {ESRCH, 422},  {EPERM, 422},  {ENOSPC, 503}, {0, 503}};

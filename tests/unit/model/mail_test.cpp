@@ -46,6 +46,28 @@ TEST(Mail, NoLimitIsTheHighestNumberInTheKernel) {
   EXPECT_EQ(limit.windows[NP_MAIL_HOUR].bytes, NP_MAIL_NO_BYTES);
 }
 
+TEST(Mail, IsReadBackFromTheKernelAsItWasSaid) {
+  const MailLimits odd{.messages_per_15min = 0,
+                       .recipients_per_15min = 3,
+                       .bytes_per_15min = {},
+                       .messages_per_hour = {},
+                       .recipients_per_hour = 5,
+                       .bytes_per_hour = 7'000'000'000,
+                       .messages_per_day = 9,
+                       .recipients_per_day = {},
+                       .bytes_per_day = 11,
+                       .connections = {}};
+  EXPECT_EQ(mail_limits_in(kernel_limit(odd), 0), odd);
+  EXPECT_EQ(mail_limits_in(kernel_limit({}), 10), MailLimits{});
+}
+
+TEST(Mail, TheStricterOfTwoIsTheLowerOfEachNumber) {
+  const MailLimits one{.messages_per_15min = 1, .messages_per_hour = {}, .connections = 4};
+  const MailLimits other{.messages_per_15min = 2, .messages_per_hour = 3, .connections = {}};
+  EXPECT_EQ(stricter(one, other), (MailLimits{.messages_per_15min = 1, .messages_per_hour = 3, .connections = 4}));
+  EXPECT_EQ(stricter(other, one), stricter(one, other));
+}
+
 TEST(Mail, RaiseLiftsEveryLimitByTheSameFactorUntilItsEnd) {
   MailLimits limits;
   limits.recipients_per_day = 7;

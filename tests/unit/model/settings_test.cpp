@@ -150,5 +150,72 @@ TEST(MayReclaim, NothingThatIsRaisedAndNothingElse) {
   EXPECT_FALSE(may_reclaim({"pids.max", "10"}, "max\n", 900));
 }
 
+// As a cgroup's files read: a line a device, and a newline at the end.
+ControlFiles files_of(const Account& account, const HostAbilities& host) {
+  ControlFiles files;
+  for (const Setting& setting : settings_for(account, host)) files[setting.file] += setting.text + "\n";
+  return files;
+}
+
+TEST(Held, IsReadBackAsItWasWritten) {
+  HostAbilities host = capable_host();
+  host.devices = {"259:0", "8:16"};
+  const Limits odd{.cpu_percent = 3,
+                   .memory_max_bytes = {},
+                   .memory_high_bytes = 1 << 20,
+                   .swap_max_bytes = {},
+                   .io_read_bytes_per_s = 1 << 20,
+                   .io_write_bytes_per_s = {},
+                   .pids_max = 10};
+  for (const Limits& limits : {Limits{}, odd})
+    EXPECT_EQ(limits_in(files_of({.name = "bob", .limits = limits}, host)), limits);
+}
+
+TEST(Held, WhatIsMissingOrStrangeLimitsNothing) {
+  const Limits none{.cpu_percent = {},
+                    .memory_max_bytes = {},
+                    .memory_high_bytes = {},
+                    .swap_max_bytes = {},
+                    .io_read_bytes_per_s = {},
+                    .io_write_bytes_per_s = {},
+                    .pids_max = {}};
+  EXPECT_EQ(limits_in({}), none);
+  EXPECT_EQ(limits_in({{"cpu.max", "50000\n"}, {"pids.max", "many\n"}, {"io.max", "\n"}, {"memory.max", "max\n"}}),
+            none);
+  EXPECT_EQ(limits_in({{"cpu.max", "50000 0\n"}}), none);
+}
+
+TEST(Held, OfSeveralDevicesTheOneThatIsLimitedMostCounts) {
+  const Limits limits =
+      limits_in({{"io.max", "259:0 rbps=1048576 wbps=max riops=max wiops=max\n8:16 rbps=65536 wbps=131072\n"}});
+  EXPECT_EQ(limits.io_read_bytes_per_s, 65536);
+  EXPECT_EQ(limits.io_write_bytes_per_s, 131072);
+}
+
+TEST(Held, WhatNobodyCanAskForIsTheNearestThatOneCan) {
+  const Limits limits = limits_in(
+      {{"pids.max", "3\n"}, {"cpu.max", "1 100000\n"}, {"memory.max", "67108864\n"}, {"memory.high", "99999999999\n"}});
+  EXPECT_EQ(limits.pids_max, 10);
+  EXPECT_EQ(limits.cpu_percent, 1);
+  EXPECT_EQ(limits.memory_high_bytes, 67108864);
+  EXPECT_TRUE(check(limits));
+}
+
+TEST(Held, NoLimitBecomesLooserThanTheKernels) {
+  const Account said{.name = "bob", .limits = {.cpu_percent = 200, .memory_max_bytes = 1 << 30, .pids_max = 20}};
+  const Limits held = limits_in(files_of(
+      {.name = "bob", .limits = {.cpu_percent = 50, .memory_max_bytes = 1 << 29, .pids_max = 64}}, capable_host()));
+  const Limits now = not_looser(said, held, capable_host());
+  EXPECT_EQ(now.cpu_percent, 50);
+  EXPECT_EQ(now.memory_max_bytes, 1 << 29);
+  EXPECT_EQ(now.pids_max, 20);
+  EXPECT_EQ(not_looser(said, limits_in({}), capable_host()), said.limits) << "the feature was off, and nothing held";
+}
+
+TEST(Held, WholePagesAreNoDifference) {
+  const Account said{.name = "bob", .limits = {.memory_max_bytes = (64ULL << 20) + 4095}};
+  EXPECT_EQ(not_looser(said, limits_in(files_of(said, capable_host())), capable_host()), said.limits);
+}
+
 }  // namespace
 }  // namespace npanel

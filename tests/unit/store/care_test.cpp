@@ -7,6 +7,7 @@
 
 #include "care_fixture.h"
 #include "store/database.h"
+#include "store/loss.h"
 #include "store/migrate.h"
 #include "store/replace.h"
 
@@ -61,6 +62,33 @@ TEST_F(Care, KeepsADamagedFileAsideAndRestoresTheNewestBackup) {
   EXPECT_EQ(Backups::list(path_).size(), 1u);
   opened.store.close();
   EXPECT_TRUE(open().repairs.empty());
+}
+
+// The second start finds a whole database, and nothing in it says that it is not all.
+TEST_F(Care, ALossOfAccountsIsRememberedUntilSomebodyForgetsIt) {
+  make(2);
+  back_up();
+  overwrite(path_, 0, "SQLite fermat 3");
+  EXPECT_FALSE(remembered_loss(path_));
+  EXPECT_TRUE(open().accounts_lost);
+  ASSERT_TRUE(remembered_loss(path_));
+  EXPECT_GT(remembered_loss(path_)->found_ms, 0);
+  EXPECT_FALSE(open().accounts_lost);
+  ASSERT_TRUE(remember_loss(path_, {.found_ms = 1, .taken_over = true, .done = {"bob is adopted"}}));
+  EXPECT_FALSE(open().accounts_lost);
+  EXPECT_TRUE(remembered_loss(path_)->taken_over);
+  overwrite(path_, 0, "SQLite fermat 3");
+  EXPECT_TRUE(open().accounts_lost);
+  EXPECT_FALSE(remembered_loss(path_)->taken_over) << "there may be more of them now";
+  EXPECT_EQ(remembered_loss(path_)->done, std::vector<std::string>{"bob is adopted"});
+}
+
+TEST_F(Care, ARepairThatLosesNoAccountIsNoLoss) {
+  make(3);
+  back_up();
+  raw("UPDATE account SET pids_max = -1 WHERE name = 'site1'");
+  EXPECT_FALSE(open().accounts_lost);
+  EXPECT_FALSE(remembered_loss(path_));
 }
 
 TEST_F(Care, PassesOverABackupThatIsDamaged) {

@@ -5,6 +5,7 @@
 namespace npanel {
 namespace {
 
+constexpr const char* kLostPath = "/api/v1/lost-accounts";
 constexpr uint64_t kGraceUsually = 10;
 constexpr NumberOption kGrace = {
     "--grace", "/grace_seconds", "The seconds from SIGTERM to SIGKILL; 10 without it.", Unit::kCount, 0, 600, false};
@@ -72,6 +73,21 @@ void add_account(Line& line) {
   add_plain(*app, line, "resume", "Lets a suspended account's processes run again.", "POST", "/resume", account_view);
   add_drain(*app, line);
   add_delete(*app, line);
+}
+
+void add_accounts(Line& line) {
+  CLI::App* app =
+      line.app.add_subcommand("accounts", "Shows and settles what a damaged database has lost of accounts.");
+  app->require_subcommand(1);
+  app->add_subcommand("lost",
+                      "Shows what was lost, what was done about it, and what the kernel holds beside the database.")
+      ->callback([&line] { ask(line, lost_view, {"GET", kLostPath, {}}); });
+  add_named(*app, line, "adopt", "Takes an account into the database as the kernel holds it.")->callback([&line] {
+    require_name(line.name);
+    ask(line, account_view, {"POST", std::string(kLostPath) + "/" + line.name + "/adopt", {}});
+  });
+  app->add_subcommand("confirm", "Says that the accounts are right: what the kernel holds beside them is nobody's.")
+      ->callback([&line] { ask(line, lost_view, {"POST", std::string(kLostPath) + "/confirm", {}}); });
 }
 
 }  // namespace npanel

@@ -164,6 +164,7 @@ void add_everything(Line& line) {
                                         "Repeated within 24 hours with the same key, a change is not made twice.")
       ->type_name("KEY");
   add_account(line);
+  add_accounts(line);
   add_rate_limit(line);
   add_process(line);
   add_stats(line);

@@ -109,6 +109,23 @@ std::string accounts_view(const json& answer) {
   return table.text();
 }
 
+std::string lost_view(const json& answer) {
+  std::string text = "no accounts were lost\n";
+  if (field(answer, "lost") == true)
+    text = "accounts were lost with a damaged database, found " + plain(field(answer, "found")) + "\n" +
+           (field(answer, "taken_over") == true ? "" : "what the kernel holds of them is not in the database yet\n");
+  for (const json& sentence : field(answer, "done")) text += "  " + foreign(sentence) + "\n";
+  const json& held = field(answer, "held");
+  if (!held.is_array() || held.empty()) return text;
+  Table table({"CGROUP", "ACCOUNT", ">UID", ">CPU", ">MEMORY", ">PIDS", "SMTP"});
+  for (const json& each : held) {
+    const auto cell = [&each](const char* name) { return limit(name, field(field(each, "limits"), name)); };
+    table.add({foreign(field(each, "cgroup")), plain(field(each, "name")), plain(field(each, "uid")),
+               cell("cpu_percent"), cell("memory_max_bytes"), cell("pids_max"), smtp_cell(field(each, "rate_limit"))});
+  }
+  return text + "the kernel holds, beside the database's accounts:\n" + table.text();
+}
+
 std::string account_view(const json& answer) {
   Pairs pairs;
   for (const char* name : {"name", "uid", "state"}) pairs.emplace_back(name, plain(field(answer, name)));

@@ -17,6 +17,7 @@ using View = std::string (*)(const nlohmann::json& answer);
 [[nodiscard]] std::string accounts_view(const nlohmann::json& answer);
 [[nodiscard]] std::string account_view(const nlohmann::json& answer);
 [[nodiscard]] std::string dying_view(const nlohmann::json& answer);  // an account whose deletion takes longer
+[[nodiscard]] std::string lost_view(const nlohmann::json& answer);
 [[nodiscard]] std::string pids_view(const nlohmann::json& answer);
 [[nodiscard]] std::string stats_view(const nlohmann::json& answer);  // of one account or of all
 [[nodiscard]] std::string events_view(const nlohmann::json& answer);

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// loss.cpp: what becomes of accounts that were lost with a damaged database, while the kernel still holds them?
+#include "store/loss.h"
+
+#include <algorithm>
+
+#include "agent/agent.h"
+#include "api/codec.h"
+#include "base/clock.h"
+#include "daemon/log.h"
+
+namespace npanel {
+namespace {
+
+Json as_held(const Account& account) {
+  return {{"uid", or_null(account.uid)},
+          {"state", to_string(account.state)},
+          {"limits", encode(account.limits)},
+          {"rate_limit", encode(account.rate_limit)},
+          {"mail", encode(account.mail)}};
+}
+
+Json differences(const Json& before, const Json& after) {
+  Json changed = Json::object();
+  for (const auto& [key, value] : after.items())
+    if (before.at(key) != value) changed[key] = value;
+  return changed;
+}
+
+}  // namespace
+
+// A stand-in for a disk that is read-only may lack what the disk has: that is over when the disk is back.
+void Agent::recall_loss(bool began_empty) {
+  loss_ = remembered_loss(config_.database);
+  if (!loss_ && reconciler_.remembers_loss()) loss_ = AccountLoss{.found_ms = now_ms()};
+  if (read_only_) return;
+  const auto is_account = [](const HeldAccount& held) { return held.slot.has_value(); };
+  if (!loss_ && began_empty && std::ranges::any_of(reconciler_.held(), is_account))
+    loss_ = AccountLoss{.found_ms = now_ms()};
+  if (loss_) keep_loss();
+}
+
+void Agent::keep_loss() {
+  if (const auto kept = remember_loss(config_.database, *loss_); !kept)
+    log_error("the loss of accounts is not on disk: " + kept.error().text);
+  if (const auto kept = reconciler_.remember_loss(); !kept)
+    log_error("the loss of accounts is not among the pins: " + kept.error().text);
+}
+
+// Before anything is written to the kernel: what it holds is newer than what a backup says, and goes with a reboot.
+void Agent::take_over_held() {
+  if (!loss_ || loss_->taken_over || read_only_) return;
+  std::map<std::string, std::string> names;  // by directory
+  for (const auto& [name, entry] : accounts_) names.emplace(cgroup_directory(entry.account), name);
+  const std::vector<HeldAccount> all = reconciler_.held();
+  for (const HeldAccount& held : all)
+    if (held.slot) slots_.emplace(*held.slot, "");  // so that nobody else gets it meanwhile
+  bool whole = true;
+  for (const HeldAccount& held : all) {
+    if (!held.slot) continue;  // no account's, as far as the maps know
+    const auto known = names.find(held.directory);
+    const auto done =
+        known == names.end() ? adopt(agent_itself(), held) : keep_stricter(accounts_.at(known->second), held);
+    whole = whole && done;
+    if (!done)
+      log_error("cgroup " + held.directory + ": " + done.error().text + "; it and its limits are left alone");
+    else if (!done->empty())
+      loss_->done.push_back(*done);
+  }
+  loss_->taken_over = whole;
+  keep_loss();
+}
+
+// The database is older than the kernel, or the kernel was changed by others: no limit is lifted on a guess.
+Result<std::string> Agent::keep_stricter(Entry& entry, const HeldAccount& held) {
+  if (entry.account.state == AccountState::deleting) return "";
+  Account now = entry.account;
+  now.limits = not_looser(now, held.limits, reconciler_.host());
+  if (held.rate_limit) now.rate_limit = stricter(now.rate_limit, *held.rate_limit);
+  const MailLimits usual = mail_now(now);
+  if (held.mail && stricter(usual, *held.mail) != usual) now.mail = stricter(now.mail, *held.mail);
+  if (held.state == AccountState::suspended) now.state = AccountState::suspended;
+  if (now == entry.account) return "";
+  const Json before = as_held(entry.account);
+  const Json after = as_held(now);
+  const std::string detail = Json{{"before", before}, {"after", after}}.dump();
+  const Caller caller = agent_itself();
+  entry.account = now;  // in force whether it can be stored or not
+  NP_TRY(store_.put(now, {.events = {{.at_ms = now_ms(), .account = now.name, .kind = "limits_kept", .detail = detail}},
+                          .audit = {audit_entry(caller, "account.keep", now.name, "", before, after)}}));
+  return "account " + now.name +
+         " keeps what the kernel holds, which is stricter: " + differences(before, after).dump();
+}
+
+// A slot belongs to who has it in the kernel, and so does a uid.
+Result<void> Agent::make_way_for(const HeldAccount& held) {
+  for (auto& [name, entry] : accounts_) {
+    Account changed = entry.account;
+    if (changed.slot == held.slot) changed.slot = free_slot();
+    if (changed.uid && changed.uid == held.uid) {
+      changed.uid.reset();
+      changed.uid_of_user = false;
+    }
+    if (changed == entry.account) continue;
+    if (changed.slot >= NP_SLOTS) return failure("no slot is free for account \"" + name + "\"", ENOSPC);
+    const Json moved{{"slot", changed.slot}, {"uid", or_null(changed.uid)}};
+    NP_TRY(store_.put(
+        changed,
+        {.events = {{.at_ms = now_ms(), .account = name, .kind = "made_way", .detail = moved.dump()}}, .audit = {}}));
+    if (changed.slot != entry.account.slot) {
+      slots_.emplace(changed.slot, name);
+      if (const auto fresh = reconciler_.start_fresh(changed); !fresh) log_error(fresh.error().text);
+    }
+    entry.account = std::move(changed);
+    loss_->done.push_back("account " + name + " is none that the kernel holds; its counts begin anew, and its uid is " +
+                          (entry.account.uid ? std::to_string(*entry.account.uid) : "nobody's"));
+  }
+  return {};
+}
+
+Result<std::string> Agent::adopt(const Caller& caller, const HeldAccount& held) {
+  const auto name = account_of_directory(held.directory);
+  if (!name) return failure("no account can be called so", EINVAL);
+  NP_TRY(check_name_is_free(*name));
+  if (loss_) NP_TRY(make_way_for(held));
+  Account account{.name = *name,
+                  .slot = held.slot ? *held.slot : free_slot(),
+                  .uid = held.uid,
+                  .state = held.state,
+                  .limits = held.limits,
+                  .rate_limit = held.rate_limit.value_or(config_.default_rate_limit),
+                  .mail = held.mail.value_or(config_.default_mail)};
+  if (account.slot >= NP_SLOTS)
+    return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);
+  drop_refused_uid(account);
+  account.uid_of_user = account.uid_of_user || !account.uid || users_.find(*name).uid == account.uid;
+  const Json after = as_held(account);
+  const Event adopted{.at_ms = now_ms(), .account = *name, .kind = "account_adopted", .detail = after.dump()};
+  NP_TRY(store_.put(account,
+                    {.events = {adopted}, .audit = {audit_entry(caller, "account.adopt", *name, "", nullptr, after)}}));
+  log_change(adopted, caller);
+  if (!held.slot)
+    if (const auto fresh = reconciler_.start_fresh(account); !fresh)
+      log_error("account " + *name + ": " + fresh.error().text + "; carrying on");
+  slots_[account.slot] = *name;
+  seek_uid(account);
+  subuids_.look_again();
+  std::erase(orphans_, held.directory);
+  accounts_.emplace(*name, Entry{.account = std::move(account), .applied = {}});
+  return "account " + *name + " is adopted from the kernel as it holds it";
+}
+
+std::string Agent::loss_in_words() const {
+  if (!loss_) return "database: accounts are missing from it; the kernel keeps what it has";
+  return "database: accounts were lost with a damaged one at " + utc_time(loss_->found_ms) + "; " +
+         (loss_->taken_over ? "what the kernel held is in it again" : "the kernel keeps what it has") +
+         ": look at npanelctl accounts lost, and say npanelctl accounts confirm when they are right";
+}
+
+Result<void> Agent::end_loss() {
+  NP_TRY(forget_loss(config_.database));
+  NP_TRY(reconciler_.forget_loss());
+  loss_.reset();
+  accounts_lost_ = false;
+  return {};
+}
+
+LostAccounts Agent::lost_accounts() {
+  LostAccounts lost{.loss = loss_, .held = {}};
+  for (HeldAccount& held : reconciler_.held())
+    if (std::ranges::find(orphans_, held.directory) != orphans_.end()) lost.held.push_back(std::move(held));
+  return lost;
+}
+
+Result<AccountView> Agent::adopt(const Caller& caller, const std::string& name) {
+  NP_TRY(check_name_is_free(name));
+  for (const HeldAccount& held : reconciler_.held()) {
+    if (held.directory != cgroup_directory(name)) continue;
+    const std::string done = NP_TRY(adopt(caller, held));
+    if (loss_) {
+      loss_->done.push_back(done);
+      keep_loss();
+    }
+    Entry& entry = accounts_.at(name);
+    reconcile(entry);
+    return view(entry);
+  }
+  return failure("the kernel holds no account \"" + name + "\"", ENOENT);
+}
+
+// From here on the database is right, and what the kernel holds beside it is nobody's.
+Result<LostAccounts> Agent::confirm_accounts(const Caller& caller) {
+  if (!loss_) return lost_accounts();
+  NP_TRY(store_.append(
+      {.events = {},
+       .audit = {audit_entry(caller, "accounts.confirm", std::nullopt, "", Json(loss_->done), nullptr)}}));
+  NP_TRY(end_loss());
+  log_info("the accounts are confirmed by " + caller.actor);
+  reconcile_all();
+  return lost_accounts();
+}
+
+}  // namespace npanel
