@@ -223,7 +223,9 @@ class ObservedHistories : public MailKernel {
 TEST_F(ObservedHistories, CountWhatTheSameHistoryEnforcedWouldRefuse) {
   std::mt19937 random(12);
   uint64_t refused = 0;
-  for (int i = 0; i < 60; ++i) {
+  const char* fewer = std::getenv("NPANEL_HISTORIES");  // for an emulated VM
+  const int histories = fewer ? std::atoi(fewer) : 60;
+  for (int i = 0; i < histories; ++i) {
     const auto any = [&](uint64_t least, uint64_t most) {
       return std::uniform_int_distribution<uint64_t>(least, most)(random);
     };
@@ -239,7 +241,7 @@ TEST_F(ObservedHistories, CountWhatTheSameHistoryEnforcedWouldRefuse) {
     EXPECT_TRUE(observed == enforced) << "history " << i;
     refused += enforced.refused_mail + enforced.refused_connects;
   }
-  EXPECT_GT(refused, 300U) << "the histories are too tame";
+  EXPECT_GT(refused, 5U * static_cast<unsigned>(histories)) << "the histories are too tame";
 }
 
 TEST_F(MailKernel, MessageIsItsQueueIdAndItsInstance) {
