@@ -233,6 +233,7 @@ std::vector<MailFinding> DeliveryBook::judge() {
   }
   fresh_ = false;
   std::vector<const DeliveryHour*> hours;
+  hours.reserve(books_.size());
   for (const auto& [account, book] : books_) hours.push_back(&book.hour);
   ServerJudgement judgement = judge_server(hours, static_cast<uint32_t>(destinations_.size()), now);
   excuses_ = std::move(judgement.excuses);
@@ -283,6 +284,7 @@ void DeliveryBook::spend(const std::string& account) {
 
 std::vector<MailFinding> DeliveryBook::findings() const {
   std::vector<MailFinding> all;
+  all.reserve(findings_.size());
   for (const auto& [trouble, finding] : findings_) all.push_back(finding);
   return all;
 }

@@ -135,9 +135,9 @@ Result<std::string> Agent::adopt(const Caller& caller, const HeldAccount& held) 
   drop_refused_uid(account);
   account.uid_of_user = account.uid_of_user || !account.uid || users_.find(*name).uid == account.uid;
   const Json after = as_held(account);
-  const Event adopted{.at_ms = now_ms(), .account = *name, .kind = "account_adopted", .detail = after.dump()};
+  const Event adopted{.at_ms = now_ms(), .account = name, .kind = "account_adopted", .detail = after.dump()};
   NP_TRY(store_.put(account,
-                    {.events = {adopted}, .audit = {audit_entry(caller, "account.adopt", *name, "", nullptr, after)}}));
+                    {.events = {adopted}, .audit = {audit_entry(caller, "account.adopt", name, "", nullptr, after)}}));
   log_change(adopted, caller);
   if (!held.slot)
     if (const auto fresh = reconciler_.start_fresh(account); !fresh)

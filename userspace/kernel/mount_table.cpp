@@ -42,7 +42,10 @@ bool is_writable(std::string_view options) {
 
 // ID PARENT MAJOR:MINOR ROOT AT OPTIONS [TAG...] - TYPE SOURCE OPTIONS
 std::optional<Mount> parse_mount(std::string_view line) {
-  constexpr size_t kDevice = 2, kAt = 4, kOptions = 5, kAfterDash = 3;
+  constexpr size_t kDevice = 2;
+  constexpr size_t kAt = 4;
+  constexpr size_t kOptions = 5;
+  constexpr size_t kAfterDash = 3;
   const auto words = split(line, ' ');
   const auto dash = std::ranges::find(words, std::string_view("-"));
   const auto before = static_cast<size_t>(dash - words.begin());

@@ -10,7 +10,7 @@ namespace {
 
 class SendersTest : public testing::Test {
  protected:
-  Whose find(const PolicyRequest& request) { return world_.senders.find(request); }
+  Whose find(const PolicyRequest& request) const { return world_.senders.find(request); }
 
   World world_;
 };

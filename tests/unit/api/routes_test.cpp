@@ -14,7 +14,7 @@ constexpr const char* kLimits = R"({"limits":{"pids_max":32}})";
 
 class Routes : public Visit {
  protected:
-  std::vector<std::string> names(const Response& response, const char* list) {
+  static std::vector<std::string> names(const Response& response, const char* list) {
     const Json body = json_of(response);
     std::vector<std::string> all;
     for (const Json& item : body[list]) all.push_back(item["name"]);
@@ -364,10 +364,8 @@ TEST_F(Routes, AChangeOfAnotherVersionIsRefused) {
       local("DELETE", kBob)};
   for (Request request : rows) {
     const bool of_account = request.path.starts_with(kBob);
-    const std::string etag = header_of(get(of_account                            ? kBob
-                                           : request.path.starts_with(kWatchdog) ? kWatchdog
-                                                                                 : kIsolation),
-                                       "ETag");
+    const char* feature = request.path.starts_with(kWatchdog) ? kWatchdog : kIsolation;
+    const std::string etag = header_of(get(of_account ? kBob : feature), "ETag");
     const int changes = service.changes;
     request.headers = {{"if-match", "\"0123456789abcdef\", W/" + etag}};
     const Response refused = ask(request);

@@ -45,8 +45,8 @@ class Storage : public testing::Test {
     host_.write("sys/devices/" + disk + "/" + name + "/partition", "1\n");
   }
   void made_of(const std::string& name, const std::vector<std::string>& members) {
-    for (const std::string& member : members)
-      link("sys/class/block/" + member, "sys/devices/" + name + "/slaves/" + member);
+    const std::string slaves = "sys/devices/" + name + "/slaves/";
+    for (const std::string& member : members) link("sys/class/block/" + member, slaves + member);
   }
   void md(const std::string& level) {
     device("md0", "9:0");
@@ -69,7 +69,7 @@ class Storage : public testing::Test {
     return storage_facts(paths, {.sys = host_.path("sys"), .mounts = host_.write("mountinfo", mounts)});
   }
   // The one file system of a mount table with one.
-  WrittenTo only(const StorageFacts& found) {
+  static WrittenTo only(const StorageFacts& found) {
     EXPECT_EQ(found.file_systems.size(), 1u);
     return found.file_systems.empty() ? WrittenTo{} : found.file_systems.front();
   }

@@ -236,7 +236,9 @@ TEST(PostfixLog, TellsWhoHasSpokenAtWhichCommand) {
 TEST(PostfixLog, WhatIsSuspendedHasNotBeenAsked) {
   for (const char* reason : {"host mx[192.0.2.7] said: 550 5.1.1 no such user (in reply to RCPT TO command)",
                              "connect to mx[192.0.2.7]:25: Connection refused"}) {
-    std::string line = kPostfix + "relay=none, " + kDelays;
+    std::string line = kPostfix;
+    line += "relay=none, ";
+    line += kDelays;
     line += "dsn=4.1.1, status=deferred (delivery temporarily suspended: ";
     line += reason;
     const auto delivery = parse_delivery(line += ")");

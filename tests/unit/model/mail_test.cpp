@@ -62,10 +62,10 @@ TEST(Mail, IsReadBackFromTheKernelAsItWasSaid) {
 }
 
 TEST(Mail, TheStricterOfTwoIsTheLowerOfEachNumber) {
-  const MailLimits one{.messages_per_15min = 1, .messages_per_hour = {}, .connections = 4};
-  const MailLimits other{.messages_per_15min = 2, .messages_per_hour = 3, .connections = {}};
-  EXPECT_EQ(stricter(one, other), (MailLimits{.messages_per_15min = 1, .messages_per_hour = 3, .connections = 4}));
-  EXPECT_EQ(stricter(other, one), stricter(one, other));
+  const MailLimits few{.messages_per_15min = 1, .messages_per_hour = {}, .connections = 4};
+  const MailLimits more{.messages_per_15min = 2, .messages_per_hour = 3, .connections = {}};
+  EXPECT_EQ(stricter(few, more), (MailLimits{.messages_per_15min = 1, .messages_per_hour = 3, .connections = 4}));
+  EXPECT_EQ(stricter(more, few), stricter(few, more));
 }
 
 TEST(Mail, RaiseLiftsEveryLimitByTheSameFactorUntilItsEnd) {
