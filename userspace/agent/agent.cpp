@@ -39,6 +39,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   if (!gates) agent->take_gates_from_kernel();
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
+  agent->go_on_living();
+  agent->mind_clock();
   agent->recall_loss(absent && opened.repairs.empty());
   agent->take_over_held();
   agent->open_netlink();
@@ -221,6 +223,7 @@ void Agent::mind_devices() {
 }
 
 void Agent::tick() {
+  mind_clock();  // before whatever goes by it
   mind_devices();
   for (const std::string& name : std::vector(deleting_.begin(), deleting_.end()))
     if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)

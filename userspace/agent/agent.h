@@ -27,6 +27,7 @@
 #include "daemon/config_load.h"
 #include "kernel/local_addresses.h"
 #include "mail/notice.h"
+#include "model/lived_time.h"
 #include "model/progress.h"
 #include "store/backups.h"
 #include "store/care.h"
@@ -39,6 +40,8 @@ namespace npanel {
 // A change that was made just now; before and after may be null.
 [[nodiscard]] AuditEntry audit_entry(const Caller& caller, std::string action, std::optional<std::string> account,
                                      std::string target, const Json& before, const Json& after);
+
+[[nodiscard]] Clocks clocks_now();
 
 void log_change(const Event& change, const Caller& caller);
 
@@ -210,7 +213,8 @@ class Agent final : public Service {
         lowering_(helper_),
         reconciler_(config_, users_.find_all(config_.smtp_exempt_users),
                     gates ? std::optional(gates->kernel()) : std::nullopt, lowering_),
-        gates_(gates.value_or(Gates())) {
+        gates_(gates.value_or(Gates())),
+        time_(std::nullopt, clocks_now()) {
     users_.on_answer([this](const std::string& user) { take_user(user); });
     lowering_.on_end([this](const std::string& account) { look_again(account); });
   }
@@ -283,6 +287,11 @@ class Agent final : public Service {
   void reopen_database();
   // What was said since the backup was made that came back. False when the store refuses some of it.
   bool write_back_accounts();
+  // From where the agent before has left it.
+  void go_on_living();
+  void mind_clock();
+  void hear_of_jump(int64_t by_ms);
+  void save_lived_time();
   // After the accounts were loaded. `began_empty`: the database is new.
   void recall_loss(bool began_empty);
   void keep_loss();
@@ -340,7 +349,7 @@ class Agent final : public Service {
   int64_t note_configuration(const Caller& caller, const char* action, const std::map<std::string, std::string>& files,
                              const std::vector<std::string>& changed);
 
-  [[nodiscard]] bool is_running(int64_t job) const;
+  [[nodiscard]] bool is_running(int64_t id) const;
   [[nodiscard]] Result<void> refuse_while_drained(const std::string& account) const;
   int64_t apply_to_all(const std::string& why);
   void mind_devices();
@@ -403,6 +412,8 @@ class Agent final : public Service {
   Lowering lowering_;
   Reconciler reconciler_;
   Gates gates_;
+  LivedTime time_;
+  uint64_t clock_jumps_ = 0;
   int64_t foreign_changes_ = 0;
   std::array<uint64_t, NP_FEATURES> toggles_{};
   std::array<uint64_t, NP_FEATURES> switched_off_{};

@@ -107,11 +107,13 @@ std::optional<Token> Agent::find_token(std::string_view text) {
 }
 
 Result<std::optional<KeptAnswer>> Agent::kept_answer(const std::string& client, const std::string& key) {
-  return store_.find(client, key, now_ms());
+  return store_.find(client, key, time_.lived_ms(boot_ms()));
 }
 
 Result<void> Agent::keep_answer(const KeptAnswer& answer) {
-  return store_.keep(answer);
+  KeptAnswer kept = answer;
+  kept.at_ms = time_.lived_ms(boot_ms());
+  return store_.keep(kept);
 }
 
 Result<ReloadReport> Agent::reload(const Caller& caller) {

@@ -12,8 +12,8 @@
 namespace npanel {
 namespace {
 
-constexpr uint64_t kReopenEvery = 5;      // seconds
-constexpr uint64_t kTrimAuditEvery = 60;  // seconds
+constexpr uint64_t kReopenEvery = 5;  // seconds
+constexpr uint64_t kTrimEvery = 60;   // seconds
 constexpr size_t kNotesWaiting = 1000;
 
 void keep_newest(auto& list) {
@@ -42,8 +42,8 @@ void Agent::care_for_database() {
   const bool try_again = read_only_ && ticks_ % kReopenEvery == 0;
   if (store_.wants_reopening() || try_again) reopen_database();
   if (read_only_) return;
-  if (ticks_ % kTrimAuditEvery == 0)
-    if (const auto trimmed = store_.trim_audit(now_ms()); !trimmed) complain_of_store(trimmed.error());
+  if (ticks_ % kTrimEvery == 0)
+    if (const auto trimmed = store_.trim(time_.lived_ms(boot_ms())); !trimmed) complain_of_store(trimmed.error());
   if (backing_up_) return;  // a job does it
   const auto finished = backups_.step(store_, now_ms());
   if (!finished) log_error("backup of the database: " + finished.error().text);

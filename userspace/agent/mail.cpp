@@ -132,6 +132,7 @@ void Agent::mind_uncharged(bool charged) {
 std::string Agent::answer_mail(const PolicyRequest& request) {
   const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
   if (!reconciler_.smtp()) return kPass;
+  if (request.state == kSelfCheckState) return kPass;
   if (request.state == kExpanded) return answer_expanded(request);
   const Whose whose = senders_.find(request);
   const bool charge = request.state == kEndOfMessage;
@@ -255,6 +256,7 @@ void Agent::stop() {
   tick();
   write_down_refusals(true);
   save_budgets();
+  if (!read_only_) save_lived_time();
 }
 
 }  // namespace npanel

@@ -67,7 +67,8 @@ std::optional<std::string> Agent::unattributed_complaint() {
   if (unattributed_mode() != GateMode::enforce || !reconciler_.smtp()) return std::nullopt;
   const UnattributedMail mail = unattributed_mail();
   const bool used_up = mail.free_in_s.value_or(0) > 0;  // a limit of 0 is what the administrator wants
-  const bool just_now = now_ms() - unattributed_.deferred_ms() < kJustNowMs;
+  const int64_t since_ms = now_ms() - unattributed_.deferred_ms();
+  const bool just_now = since_ms >= 0 && since_ms < kJustNowMs;  // a clock that was set back is no reason to complain
   if (!used_up && !just_now) return std::nullopt;
   return "mail: the allowance of mail that no account owns ([mail.unattributed]) is used up, and such mail is "
          "deferred: "

@@ -316,6 +316,7 @@ AgentStatus Agent::status() {
           .usage_dropped = reconciler_.usage() ? reconciler_.usage()->dropped() : 0,
           .reconcile = figures_,
           .orphans = orphans_,
+          .clock_jumps = clock_jumps_,
           .accounts_lost = may_lack_accounts(),
           .features = figures_of_features(),
           .doors = doors_ ? doors_() : DoorStatus{}};

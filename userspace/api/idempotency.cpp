@@ -59,7 +59,6 @@ Response answer_once(Service& service, const Caller& caller, const Request& requ
   [[maybe_unused]] const auto keeping = service.keep_answer({.client = caller.actor,
                                                              .key = header->second,
                                                              .fingerprint = print,
-                                                             .at_ms = now_ms(),
                                                              .status = response.status,
                                                              .body = response.body,
                                                              .headers = response.headers});

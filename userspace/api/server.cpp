@@ -309,7 +309,8 @@ Result<Server> Server::listen(Listening listening, Answerer answer) {
   sockets.push_back(std::move(listening.socket));
   Acceptor acceptor = NP_TRY(Acceptor::listen(
       std::move(sockets), {.connections_most = listening.connections_most,
-                           .connections_of_uid_most = std::max<size_t>(listening.connections_most / 2, 1)}));
+                           .connections_of_uid_most = std::max<size_t>(listening.connections_most / 2, 1),
+                           .kept_for_root = listening.connections_most / 512}));
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return errno_failure("epoll_create1", errno);
   auto shared = std::make_unique<Shared>(Shared{.answer = std::move(answer),

@@ -114,6 +114,7 @@ class Service {
 
   [[nodiscard]] virtual Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
                                                                       const std::string& key) = 0;
+  // When is the service's to say.
   virtual Result<void> keep_answer(const KeptAnswer& answer) = 0;
 
   [[nodiscard]] virtual std::vector<ConfigValue> config() = 0;

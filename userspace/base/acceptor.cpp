@@ -96,8 +96,9 @@ bool Acceptor::is_welcome(const std::optional<uid_t>& uid) {
     ++figures_.strangers;
     return false;
   }
+  const bool room = figures_.connections + rules_.kept_for_root < rules_.connections_most;
   const auto has = of_uid_.find(*uid);
-  if (has == of_uid_.end() || has->second < rules_.connections_of_uid_most) return true;
+  if (room && (has == of_uid_.end() || has->second < rules_.connections_of_uid_most)) return true;
   ++figures_.over_share;
   return false;
 }

@@ -20,12 +20,13 @@ namespace npanel {
 struct AcceptRules {
   size_t connections_most = 1024;                // at a time: who comes then waits in the backlog
   size_t connections_of_uid_most = 512;          // of one user over Unix sockets; root may have them all
+  size_t kept_for_root = 0;                      // of connections_most, over Unix sockets: others are hung up on before
   std::optional<std::set<uid_t>> may_come = {};  // besides root, over Unix sockets; nullopt: whoever can connect
 };
 
 struct AcceptFigures {
   uint64_t strangers = 0;   // who may not come
-  uint64_t over_share = 0;  // who had his share already
+  uint64_t over_share = 0;  // who had his share already, or wanted what is kept for root
   uint64_t shortages = 0;   // times that the process had no descriptor or no memory for one more
   size_t connections = 0;   // open now
 };

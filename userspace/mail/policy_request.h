@@ -13,6 +13,10 @@
 
 namespace npanel {
 
+// A question of the agent to itself (daemon/self_check), as its clients ask: answered, and counted for nobody.
+inline constexpr std::string_view kSelfCheckState = "SELF-CHECK";
+inline constexpr std::string_view kSelfCheck = "request=smtpd_access_policy\nprotocol_state=SELF-CHECK\n\n";
+
 // Postfix policy delegation (SMTPD_POLICY_README): name=value lines and an empty line. Exim speaks it through
 // ${readsocket}, with uid, cwd and script added. Attributes that are not here are ignored, as the protocol wants.
 //

@@ -16,7 +16,7 @@
 namespace npanel {
 namespace {
 
-constexpr AcceptRules kRules{.connections_most = 2048, .connections_of_uid_most = 1024};
+constexpr AcceptRules kRules{.connections_most = 2048, .connections_of_uid_most = 1024, .kept_for_root = 16};
 // What one turn takes; then the API and the timers have theirs. A turn costs as much as some questions, so it is not
 // counted in them.
 constexpr int64_t kTurnUs = 2000;

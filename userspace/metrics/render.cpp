@@ -282,6 +282,8 @@ void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, con
   out.add(Gauge, "npanel_accounts", "Accounts in the database", static_cast<double>(agent.accounts));
   out.add(Gauge, "npanel_orphan_cgroups", "Cgroups with processes that belong to no account of the database",
           static_cast<double>(agent.orphans.size()));
+  out.add(Counter, "npanel_clock_jumps_total", "Times that the wall clock was set by 10 s or more",
+          static_cast<double>(agent.clock_jumps));
   out.add(Gauge, "npanel_accounts_lost", "1 while a loss of accounts waits to be confirmed",
           agent.accounts_lost ? 1 : 0);
   MetricFamily& controllers =

@@ -14,7 +14,7 @@ struct KeptAnswer {
   std::string client;       // Caller::actor
   std::string key;          // 1 … 64 printable ASCII characters
   std::string fingerprint;  // SHA-256 of all that says what is asked for
-  int64_t at_ms = 0;
+  int64_t at_ms = 0;        // of lived time (model/lived_time.h)
   int status = 0;
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};  // ETag, Location …

@@ -79,6 +79,7 @@ struct AgentStatus {
   uint64_t usage_dropped = 0;     // cgroups for which the latest walk had no place
   ReconcileFigures reconcile;
   std::vector<std::string> orphans;  // cgroups with processes that belong to no account of the database
+  uint64_t clock_jumps = 0;          // that the agent has seen
   bool accounts_lost = false;        // npanelctl accounts lost
   std::vector<FeatureFigures> features;
   DoorStatus doors = {};

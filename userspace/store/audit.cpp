@@ -8,7 +8,9 @@
 namespace npanel {
 namespace {
 
-constexpr int64_t kKeptMs = 730LL * 24 * 3600 * 1000;
+constexpr int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr int64_t kKeptDays = 730;
+constexpr int64_t kNewestKept = 10'000;  // whatever their age
 constexpr int kTrimmedAtOnce = 10'000;
 constexpr int kFew = 20'000;
 
@@ -172,22 +174,36 @@ std::vector<AuditEntry> search_audit(SQLite::Database& database, const AuditQuer
   return found;
 }
 
-size_t trim_audit_rows(SQLite::Database& database, int64_t now_ms) {
-  SQLite::Statement oldest(database, "SELECT id, hash, at_ms FROM audit ORDER BY id LIMIT ?");
-  oldest.bind(1, kTrimmedAtOnce);
-  ChainLink last;
-  size_t count = 0;
-  for (; oldest.executeStep() && oldest.getColumn(2).getInt64() < now_ms - kKeptMs; ++count)
-    last = {.id = oldest.getColumn(0).getInt64(), .hash = oldest.getColumn(1).getString()};
-  if (count == 0) return 0;
+size_t trim_audit_rows(SQLite::Database& database, int64_t lived_ms) {
+  const int64_t day = lived_ms / kDayMs;
+  const ChainLink head = read_head(database);
+  SQLite::Statement note(database, "INSERT OR IGNORE INTO audit_age (lived_day, newest_id) VALUES (?, ?)");
+  note.bind(1, day);
+  note.bind(2, head.id);
+  note.exec();
+  SQLite::Statement last(database,
+                         "SELECT id, hash FROM audit WHERE id <= min(?1, (SELECT first_id FROM audit_base) + ?2, "
+                         "(SELECT newest_id FROM audit_age WHERE lived_day <= ?3 ORDER BY lived_day DESC LIMIT 1)) "
+                         "ORDER BY id DESC LIMIT 1");
+  last.bind(1, head.id - kNewestKept);
+  last.bind(2, kTrimmedAtOnce - 1);
+  last.bind(3, day - kKeptDays);
+  if (!last.executeStep()) return 0;
+  const ChainLink trimmed{.id = last.getColumn(0).getInt64(), .hash = last.getColumn(1).getString()};
+  last.reset();
   SQLite::Statement rows(database, "DELETE FROM audit WHERE id <= ?");
-  rows.bind(1, last.id);
-  rows.exec();
+  rows.bind(1, trimmed.id);
+  const int count = rows.exec();
   SQLite::Statement base(database, "INSERT OR REPLACE INTO audit_base (only_one, first_id, hash) VALUES (1, ?, ?)");
-  base.bind(1, last.id + 1);
-  base.bind(2, last.hash);
+  base.bind(1, trimmed.id + 1);
+  base.bind(2, trimmed.hash);
   base.exec();
-  return count;
+  SQLite::Statement ages(database,
+                         "DELETE FROM audit_age WHERE lived_day < "
+                         "(SELECT max(lived_day) FROM audit_age WHERE lived_day <= ?)");
+  ages.bind(1, day - kKeptDays);
+  ages.exec();
+  return static_cast<size_t>(count);
 }
 
 }  // namespace npanel

@@ -23,8 +23,9 @@ void write_audit(SQLite::Database& database, std::span<const AuditEntry> entries
 // written, upper and lower case differ; that reads every row in the range of time, all else has an index.
 [[nodiscard]] std::vector<AuditEntry> search_audit(SQLite::Database& database, const AuditQuery& query);
 
-// Deletes what is older than 730 days, from the oldest row on, at most 10,000; how many.
-size_t trim_audit_rows(SQLite::Database& database, int64_t now_ms);
+// Deletes what was there 730 days of lived time ago (model/lived_time.h), but for the newest 10,000; from the oldest
+// row on, at most 10,000; how many. To be called once a day at least: each day's first call notes what is there.
+size_t trim_audit_rows(SQLite::Database& database, int64_t lived_ms);
 
 // A row of "SELECT <audit_columns()>, …".
 [[nodiscard]] std::string audit_columns();

@@ -9,8 +9,26 @@
 namespace npanel {
 namespace {
 
-constexpr int kEventsKept = 100'000;
+constexpr int kKept = 100'000;         // of refusals, and of all else
+constexpr int kRefusalsOfAKind = 250;  // of one account
+constexpr int kOthersOfAKind = 1000;
 constexpr int kFailuresKept = 1000;
+
+// One comes, so one goes.
+void keep_quota(SQLite::Database& database, const Event& event) {
+  SQLite::Statement oldest(database,
+                           "DELETE FROM event WHERE id = (SELECT id FROM event WHERE account IS ?1 AND kind = ?2 "
+                           "ORDER BY id DESC LIMIT 1 OFFSET iif((SELECT is_refusal FROM event WHERE id = "
+                           "last_insert_rowid()), ?3, ?4))");
+  if (event.account)
+    oldest.bind(1, *event.account);
+  else
+    oldest.bind(1);
+  oldest.bind(2, event.kind);
+  oldest.bind(3, kRefusalsOfAKind);
+  oldest.bind(4, kOthersOfAKind);
+  oldest.exec();
+}
 
 }  // namespace
 
@@ -26,13 +44,19 @@ void write_events(SQLite::Database& database, std::span<const Event> events) {
     row.bind(3, event.kind);
     row.bind(4, event.detail);
     row.exec();
+    keep_quota(database, event);
   }
 }
 
 void trim_events(SQLite::Database& database) {
-  SQLite::Statement trim(database, "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?");
-  trim.bind(1, kEventsKept);
-  trim.exec();
+  for (const int refusal : {0, 1}) {
+    SQLite::Statement trim(database,
+                           "DELETE FROM event WHERE is_refusal = ?1 AND id <= "
+                           "(SELECT id FROM event WHERE is_refusal = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)");
+    trim.bind(1, refusal);
+    trim.bind(2, kKept);
+    trim.exec();
+  }
 }
 
 std::vector<Event> read_events(SQLite::Database& database, const std::optional<std::string>& account, int limit,

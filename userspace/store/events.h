@@ -16,7 +16,7 @@ namespace npanel {
 
 // Each of these throws what SQLiteCpp throws. Lists are newest first.
 void write_events(SQLite::Database& database, std::span<const Event> events);
-void trim_events(SQLite::Database& database);  // the newest 100,000 stay
+void trim_events(SQLite::Database& database);  // the newest 100,000 refusals stay, and so many of all else
 [[nodiscard]] std::vector<Event> read_events(SQLite::Database& database, const std::optional<std::string>& account,
                                              int limit, std::optional<int64_t> below_id);
 

@@ -70,6 +70,8 @@ const History kCare{
 const History kOldCare{
     "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}, "true"};
 const History kOldAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
+const History kLived{"lived_time", {"only_one", "boot_id", "boot_ms", "wall_ms", "lived_ms"}, "true"};
+const History kAges{"audit_age", {"lived_day", "newest_id"}, "true"};
 const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true"};
 
 std::string list(const History& history) {
@@ -215,7 +217,7 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         save_features(*damaged, backups, *fresh);
         saved.audit = save_audit(*damaged, *fresh);
         for (const History* history :
-             {&kTokens, &kOldAnswers, &kAnswers, &kBudgets, &kOldCare, &kCare, &kConfigVersions})
+             {&kTokens, &kOldAnswers, &kAnswers, &kBudgets, &kOldCare, &kCare, &kConfigVersions, &kLived, &kAges})
           copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();

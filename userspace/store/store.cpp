@@ -10,6 +10,7 @@
 #include "store/database.h"
 #include "store/events.h"
 #include "store/kept_answers.h"
+#include "store/lived_time.h"
 #include "store/migrate.h"
 #include "store/rows.h"
 #include "store/tokens.h"
@@ -118,7 +119,7 @@ Result<void> Store::put(const std::string& account, const MailCare& care, const 
 }
 
 Result<void> Store::append(const Notes& notes) {
-  return changing("save events", notes, [&] { trim_events(database()); });
+  return changing("save events", notes, [] {});
 }
 
 Result<std::vector<Event>> Store::events(const std::optional<std::string>& account, int limit,
@@ -151,8 +152,19 @@ Result<std::vector<AuditEntry>> Store::audit(const AuditQuery& query) {
   return reading("read the audit trail", [&] { return search_audit(database(), query); });
 }
 
-Result<size_t> Store::trim_audit(int64_t now_ms) {
-  return changing("trim the audit trail", {}, [&] { return trim_audit_rows(database(), now_ms); });
+Result<size_t> Store::trim(int64_t lived_ms) {
+  return changing("trim the history", {}, [&] {
+    trim_events(database());
+    return trim_audit_rows(database(), lived_ms);
+  });
+}
+
+Result<std::optional<LivedMark>> Store::lived_mark() {
+  return reading("read how much time has passed", [&] { return read_lived_mark(database()); });
+}
+
+Result<void> Store::put(const LivedMark& mark) {
+  return changing("save how much time has passed", {}, [&] { write_lived_mark(database(), mark); });
 }
 
 Result<std::vector<Token>> Store::tokens() {
@@ -167,8 +179,8 @@ Result<void> Store::erase_token(const std::string& name, const Notes& notes) {
   return changing("revoke the token", notes, [&] { erase_token_row(database(), name); });
 }
 
-Result<std::optional<KeptAnswer>> Store::find(const std::string& client, const std::string& key, int64_t now_ms) {
-  return reading("read a kept answer", [&] { return read_kept_answer(database(), client, key, now_ms); });
+Result<std::optional<KeptAnswer>> Store::find(const std::string& client, const std::string& key, int64_t lived_ms) {
+  return reading("read a kept answer", [&] { return read_kept_answer(database(), client, key, lived_ms); });
 }
 
 Result<void> Store::keep(const KeptAnswer& answer) {

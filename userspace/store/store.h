@@ -18,6 +18,7 @@
 #include "model/event.h"
 #include "model/failure.h"
 #include "model/kept_answer.h"
+#include "model/lived_time.h"
 #include "model/token.h"
 #include "store/features.h"
 #include "store/mail_budgets.h"
@@ -65,7 +66,7 @@ class Store {
   [[nodiscard]] Result<StoredCare> mail_care();
   Result<void> put(const std::string& account, const MailCare& care, const Notes& notes);
 
-  // Notes of no other change. Keeps the newest 100,000 events.
+  // Notes of no other change. Of each kind an account keeps its newest 250 refusals, or 1,000 others.
   Result<void> append(const Notes& notes);
   // Newest first; `below_id` goes on after a page that ended with this id.
   [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account, int limit,
@@ -85,16 +86,20 @@ class Store {
                             const Notes& notes);
 
   [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditQuery& query);
-  // Deletes what is older than 730 days, at most 10,000 rows a call; how many.
-  Result<size_t> trim_audit(int64_t now_ms);
+  // Deletes events beyond the newest 100,000 refusals and 100,000 others, and of the audit trail what was there 730
+  // days of lived time ago, but for the newest 10,000, and at most 10,000 a call: how many of these.
+  Result<size_t> trim(int64_t lived_ms);
+
+  [[nodiscard]] Result<std::optional<LivedMark>> lived_mark();
+  Result<void> put(const LivedMark& mark);
 
   [[nodiscard]] Result<std::vector<Token>> tokens();
   Result<void> put(const Token& token, const Notes& notes);  // one of the same name is written over
   Result<void> erase_token(const std::string& name, const Notes& notes);
 
-  // nullopt also when it is 24 hours old.
+  // nullopt also when it is 24 hours old, of lived time.
   [[nodiscard]] Result<std::optional<KeptAnswer>> find(const std::string& client, const std::string& key,
-                                                       int64_t now_ms);
+                                                       int64_t lived_ms);
   Result<void> keep(const KeptAnswer& answer);
 
   // Its id, handed out here; that of the newest when the files are the same. Keeps the newest 50. EINVAL (field

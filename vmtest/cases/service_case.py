@@ -28,6 +28,7 @@ POLICY = "/run/npanel/policy.sock"
 READY_SECONDS = 2
 COME_BACK_SECONDS = 20
 PAUSE_SECONDS = 1.5  # the most between two kills
+DEAF_SECONDS = 25  # WatchdogSec=, and a start
 LIMIT = 32
 BOB_UID = 4001
 EXPOSURE_MOST = {AGENT: 2.5, WATCHDOG: 1.3, "npanel-helper.service": 2.5, "npanel-notice.service": 3.0}
@@ -60,7 +61,7 @@ class InstalledCase(installed.ServiceCase):
     def test_bash_completes_npanelctl(self):
         script = """. /usr/share/bash-completion/completions/npanelctl; f=$(complete -p npanelctl | sed 's/.*-F \\([^ ]*\\).*/\\1/')
             COMP_WORDS=(npanelctl acc) COMP_CWORD=1 COMP_LINE='npanelctl acc' COMP_POINT=13; $f npanelctl acc npanelctl; echo ${COMPREPLY[@]}"""
-        self.assertEqual(installed.run("bash", "-c", script).split(), ["account"])
+        self.assertEqual(installed.run("bash", "-c", script).split(), ["account", "accounts"])
 
     def test_account_of_npanelctl_is_limited_in_cpu_pids_and_smtp(self):
         ctl("account", "create", "bob", "--uid", str(BOB_UID), "--cpu", "20%", "--pids", str(LIMIT),
@@ -161,6 +162,32 @@ class DeathCase(installed.ServiceCase):
         self.assertEqual(os.stat(self.agent.socket).st_ino, socket)
         self.assert_nobody_noticed()
         self.assertEqual(self.clients.broken, [])
+
+    def test_agent_that_turns_and_serves_nobody_is_restarted_by_systemd(self):
+        """Its loop goes on, and each accept4() is refused: systemd hears of it, npanel-watchdog does not run."""
+        systemctl("stop", WATCHDOG)
+        self.addCleanup(self.agent.start)
+        deaf = self.agent.pid
+        tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(deaf), "-e", "trace=accept4",
+                                   "-e", "inject=accept4:error=EMFILE"], stdin=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.kill)
+        support.wait_until(lambda: self.agent.pid not in (None, deaf), DEAF_SECONDS, "another agent runs")
+        support.wait_until(self.agent.is_healthy, installed.READY_SECONDS, "it answers")
+        self.assertIn("no answer over /run/npanel/", installed.run("journalctl", "-u", AGENT, "-n", "50", "--no-pager"))
+
+    def test_socket_that_somebody_removes_is_a_complaint_and_no_reason_to_restart(self):
+        """No restart of the agent would bring it back."""
+        self.addCleanup(self.agent.start)
+        self.addCleanup(systemctl, "restart", AGENT, installed.POLICY)
+        pid = self.agent.pid
+        os.unlink(POLICY)
+        support.wait_until(lambda: "policy.sock leads nowhere" in str(self.agent.health()["reasons"]), DEAF_SECONDS, "it is said")
+        time.sleep(RESPECT_SECONDS)  # more than WatchdogSec=
+        self.assertEqual(self.agent.pid, pid)
+        systemctl("restart", AGENT, installed.POLICY)
+        support.wait_until(lambda: self.agent.is_healthy() and "leads nowhere" not in str(self.agent.health()["reasons"]),
+                           DEAF_SECONDS, "it is there again")
 
 
 class StoppedCase(installed.ServiceCase):

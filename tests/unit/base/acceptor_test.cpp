@@ -107,6 +107,18 @@ TEST_F(AcceptorTest, OneUserHasHisShareAndNoMore) {
   EXPECT_EQ(acceptor.accept().size(), 1u);
 }
 
+// The agent's own check and the watchdog come as root.
+TEST_F(AcceptorTest, WhatIsKeptForRootNobodyElseGets) {
+  Acceptor acceptor = listen({.connections_most = 4, .connections_of_uid_most = 4, .kept_for_root = 2});
+  const auto clients = connect_as_nobody(4);
+  EXPECT_EQ(acceptor.accept().size(), 2U);
+  EXPECT_EQ(acceptor.figures().over_share, 2U);
+  const auto root = connect(3);
+  EXPECT_EQ(acceptor.accept().size(), 2U);
+  acceptor.ended(nobody());
+  EXPECT_EQ(acceptor.accept().size(), 1U) << "and root may have all";
+}
+
 TEST_F(AcceptorTest, WithoutRoomItListensNoMoreUntilSomebodyEnds) {
   Acceptor acceptor = listen({.connections_most = 2});
   const auto clients = connect(4);

@@ -73,11 +73,10 @@ TEST_F(Chain, HashesNetstringsOfTheFields) {
 
 TEST_F(Chain, FindsAnEditOfEachColumn) {
   const std::string whole = bytes_of(path_);
-  for (const char* edit : {"at_ms = at_ms + 1", "actor = 'uid 1000 (eve)'", "source = 'api'",
-                           "action = 'account.create'", "account = 'site9'", "account = NULL", "target = ''",
-                           "before = '{}'", "after = '{}'", "result = 'refused'", "duration_us = 1", "request_id = ''",
-                           "hash = '"
-                           "00'"}) {
+  for (const char* edit :
+       {"at_ms = at_ms + 1", "actor = 'uid 1000 (eve)'", "source = 'api'", "action = 'account.create'",
+        "account = 'site9'", "account = NULL", "target = ''", "before = '{}'", "after = '{}'", "result = 'refused'",
+        "duration_us = 1", "request_id = ''", "hash = '00'"}) {
     SCOPED_TRACE(edit);
     write_bytes(path_, whole);
     raw(std::string("UPDATE audit SET ") + edit + " WHERE id = 3");
@@ -170,28 +169,49 @@ TEST_F(Chain, ANotedHeadProvesWhatWasBeforeIt) {
   EXPECT_NE(verdict(noted).find("no entry has the noted hash " + noted), std::string::npos) << verdict(noted);
 }
 
-TEST_F(Chain, TrimsWhatIsTwoYearsOldAndStaysVerifiable) {
+// So many entries that the newest 10,000 are not all.
+void add_entries(const std::string& path, int to) {
+  SQLite::Database raw(path, SQLite::OPEN_READWRITE);
+  SQLite::Statement rows(raw,
+                         "WITH RECURSIVE n(i) AS (SELECT (SELECT max(id) + 1 FROM audit) UNION ALL SELECT i + 1 FROM n "
+                         "WHERE i < ?) INSERT INTO audit SELECT i, 1700000000000, '', '', '', NULL, '', '', '', '', 0, "
+                         "'', '' FROM n");
+  rows.bind(1, to);
+  rows.exec();
+  raw.exec("UPDATE audit_head SET id = (SELECT max(id) FROM audit), hash = ''");
+}
+
+TEST_F(Chain, TrimsWhatIsTwoLivedYearsOldButForTheNewest) {
   Store store = Store::open(path_).value();
-  AuditEntry late = entry_of("site5");
-  late.at_ms = kStartMs + kDayMs;
-  ASSERT_TRUE(store.append({.audit = {late, entry_of("site6")}}));  // the clock was set back in between
+  EXPECT_EQ(store.trim(0).value(), 0U);  // notes that 5 are there
+  add_entries(path_, 10'007);
+  EXPECT_EQ(store.trim(kDayMs).value(), 0U);
+  EXPECT_EQ(store.trim(730 * kDayMs - 1).value(), 0U) << "as if the clock were two years ahead, and it was not";
+  EXPECT_EQ(store.trim(730 * kDayMs).value(), 5U);
+  EXPECT_EQ(store.trim(731 * kDayMs).value(), 2U) << "the newest 10,000 stay, however old they are";
+  EXPECT_EQ(store.trim(9999 * kDayMs).value(), 0U);
+  EXPECT_EQ(store.audit({.limit = 1})->front().id, 10'007);
+}
+
+TEST_F(Chain, WhatWasTrimmedLeavesAChainThatCanBeVerified) {
+  Store store = Store::open(path_).value();
   const std::string noted = verify_audit(path_, std::nullopt)->head;
-  EXPECT_EQ(store.trim_audit(kStartMs + 730 * kDayMs).value(), 0u);
-  EXPECT_EQ(store.trim_audit(kStartMs + 730 * kDayMs + 1).value(), 5u);
-  EXPECT_EQ(verdict(noted), "intact, 2");
-  EXPECT_EQ(store.trim_audit(kStartMs + 800 * kDayMs).value(), 2u);
-  EXPECT_EQ(verdict(noted), "intact, 0");
+  EXPECT_EQ(store.trim(0).value(), 0U);
+  ASSERT_TRUE(store.append({.audit = std::vector(10'000, entry_of("site5"))}));
+  EXPECT_EQ(store.trim(730 * kDayMs).value(), 5U);
+  EXPECT_EQ(verdict(noted), "intact, 10000");
   ASSERT_TRUE(store.append({.audit = {entry_of("site7")}}));
-  EXPECT_EQ(verdict(noted), "intact, 1");
-  EXPECT_EQ(store.audit({})->front().id, 8);
+  EXPECT_EQ(verdict(noted), "intact, 10001");
 }
 
 TEST_F(Chain, TrimsTenThousandAtOnce) {
-  raw("WITH RECURSIVE n(i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < 10003) INSERT INTO audit SELECT i, "
-      "1700000000000, '', '', '', NULL, '', '', '', '', 0, '', '' FROM n");
+  add_entries(path_, 20'003);
   Store store = Store::open(path_).value();
-  EXPECT_EQ(store.trim_audit(kStartMs + 800 * kDayMs).value(), 10'000u);
-  EXPECT_EQ(store.trim_audit(kStartMs + 800 * kDayMs).value(), 3u);
+  EXPECT_EQ(store.trim(0).value(), 0U);
+  add_entries(path_, 40'000);
+  EXPECT_EQ(store.trim(800 * kDayMs).value(), 10'000U);
+  EXPECT_EQ(store.trim(800 * kDayMs).value(), 10'000U);
+  EXPECT_EQ(store.trim(800 * kDayMs).value(), 3U);
 }
 
 // The agent's side is another process, as it is in life: closing a descriptor drops this process's locks.

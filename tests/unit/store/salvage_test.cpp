@@ -142,8 +142,15 @@ TEST_F(SalvageTest, ADamagedDatabaseOfAVersionWithoutSwitchesLiftsNoLimit) {
     auto old = open_database(path).value();
     ASSERT_TRUE(migrate(*old, built_in_migrations().first(2)));
     put_old_accounts(*old, 2);
-    Store store(std::move(old));
-    ASSERT_TRUE(store.append(notes_of("site0", 2000)));
+    SQLite::Statement row(*old, "INSERT INTO event (at_ms, account, kind, detail) VALUES (?, ?, ?, ?)");
+    for (const Event& event : events_of("site0", 2000)) {
+      row.reset();
+      row.bind(1, event.at_ms);
+      row.bind(2, *event.account);
+      row.bind(3, event.kind);
+      row.bind(4, event.detail);
+      row.exec();
+    }
   }
   const size_t pages = bytes_of(path).size() / kPage;
   overwrite(path, pages / 2 * kPage, std::string(kPage, '\xff'));

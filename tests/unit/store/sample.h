@@ -30,8 +30,12 @@ inline Event event_of(const std::string& account) {
           .detail = R"({"count":3,"executable":"/usr/bin/php8.2","to":"203.0.113.7:25"})"};
 }
 
+// Of so many kinds that none is over its quota.
 inline std::vector<Event> events_of(const std::string& account, size_t count) {
-  return std::vector(count, event_of(account));
+  constexpr size_t kOfAKind = 200;
+  std::vector<Event> events(count, event_of(account));
+  for (size_t i = kOfAKind; i < count; ++i) events[i].kind = "kind_" + std::to_string(i / kOfAKind);
+  return events;
 }
 
 inline Notes notes_of(const std::string& account, size_t count) {

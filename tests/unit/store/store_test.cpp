@@ -157,14 +157,43 @@ TEST(Store, ListsEventsNewestFirstAndByAccount) {
   EXPECT_EQ(store.accounts().value(), std::vector{kEve});
 }
 
-TEST(Store, KeepsTheNewestHundredThousandEvents) {
+// 5,000 refusals a second, of as many accounts, for half an hour.
+TEST(Store, RefusalsDisplaceNothingElse) {
   const TempDir dir;
   auto store = Store::open(dir.path("db")).value();
-  ASSERT_TRUE(store.append({.events = std::vector(100'005, happened("bob", "smtp_denied"))}));
-  ASSERT_TRUE(store.append(Notes{.events = {happened("bob", "suspended")}}));
+  ASSERT_TRUE(store.append({.events = {happened("bob", "account_created")}}));
+  const auto insert = [&](const char* account, const char* kind, int count) {
+    SQLite::Database(dir.path("db"), SQLite::OPEN_READWRITE)
+        .exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(count) +
+              ") INSERT INTO event (at_ms, account, kind, detail) SELECT 1, " + account + ", '" + kind +
+              "', '{}' FROM n");
+  };
+  insert("'a' || i % 5000", "smtp_denied", 150'000);
+  ASSERT_TRUE(store.trim(0));
   SQLite::Database raw(dir.path("db"), SQLite::OPEN_READONLY);
-  EXPECT_EQ(raw.execAndGet("SELECT count(*) FROM event").getInt(), 100'000);
-  EXPECT_EQ(store.events(std::nullopt, 1)->front().kind, "suspended");
+  EXPECT_EQ(raw.execAndGet("SELECT count(*) FROM event WHERE kind = 'smtp_denied'").getInt(), 100'000);
+  EXPECT_EQ(store.events("bob", 1)->front().kind, "account_created");
+  insert("'a' || i", "limits_changed", 150'000);
+  ASSERT_TRUE(store.trim(0));
+  EXPECT_EQ(raw.execAndGet("SELECT count(*) FROM event").getInt(), 200'000);
+}
+
+TEST(Store, AnAccountKeepsItsNewestOfEachKind) {
+  const TempDir dir;
+  auto store = Store::open(dir.path("db")).value();
+  ASSERT_TRUE(store.append({.events = {happened("eve", "smtp_denied"), happened("bob", "account_created")}}));
+  ASSERT_TRUE(store.append({.events = std::vector(1005, happened("bob", "smtp_denied"))}));
+  ASSERT_TRUE(store.append({.events = std::vector(1005, happened("bob", "suspended"))}));
+  const auto count = [&](const char* kind) {
+    size_t all = 0;
+    for (const Event& event : store.events("bob", 10'000).value()) all += event.kind == kind ? 1 : 0;
+    return all;
+  };
+  EXPECT_EQ(count("smtp_denied"), 250U);
+  EXPECT_EQ(count("suspended"), 1000U);
+  EXPECT_EQ(count("account_created"), 1U);
+  EXPECT_EQ(store.events("eve", 10)->size(), 1U) << "his are his";
+  EXPECT_EQ(store.events("bob", 1)->front().id, 2012) << "the newest";
 }
 
 TEST(Store, NamesTheAccountWhoseRowWasEditedBeyondItsRange) {

@@ -21,6 +21,7 @@
 #include "daemon/command_line.h"
 #include "daemon/event_loop.h"
 #include "daemon/log.h"
+#include "daemon/self_check.h"
 #include "mail/policy_access.h"
 #include "mail/policy_server.h"
 
@@ -150,6 +151,51 @@ class Policy {
   PolicyServer server_;
 };
 
+// Pets systemd's watchdog (WatchdogSec=) as long as the agent answers over its own sockets, and not only turns its
+// loop.
+class Vouching {
+ public:
+  // Nothing when the unit does not ask for it.
+  static Result<std::unique_ptr<Vouching>> begin(EventLoop& loop, const Config& config) {
+    constexpr uint64_t kChecks = 4;  // in the time that systemd waits
+    uint64_t wait_us = 0;
+    if (::sd_watchdog_enabled(0, &wait_us) <= 0) return nullptr;
+    std::vector<SelfCheck::Way> ways = {
+        {.socket = config.socket,
+         .question = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+         .answer = "HTTP/1.1 200 "}};
+    if (!config.policy_socket.empty())
+      ways.push_back({.socket = config.policy_socket, .question = std::string(kSelfCheck), .answer = "action="});
+    std::unique_ptr<Vouching> vouching(new Vouching(NP_TRY(SelfCheck::make(std::move(ways)))));
+    Vouching& begun = *vouching;
+    NP_TRY(loop.on_readable(begun.check_.epoll_fd(), [&begun] { begun.check_.run(); }));
+    NP_TRY(loop.every(std::chrono::microseconds(wait_us / kChecks), [&begun] { begun.vouch(); }));
+    return vouching;
+  }
+
+  [[nodiscard]] std::vector<std::string> complaints() const {
+    std::vector<std::string> complaints;
+    for (const std::string& socket : check_.missing())
+      complaints.push_back(socket +
+                           " leads nowhere: somebody has removed it; systemctl restart npanel-agent.service npanel-agent.socket "
+                           "npanel-policy.socket brings it back");
+    return complaints;
+  }
+
+ private:
+  explicit Vouching(SelfCheck check) : check_(std::move(check)) {}
+  void vouch() {
+    const std::vector<std::string> silent = check_.begin();
+    if (silent.empty()) ::sd_notify(0, "WATCHDOG=1");
+    if (!silent.empty() && silent != silent_)
+      log_error("no answer over " + silent.front() +
+                ", as its clients see it; systemd restarts the agent unless one comes");
+    silent_ = silent;
+  }
+  SelfCheck check_;
+  std::vector<std::string> silent_;
+};
+
 Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   const Config& config = loaded.config;
   ::signal(SIGPIPE, SIG_IGN);  // a client that went away is no reason to end
@@ -173,10 +219,12 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   TcpDoor tcp(config, std::move(sockets.tcp),
               [&servers](Listening listening) { return servers.listen(std::move(listening)); });
   tcp.look(steady_ms());
-  agent->ask_of_doors([&policy, &tcp] {
+  const auto vouching = NP_TRY(Vouching::begin(loop, config));
+  agent->ask_of_doors([&policy, &tcp, &vouching] {
     DoorStatus status{.tcp_open = tcp.is_open()};
     policy->tell(status);
     std::ranges::move(tcp.complaints(), std::back_inserter(status.complaints));
+    if (vouching) std::ranges::move(vouching->complaints(), std::back_inserter(status.complaints));
     return status;
   });
   if (const int fd = agent->refusals_fd(); fd >= 0) NP_TRY(loop.on_readable(fd, [&] { agent->take_refusals(); }));
@@ -192,7 +240,6 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
       if (!servers.stop_politely()) loop.stop();
     }));
   NP_TRY(loop.on_signal(SIGHUP, [&] { agent->reload_by_signal(); }));
-  NP_TRY(loop.keep_watchdog());
   ::sd_notify(0, "READY=1");
   log_info("ready, version " NPANEL_VERSION);
   NP_TRY(loop.run());
