@@ -9,6 +9,7 @@
 #include "api/codec.h"
 #include "base/clock.h"
 #include "daemon/log.h"
+#include "store/files.h"
 
 namespace npanel {
 namespace {
@@ -29,7 +30,7 @@ std::set<std::string> directories_of(const auto& accounts) {
 Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const ConfigSources& sources,
                                             std::string version) {
   const Config& config = loaded.config;
-  const bool absent = ::access(config.database.c_str(), F_OK) != 0;
+  const bool absent = !exists(config.database);
   Opened opened = NP_TRY(open_with_care(config.database, config.scratch_directory()));
   // A database that begins empty on a server whose kernel holds gates was lost, and lost with it what was switched on.
   const bool knows_nothing = opened.accounts_lost || (absent && opened.repairs.empty());

@@ -381,7 +381,8 @@ class Agent final : public Service {
   [[nodiscard]] std::vector<FeatureFigures> figures_of_features() const;
   [[nodiscard]] AccountStats stats_of(const Entry& entry, const std::map<uint64_t, const np_usage*>& usage);
   // By cgroup id; empty when the walk cannot run.
-  Result<std::map<uint64_t, const np_usage*>> walk();
+  std::map<uint64_t, const np_usage*> walk();
+  [[nodiscard]] std::optional<std::string> why_no_usage() const;
   Result<std::span<const np_usage>> rows();
 
   Config config_;
@@ -393,9 +394,10 @@ class Agent final : public Service {
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   Store store_;
   Backups backups_;
-  std::optional<std::string> read_only_;  // why the database refuses changes
-  bool accounts_lost_ = false;            // the kernel may hold accounts that the store has not
-  std::optional<AccountLoss> loss_;       // that nobody has confirmed yet
+  std::optional<std::string> read_only_;         // why the database refuses changes
+  std::optional<std::string> walk_failed_ = {};  // why the latest walk has no figures
+  bool accounts_lost_ = false;                   // the kernel may hold accounts that the store has not
+  std::optional<AccountLoss> loss_;              // that nobody has confirmed yet
   Notes waiting_;
   std::string store_complaint_;
   bool heap_has_holes_ = false;

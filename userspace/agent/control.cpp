@@ -118,7 +118,10 @@ Result<void> Agent::keep_answer(const KeptAnswer& answer) {
 
 Result<ReloadReport> Agent::reload(const Caller& caller) {
   auto loaded = load_config(sources_);
-  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  if (!loaded) {
+    loaded.error().field = "configuration";
+    return std::unexpected(std::move(loaded.error()));
+  }
   LoadedConfig fresh = until_restart(*loaded, {.config = config_, .values = config_values_, .files = {}});
   ReloadReport report{.changed = changed_keys(config_values_, fresh.values),
                       .needs_restart = changed_keys(fresh.values, loaded->values)};

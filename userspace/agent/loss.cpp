@@ -120,7 +120,7 @@ Result<void> Agent::make_way_for(const HeldAccount& held) {
 
 Result<std::string> Agent::adopt(const Caller& caller, const HeldAccount& held) {
   const auto name = account_of_directory(held.directory);
-  if (!name) return failure("no account can be called so", EINVAL);
+  if (!name) return refused("name", "of an account cannot be this");
   NP_TRY(check_name_is_free(*name));
   if (loss_) NP_TRY(make_way_for(held));
   Account account{.name = *name,

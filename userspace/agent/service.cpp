@@ -239,11 +239,22 @@ Result<std::span<const np_usage>> Agent::rows() {
   return fresh;
 }
 
-Result<std::map<uint64_t, const np_usage*>> Agent::walk() {
+// What fails of it leaves everything else to be told.
+std::map<uint64_t, const np_usage*> Agent::walk() {
   std::map<uint64_t, const np_usage*> by_cgroup;
   if (!reconciler_.usage()) return by_cgroup;
-  for (const np_usage& row : NP_TRY(rows())) by_cgroup.emplace(row.cgroup_id, &row);
+  const auto walked = rows();
+  const std::optional<std::string> failed = walked ? std::nullopt : std::optional(walked.error().text);
+  if (failed && failed != walk_failed_)
+    log_error("usage figures are unavailable: " + *failed + "; tried again when asked");
+  walk_failed_ = failed;
+  if (walked)
+    for (const np_usage& row : *walked) by_cgroup.emplace(row.cgroup_id, &row);
   return by_cgroup;
+}
+
+std::optional<std::string> Agent::why_no_usage() const {
+  return reconciler_.usage_reason() ? reconciler_.usage_reason() : walk_failed_;
 }
 
 AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const np_usage*>& usage) {
@@ -260,7 +271,7 @@ AccountStats Agent::stats_of(const Entry& entry, const std::map<uint64_t, const 
 }
 
 Result<std::vector<AccountStats>> Agent::stats() {
-  const auto usage = NP_TRY(walk());
+  const auto usage = walk();
   heap_has_holes_ = true;
   std::vector<AccountStats> all;
   all.reserve(accounts_.size());
@@ -270,7 +281,7 @@ Result<std::vector<AccountStats>> Agent::stats() {
 
 Result<AccountStats> Agent::stats(const std::string& name) {
   const Entry* entry = NP_TRY(find(name));
-  return stats_of(*entry, NP_TRY(walk()));
+  return stats_of(*entry, walk());
 }
 
 Result<std::vector<Event>> Agent::events(const std::optional<std::string>& account, std::optional<int64_t> below_id,
@@ -304,7 +315,7 @@ AgentStatus Agent::status() {
           .accounts = accounts_.size(),
           .cgroup_path = config_.cgroup_mount + "/" + config_.cgroup_path,
           .controllers = reconciler_.host().controllers,
-          .usage_reason = reconciler_.usage_reason(),
+          .usage_reason = why_no_usage(),
           .smtp_reason = reconciler_.smtp_reason(),
           .smtp_ports = config_.smtp_ports,
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
@@ -330,7 +341,7 @@ std::vector<std::string> Agent::complaints() {
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.openers_reason() && !reconciler_.smtp_reason())
     complaints.push_back("mail: who opens connections to the MTA is not known: " + *reconciler_.openers_reason());
-  if (reconciler_.usage_reason()) complaints.push_back("usage: " + *reconciler_.usage_reason());
+  if (const auto why = why_no_usage()) complaints.push_back("usage: " + *why);
   if (const UsageWalk* usage = reconciler_.usage(); usage && usage->dropped() > 0)
     complaints.push_back("usage: " + std::to_string(usage->dropped()) + " cgroups beside " + std::to_string(NP_SLOTS) +
                          " others are not measured: there are too many below the accounts' cgroup");
@@ -354,7 +365,8 @@ std::vector<std::string> Agent::complaints() {
 }
 
 Result<std::string> Agent::metrics() {
-  return render_metrics(NP_TRY(stats()), status());
+  const auto figures = NP_TRY(stats());  // first: the status says whether there are any
+  return render_metrics(figures, status());
 }
 
 }  // namespace npanel

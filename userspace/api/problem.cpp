@@ -33,12 +33,14 @@ const char* title(int status) {
   }
 }
 
+// With a field it is about what was asked for; without, the kernel or some file of ours has refused.
 int status_for(const Error& error) {
+  const bool is_theirs = !error.field.empty();
   switch (error.code) {
     case EINVAL:
-      return 400;
-    case EACCES:  // with a field it is about what was asked for; without, some file of ours
-      return error.field.empty() ? 503 : 403;
+      return is_theirs ? 400 : 503;
+    case EACCES:
+      return is_theirs ? 403 : 503;
     case ENOENT:
       return 404;
     case EEXIST:
@@ -46,7 +48,7 @@ int status_for(const Error& error) {
       return 409;
     case ESRCH:
     case EPERM:
-      return 422;
+      return is_theirs ? 422 : 503;
     default:
       return 503;
   }

@@ -33,9 +33,8 @@ struct AccountView {
   GateMode mail = GateMode::off;
 };
 
-// Implemented by the agent. The code of an error becomes the status: EINVAL 400 (with the field), EACCES 403 (with a
-// field), ENOENT 404, EEXIST and EBUSY 409, ESRCH and EPERM 422, anything else 503. Names are valid when they arrive
-// here.
+// Implemented by the agent. The code of an error becomes the status: with a field, EINVAL 400, EACCES 403, ESRCH and
+// EPERM 422; ENOENT 404, EEXIST and EBUSY 409, anything else 503. Names are valid when they arrive here.
 class Service {
  public:
   virtual ~Service() = default;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/local_file.h"
 #include "daemon/config_keys.h"
@@ -47,10 +48,11 @@ Result<std::string> read_required(const std::string& path) {
 // Paths; none when there is no directory.
 Result<std::vector<std::string>> drop_ins(const std::string& directory) {
   std::vector<std::string> found;
-  std::error_code problem;
-  for (fs::directory_iterator entry(directory, problem), end; !problem && entry != end; entry.increment(problem))
-    if (is_drop_in(entry->path().filename().string())) found.push_back(entry->path().string());
-  if (problem && problem.value() != ENOENT) return errno_failure(directory, problem.value());
+  const auto entries = entries_of(directory);
+  if (!entries && entries.error().code != ENOENT) return errno_failure(directory, entries.error().code);
+  if (!entries) return found;
+  for (const DirectoryEntry& entry : *entries)
+    if (is_drop_in(entry.name)) found.push_back(directory + "/" + entry.name);
   return found;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/directory.h"
 #include "base/file.h"
 
 namespace npanel {
@@ -46,10 +47,10 @@ std::optional<Failure> decode(const std::string& text) {
 
 std::vector<std::filesystem::path> files_in(const std::string& directory) {
   std::vector<std::filesystem::path> files;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored))
-    if (entry.path().extension() == kSuffix) files.push_back(entry.path());
-  std::ranges::sort(files);
+  const auto entries = entries_of(directory);
+  if (!entries) return files;
+  for (const DirectoryEntry& entry : *entries)
+    if (entry.name.ends_with(kSuffix)) files.push_back(std::filesystem::path(directory) / entry.name);
   return files;
 }
 
@@ -85,10 +86,10 @@ Result<void> FailureLog::flush() {
     NP_TRY(replace_file(path_of(directory_, unwritten_.front()), encode(unwritten_.front())));
     unwritten_.erase(unwritten_.begin());
   }
-  if (open_ && !std::filesystem::exists(path_of(directory_, *open_)))
+  std::error_code ignored;
+  if (open_ && !std::filesystem::exists(path_of(directory_, *open_), ignored))
     NP_TRY(replace_file(path_of(directory_, *open_), encode(*open_)));
   const auto files = files_in(directory_);
-  std::error_code ignored;
   for (size_t i = 0; i + kKept < files.size(); ++i) std::filesystem::remove(files[i], ignored);
   return {};
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/parse.h"
 
@@ -15,10 +16,13 @@ namespace npanel {
 
 std::vector<std::string> real_block_devices(const std::string& sys_block) {
   std::vector<std::string> numbers;
+  const auto entries = entries_of(sys_block);
+  if (!entries) return numbers;
   std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(sys_block, none)) {
-    if (!std::filesystem::exists(entry.path() / "device", none)) continue;
-    if (const auto number = read_file_at(AT_FDCWD, entry.path() / "dev")) numbers.emplace_back(trim(*number));
+  for (const DirectoryEntry& entry : *entries) {
+    const std::filesystem::path disk = std::filesystem::path(sys_block) / entry.name;
+    if (!std::filesystem::exists(disk / "device", none)) continue;
+    if (const auto number = read_file_at(AT_FDCWD, disk / "dev")) numbers.emplace_back(trim(*number));
   }
   std::ranges::sort(numbers);
   return numbers;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/cgroup.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <memory>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/parse.h"
 
@@ -53,11 +53,9 @@ Result<bool> Cgroup::populated() const {
 }
 
 Result<std::vector<std::string>> Cgroup::children() const {
-  UniqueFd copy = NP_TRY(open_at(fd(), ".", O_RDONLY | O_DIRECTORY));
-  const std::unique_ptr<DIR, decltype([](DIR* dir) { ::closedir(dir); })> dir(::fdopendir(copy.release()));
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir.get()))
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  for (DirectoryEntry& entry : NP_TRY(entries_of(fd(), ".")))
+    if (entry.is_directory && !entry.name.starts_with('.')) names.push_back(std::move(entry.name));
   return names;
 }
 

@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <filesystem>
 #include <set>
 #include <string_view>
 #include <vector>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/parse.h"
 
@@ -112,14 +112,13 @@ Result<std::vector<uid_t>> uids_of(const std::string& directory) {
 }
 
 Result<std::vector<std::string>> threads_of(pid_t pid, const std::string& proc) {
-  std::error_code wrong;
+  const std::string tasks = proc + "/" + std::to_string(pid) + "/task";
+  const auto entries = entries_of(tasks, kLookedAtMost);
+  if (!entries && entries.error().code == E2BIG) return too_many(pid, "threads");
+  if (!entries || entries->empty()) return gone(pid);
   std::vector<std::string> threads;
-  std::filesystem::directory_iterator entry(proc + "/" + std::to_string(pid) + "/task", wrong);
-  for (; !wrong && entry != std::filesystem::directory_iterator(); entry.increment(wrong)) {
-    if (threads.size() == kLookedAtMost) return too_many(pid, "threads");
-    threads.push_back(entry->path().string());
-  }
-  if (wrong || threads.empty()) return gone(pid);
+  threads.reserve(entries->size());
+  for (const DirectoryEntry& thread : *entries) threads.push_back(tasks + "/" + thread.name);
   return threads;
 }
 

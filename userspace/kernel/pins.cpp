@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/directory.h"
 #include "base/unique_fd.h"
 
 namespace npanel {
@@ -53,16 +54,19 @@ std::string Pins::path(const std::string& name) const {
   return dir_ + "/" + kLayout + "/" + name;
 }
 
-std::optional<std::string> Pins::other_layout() const {
+Result<std::optional<std::string>> Pins::other_layout() const {
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(dir_, ignored))
-    if (entry.path().filename() != kLayout && fs::exists(entry.path() / kLink, ignored)) return entry.path().string();
+  for (const DirectoryEntry& layout : NP_TRY(entries_of(dir_))) {
+    const std::string path = dir_ + "/" + layout.name;
+    if (layout.name != kLayout && fs::exists(path + "/" + kLink, ignored)) return path;
+  }
   return std::nullopt;
 }
 
 void Pins::clear() const {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(dir_ + "/" + kLayout, ignored)) fs::remove(entry.path(), ignored);
+  const auto pinned = entries_of(dir_ + "/" + kLayout);
+  if (!pinned) return;
+  for (const DirectoryEntry& pin : *pinned) ::unlink(path(pin.name).c_str());
 }
 
 bool has_mark(const std::string& dir, const std::string& name) {
@@ -87,18 +91,31 @@ void remove_pin_directory(const std::string& dir) {
   fs::remove_all(dir, ignored);
 }
 
-Result<Unpinned> unpin_all(const std::string& dir) {
-  Unpinned done;
-  std::error_code error;
-  if (!fs::exists(dir, error)) return done;
-  for (const auto& entry : fs::recursive_directory_iterator(dir, error)) {
-    if (entry.is_directory(error)) continue;
-    const UniqueFd object(bpf_obj_get(entry.path().c_str()));
+namespace {
+
+Result<void> unpin_below(const std::string& dir, Unpinned& done) {
+  for (const DirectoryEntry& entry : NP_TRY(entries_of(dir))) {
+    const std::string path = dir + "/" + entry.name;
+    if (entry.is_directory) {
+      NP_TRY(unpin_below(path, done));
+      continue;
+    }
+    const UniqueFd object(bpf_obj_get(path.c_str()));
     if (!object.valid()) continue;
     // For a map the kernel says EINVAL; a tracing program's link ends with its last descriptor: EOPNOTSUPP.
     const bool is_link = bpf_link_detach(object.get()) == 0 || errno == EOPNOTSUPP;
     ++(is_link ? done.links : done.maps);
   }
+  return {};
+}
+
+}  // namespace
+
+Result<Unpinned> unpin_all(const std::string& dir) {
+  Unpinned done;
+  std::error_code error;
+  if (!fs::exists(dir, error)) return done;
+  NP_TRY(unpin_below(dir, done));
   fs::remove_all(dir, error);
   if (error) return errno_failure("remove " + dir, error.value());
   return done;

@@ -20,7 +20,7 @@ class Pins {
   // Where the object of this name is pinned.
   [[nodiscard]] std::string path(const std::string& name) const;
   // The directory of another layout whose links are still pinned: its maps hold the truth.
-  [[nodiscard]] std::optional<std::string> other_layout() const;
+  [[nodiscard]] Result<std::optional<std::string>> other_layout() const;
   // Unpins what an interrupted migration left in ours.
   void clear() const;
 

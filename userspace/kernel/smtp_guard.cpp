@@ -170,7 +170,7 @@ SmtpGuard::~SmtpGuard() = default;
 
 Result<SmtpGuard> SmtpGuard::attach(const Options& options) {
   const Pins pins = NP_TRY(Pins::make(options.pin_dir));
-  const auto old_layout = pins.other_layout();
+  const auto old_layout = NP_TRY(pins.other_layout());
   if (old_layout) pins.clear();
   SkeletonPtr<np_smtp_bpf> skeleton = NP_TRY(load(pins, options.rules, options.account_level));
   if (options.gates) NP_TRY(write_gates(*skeleton, *options.gates));
@@ -366,7 +366,7 @@ std::map<uint64_t, SmtpGuard::Held> SmtpGuard::held() const {
   for (const uint64_t cgroup : keys_of<uint64_t>(maps.np_acct_cgroup)) {
     const auto slot = lookup<uint32_t>(maps.np_acct_cgroup, cgroup);
     const auto limit = slot ? lookup<np_smtp_limit>(maps.np_smtp_limit, *slot) : std::nullopt;
-    if (!limit) continue;
+    if (!limit || mail_limit(*slot).known == 0) continue;
     const auto uid = uids.find(*slot);
     all.emplace(cgroup, Held{.slot = *slot,
                              .uid = uid == uids.end() ? std::nullopt : std::optional<uid_t>(uid->second),

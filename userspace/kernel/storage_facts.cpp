@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "kernel/block_devices.h"
@@ -29,10 +30,11 @@ bool is_there(const fs::path& path) {
 }
 
 std::vector<fs::path> entries(const fs::path& directory) {
-  std::error_code none;
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(directory, none)) found.push_back(entry.path());
-  std::ranges::sort(found);
+  const auto entries = entries_of(directory.string());
+  if (!entries) return found;
+  found.reserve(entries->size());
+  for (const DirectoryEntry& entry : *entries) found.push_back(directory / entry.name);
   return found;
 }
 

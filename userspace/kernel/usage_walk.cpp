@@ -2,7 +2,6 @@
 #include "kernel/usage_walk.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "kernel/bpf_object.h"
 #include "model/memory_parts.h"
@@ -38,19 +38,13 @@ std::vector<UniqueFd> open_flushing(int tree_fd) {
   return files;
 }
 
-using Directory = std::unique_ptr<DIR, decltype([](DIR* directory) { ::closedir(directory); })>;
-
 // memory.stat of the child with this inode; nullopt: it is gone.
 std::optional<std::string> memory_stat_of(int tree_fd, uint64_t inode) {
-  const auto own = open_at(tree_fd, ".", O_RDONLY | O_DIRECTORY);
-  const Directory directory(own ? ::fdopendir(::fcntl(own->get(), F_DUPFD_CLOEXEC, 0)) : nullptr);
-  if (!directory) return std::nullopt;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    if (entry->d_ino != inode) continue;
-    const auto text = read_file_at(tree_fd, std::string(entry->d_name) + "/memory.stat");
-    return text ? std::optional(*text) : std::nullopt;
-  }
-  return std::nullopt;
+  const auto entries = entries_of(tree_fd, ".");
+  if (!entries) return std::nullopt;
+  const auto child = std::ranges::find(*entries, inode, &DirectoryEntry::inode);
+  const auto text = child == entries->end() ? failure("gone") : read_file_at(tree_fd, child->name + "/memory.stat");
+  return text ? std::optional(*text) : std::nullopt;
 }
 
 // What is read is not wanted.

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "base/directory.h"
 #include "base/file.h"
 
 namespace npanel {
@@ -39,16 +40,15 @@ std::string directory_of(const std::string& path) {
 }
 
 bool exists(const std::string& path) {
-  return ::access(path.c_str(), F_OK) == 0;
+  return ::access(path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 std::vector<std::string> names_in(const std::string& directory, const std::string& prefix) {
   std::vector<std::string> names;
-  std::error_code ignored;
-  for (auto at = std::filesystem::directory_iterator(directory, ignored); at != std::filesystem::directory_iterator();
-       at.increment(ignored))
-    if (std::string name = at->path().filename(); name.starts_with(prefix)) names.push_back(std::move(name));
-  std::ranges::sort(names);
+  const auto entries = entries_of(directory);
+  if (!entries) return names;
+  for (const DirectoryEntry& entry : *entries)
+    if (entry.name.starts_with(prefix)) names.push_back(entry.name);
   return names;
 }
 

@@ -12,6 +12,7 @@
 namespace npanel {
 
 [[nodiscard]] std::string directory_of(const std::string& path);
+// What cannot be told (EIO, EACCES) is there: whoever opens it hears why, and nobody makes another in its place.
 [[nodiscard]] bool exists(const std::string& path);
 
 // Names (not paths) in `directory` that begin with `prefix`, sorted; none when it cannot be read.

@@ -11,9 +11,13 @@ HISTORIES = "60" if os.environ.get("NPANEL_FULL") else "10"  # random ones of ma
 
 
 class KernelCase(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        subprocess.run(["modprobe", "smc"], check=True)
+
     def run_all_tests_of(self, name):
         ran = subprocess.run([PROGRAMS / name, "--gtest_brief=1"], capture_output=True, text=True, timeout=MOST_SECONDS,
-                             env=os.environ | {"NPANEL_HISTORIES": HISTORIES})
+                             env=os.environ | {"NPANEL_HISTORIES": HISTORIES, "NPANEL_ALL_SOCKETS": "1"})
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         self.assertRegex(ran.stdout, r"\[  PASSED  \] [1-9]\d* tests")
 

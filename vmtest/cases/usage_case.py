@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is every figure of an account what the kernel's own file says at that moment?"""
+import contextlib
 import mmap
 import os
 import pathlib
+import resource
 
 import figures
 import support
@@ -179,3 +181,25 @@ class UsageCase(support.AgentCase):
         used = bob.stats()["cpu"]["usage_us"]
         support.wait_until(lambda: bob.stats()["cpu"]["usage_us"] > used + 100_000, 5, "nested work is counted")
         self.assert_agrees()
+
+    def test_walk_that_fails_takes_no_other_figure_away(self):
+        """Without a descriptor there is no walk; whoever is connected is answered all the same."""
+        with contextlib.closing(support.UnixConnection(self.agent.socket)) as connection:
+            def metrics():
+                connection.request("GET", "/metrics")
+                answer = support.Answer(connection.getresponse())
+                self.assertEqual(answer.status, 200, answer.body)
+                return answer.body.decode()
+            self.assertIn("npanel_usage_available 1", metrics())
+            before = resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE)
+            used = {int(name) for name in os.listdir(f"/proc/{self.agent.pid}/fd")}
+            lowest_free = next(number for number in range(before[0]) if number not in used)
+            resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+            try:
+                without = metrics()
+            finally:
+                resource.prlimit(self.agent.pid, resource.RLIMIT_NOFILE, before)
+            self.assertIn(f"npanel_accounts {len(self.accounts)}", without)
+            self.assertIn("npanel_usage_available 0", without)
+            self.assertIn("npanel_usage_available 1", metrics())
+        self.assertEqual(self.agent.health()["reasons"], [])

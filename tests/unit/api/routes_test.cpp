@@ -316,11 +316,16 @@ TEST_F(Routes, LostAccountsAreShownAdoptedAndConfirmed) {
 }
 
 TEST_F(Routes, ErrorsOfTheServiceBecomeStatuses) {
-  const std::pair<int, int> rows[] = {{EINVAL, 400}, {ENOENT, 404}, {EEXIST, 409}, {EBUSY, 409},
+  const std::pair<int, int> rows[] = {{EINVAL, 400}, {EACCES, 403}, {ENOENT, 404}, {EEXIST, 409}, {EBUSY, 409},
                                       {ESRCH, 422},  {EPERM, 422},  {ENOSPC, 503}, {0, 503}};
   for (const auto& [code, status] : rows) {
-    service.trouble = Error{.text = "no", .code = code};
+    service.trouble = Error{.text = "no", .code = code, .field = "pid"};
     EXPECT_EQ(post("/api/v1/apply").status, status) << code;
+  }
+  for (const int code : {EINVAL, EACCES, ESRCH, EPERM, ENOMEM}) {
+    service.trouble = Error{.text = "update BPF map np_smtp_limit", .code = code};
+    EXPECT_EQ(post("/api/v1/apply").status, 503)
+        << code << ": the kernel has refused, and the client asked for nothing wrong";
   }
 }
 
