@@ -45,10 +45,12 @@ class Cost : public testing::Test {
                                     .gates = gates_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
-    const Account bob{.name = "bob",
-                      .slot = 1,
-                      .rate_limit = {.per_minute = 6000, .burst = 1000},
-                      .mail = {.messages_per_15min = {}, .messages_per_hour = {}}};
+    const Account bob{
+        .name = "bob",
+        .slot = 1,
+        .rate_limit = {.per_minute = 6000, .burst = 1000},
+        .mail = {
+            .messages_per_15min = {}, .recipients_per_15min = {}, .messages_per_hour = {}, .recipients_per_hour = {}}};
     ASSERT_TRUE(guard_->set(bob, bob.mail, bob_.id().value(), NP_OVERRIDE_NONE));
     ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*guard_), .maps = guard_->map_fds()}));
   }

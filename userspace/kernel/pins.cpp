@@ -57,7 +57,7 @@ std::string Pins::path(const std::string& name) const {
 Result<std::optional<std::string>> Pins::other_layout() const {
   std::error_code ignored;
   for (const DirectoryEntry& layout : NP_TRY(entries_of(dir_))) {
-    const std::string path = dir_ + "/" + layout.name;
+    std::string path = dir_ + "/" + layout.name;
     if (layout.name != kLayout && fs::exists(path + "/" + kLink, ignored)) return path;
   }
   return std::nullopt;
