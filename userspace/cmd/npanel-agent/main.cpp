@@ -176,9 +176,10 @@ class Vouching {
   [[nodiscard]] std::vector<std::string> complaints() const {
     std::vector<std::string> complaints;
     for (const std::string& socket : check_.missing())
-      complaints.push_back(socket +
-                           " leads nowhere: somebody has removed it; systemctl restart npanel-agent.service npanel-agent.socket "
-                           "npanel-policy.socket brings it back");
+      complaints.push_back(
+          socket +
+          " leads nowhere: somebody has removed it; systemctl restart npanel-agent.service npanel-agent.socket "
+          "npanel-policy.socket brings it back");
     return complaints;
   }
 
