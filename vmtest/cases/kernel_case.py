@@ -7,17 +7,22 @@ import unittest
 
 PROGRAMS = pathlib.Path("/opt/npanel/tests")
 MOST_SECONDS = 300
+SMC = pathlib.Path("/lib/modules", os.uname().release, "kernel/net/smc")
 HISTORIES = "60" if os.environ.get("NPANEL_FULL") else "10"  # random ones of mail, enforced and observed
 
 
 class KernelCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        subprocess.run(["modprobe", "smc"], check=True)
+        """Debian's cloud kernel has the module in 6.1 and 6.12, and no more in 7.3."""
+        cls.environment = os.environ | {"NPANEL_HISTORIES": HISTORIES}
+        if SMC.exists():
+            subprocess.run(["modprobe", "smc"], check=True)
+            cls.environment["NPANEL_ALL_SOCKETS"] = "1"
 
     def run_all_tests_of(self, name):
         ran = subprocess.run([PROGRAMS / name, "--gtest_brief=1"], capture_output=True, text=True, timeout=MOST_SECONDS,
-                             env=os.environ | {"NPANEL_HISTORIES": HISTORIES, "NPANEL_ALL_SOCKETS": "1"})
+                             env=self.environment)
         self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
         self.assertRegex(ran.stdout, r"\[  PASSED  \] [1-9]\d* tests")
 
