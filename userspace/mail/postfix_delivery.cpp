@@ -102,8 +102,9 @@ void read_postfix_reason(std::string_view reason, DeliveryFacts& facts) {
   if (said == kNpos && refused == kNpos) return;
   facts.remote = true;
   const bool talks = said < refused;
-  facts.stage = talks ? take_stage(reason) : Stage::connect;
-  read_reply(reason.substr(talks ? said + kSaid.size() : refused + kRefused.size()), facts);
+  std::string_view answer = reason.substr(talks ? said + kSaid.size() : refused + kRefused.size());
+  facts.stage = talks ? take_stage(answer) : Stage::connect;  // at the end of the answer, and not before it
+  read_reply(answer, facts);
 }
 
 // dsn= is Postfix' own, and x.0.0 what it makes of an answer without an enhanced code.

@@ -233,6 +233,23 @@ TEST(PostfixLog, TellsWhoHasSpokenAtWhichCommand) {
   EXPECT_FALSE(facts("connect to mx[192.0.2.7]:25: Connection refused").remote);
 }
 
+// logger(1) writes such a line for anybody.
+TEST(PostfixLog, AStageThatStandsBeforeTheAnswerIsNone) {
+  const auto facts = [](const std::string& reason) {
+    std::string line = kPostfix;
+    line += "relay=mx[192.0.2.7]:25, ";
+    line += kDelays;
+    line += "dsn=5.1.1, status=bounced (";
+    line += reason;
+    return parse_delivery(line += ")")->facts;
+  };
+  EXPECT_EQ(facts("host mx (in reply to RCPT TO command) said: 550 5.1.1 no such user").stage, Stage::unknown);
+  EXPECT_EQ(facts("host mx (in reply to RCPT TO command) said: 550 5.1.1 no such user").code, 550);
+  EXPECT_EQ(facts("host mx (in reply to refused to talk to me: 554").stage, Stage::connect);
+  EXPECT_EQ(facts("host mx said: ").code, facts("host mx refused to talk to me: ").code)
+      << "and an empty answer is none";
+}
+
 TEST(PostfixLog, WhatIsSuspendedHasNotBeenAsked) {
   for (const char* reason : {"host mx[192.0.2.7] said: 550 5.1.1 no such user (in reply to RCPT TO command)",
                              "connect to mx[192.0.2.7]:25: Connection refused"}) {
