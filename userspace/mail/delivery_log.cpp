@@ -8,7 +8,10 @@ namespace npanel {
 std::optional<LoggedDelivery> parse_delivery(std::string_view text) {
   const auto line = parse_log_line(text);
   if (!line) return std::nullopt;
-  return line->mta == Mta::exim ? exim_delivery(*line) : postfix_delivery(*line);
+  auto delivery = line->mta == Mta::exim ? exim_delivery(*line) : postfix_delivery(*line);
+  // "to=<>" and the like: to nobody, nothing is delivered.
+  if (delivery && delivery->recipient.empty()) return std::nullopt;
+  return delivery;
 }
 
 }  // namespace npanel

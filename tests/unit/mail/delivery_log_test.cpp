@@ -233,6 +233,13 @@ TEST(PostfixLog, TellsWhoHasSpokenAtWhichCommand) {
   EXPECT_FALSE(facts("connect to mx[192.0.2.7]:25: Connection refused").remote);
 }
 
+TEST(DeliveryLog, ADeliveryToNobodyIsNone) {
+  EXPECT_FALSE(parse_delivery("2026-11-25 19:00:00 1rABCD-0003Fk-2x ** "));
+  EXPECT_FALSE(
+      parse_delivery("Nov 25 19:00:00 host postfix/smtp[123]: 4BCdEF0123: to=<>, relay=mx[192.0.2.7]:25, dsn=5.0.1, "
+                     "status=bounced (x)"));
+}
+
 // logger(1) writes such a line for anybody.
 TEST(PostfixLog, AStageThatStandsBeforeTheAnswerIsNone) {
   const auto facts = [](const std::string& reason) {
