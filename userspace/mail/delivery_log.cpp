@@ -5,10 +5,10 @@
 
 namespace npanel {
 
-std::optional<LoggedDelivery> parse_delivery(std::string_view text) {
-  const auto line = parse_log_line(text);
-  if (!line) return std::nullopt;
-  auto delivery = line->mta == Mta::exim ? exim_delivery(*line) : postfix_delivery(*line);
+std::optional<LoggedDelivery> parse_delivery(std::string_view line) {
+  const auto parsed = parse_log_line(line);
+  if (!parsed) return std::nullopt;
+  auto delivery = parsed->mta == Mta::exim ? exim_delivery(*parsed) : postfix_delivery(*parsed);
   // "to=<>" and the like: to nobody, nothing is delivered.
   if (delivery && delivery->recipient.empty()) return std::nullopt;
   return delivery;
