@@ -10,6 +10,14 @@
 namespace npanel {
 namespace {
 
+const Limits kNoLimits{.cpu_percent = {},
+                       .memory_max_bytes = {},
+                       .memory_high_bytes = {},
+                       .swap_max_bytes = {},
+                       .io_read_bytes_per_s = {},
+                       .io_write_bytes_per_s = {},
+                       .pids_max = {}};
+
 std::string text_of(const std::vector<Setting>& settings, std::string_view file) {
   const auto found = std::ranges::find(settings, file, &Setting::file);
   return found == settings.end() ? "absent" : found->text;
@@ -24,14 +32,7 @@ TEST(Settings, SayTheDefaultsOfAnAccount) {
 }
 
 TEST(Settings, SayMaxWhereThereIsNoLimit) {
-  const Limits none{.cpu_percent = {},
-                    .memory_max_bytes = {},
-                    .memory_high_bytes = {},
-                    .swap_max_bytes = {},
-                    .io_read_bytes_per_s = {},
-                    .io_write_bytes_per_s = {},
-                    .pids_max = {}};
-  const auto settings = settings_for({.name = "bob", .limits = none}, capable_host());
+  const auto settings = settings_for({.name = "bob", .limits = kNoLimits}, capable_host());
   EXPECT_EQ(text_of(settings, "cpu.max"), "max 100000");
   EXPECT_EQ(text_of(settings, "memory.max"), "max");
   EXPECT_EQ(text_of(settings, "pids.max"), "max");
@@ -172,17 +173,10 @@ TEST(Held, IsReadBackAsItWasWritten) {
 }
 
 TEST(Held, WhatIsMissingOrStrangeLimitsNothing) {
-  const Limits none{.cpu_percent = {},
-                    .memory_max_bytes = {},
-                    .memory_high_bytes = {},
-                    .swap_max_bytes = {},
-                    .io_read_bytes_per_s = {},
-                    .io_write_bytes_per_s = {},
-                    .pids_max = {}};
-  EXPECT_EQ(limits_in({}), none);
+  EXPECT_EQ(limits_in({}), kNoLimits);
   EXPECT_EQ(limits_in({{"cpu.max", "50000\n"}, {"pids.max", "many\n"}, {"io.max", "\n"}, {"memory.max", "max\n"}}),
-            none);
-  EXPECT_EQ(limits_in({{"cpu.max", "50000 0\n"}}), none);
+            kNoLimits);
+  EXPECT_EQ(limits_in({{"cpu.max", "50000 0\n"}}), kNoLimits);
 }
 
 TEST(Held, OfSeveralDevicesTheOneThatIsLimitedMostCounts) {
