@@ -136,6 +136,7 @@ class Agent final : public Service {
   [[nodiscard]] Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
                                                               const std::string& key) override;
   Result<void> keep_answer(const KeptAnswer& answer) override;
+  [[nodiscard]] int64_t lived_ms() const override;
 
   [[nodiscard]] std::vector<ConfigValue> config() override { return config_values_; }
   Result<ReloadReport> reload(const Caller& caller) override;

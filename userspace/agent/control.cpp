@@ -42,7 +42,8 @@ AuditEntry audit_entry(const Caller& caller, std::string action, std::optional<s
           .before = text_or_nothing(before),
           .after = text_or_nothing(after),
           .duration_us = steady_us() - caller.began_us,
-          .request_id = caller.request_id};
+          .request_id = caller.request_id,
+          .key = caller.key};
 }
 
 Result<std::vector<AuditEntry>> Agent::audit(const AuditQuery& query) {
@@ -107,13 +108,15 @@ std::optional<Token> Agent::find_token(std::string_view text) {
 }
 
 Result<std::optional<KeptAnswer>> Agent::kept_answer(const std::string& client, const std::string& key) {
-  return store_.find(client, key, time_.lived_ms(boot_ms()));
+  return store_.find(client, key, lived_ms());
+}
+
+int64_t Agent::lived_ms() const {
+  return time_.lived_ms(boot_ms());
 }
 
 Result<void> Agent::keep_answer(const KeptAnswer& answer) {
-  KeptAnswer kept = answer;
-  kept.at_ms = time_.lived_ms(boot_ms());
-  return store_.keep(kept);
+  return store_.keep(answer);
 }
 
 Result<ReloadReport> Agent::reload(const Caller& caller) {

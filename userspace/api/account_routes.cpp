@@ -51,6 +51,20 @@ Result<Response> show_account(const Call& call) {
   return account(NP_TRY(call.service.account(call.name)));
 }
 
+// By the name that the request gives it.
+Result<AccountView> named_in(const Call& call) {
+  const Json body = NP_TRY(parse_object(call.request.body));
+  return call.service.account(body.contains("name") ? NP_TRY(name_in(body)) : call.name);
+}
+
+Result<Response> account_created(const Call& call) {
+  return account(NP_TRY(named_in(call)), 201);
+}
+
+Result<Response> account_changed(const Call& call) {
+  return account(NP_TRY(named_in(call)));
+}
+
 Result<Response> change_account(const Call& call) {
   Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
@@ -79,6 +93,12 @@ Result<Response> delete_account(const Call& call) {
   return no_content();
 }
 
+// One of the same name may have been created since.
+Result<Response> account_deleted(const Call& call) {
+  const auto view = call.service.account(call.name);
+  return view && view->account.state == AccountState::deleting ? account(*view, 202) : no_content();
+}
+
 Result<Response> suspend_account(const Call& call) {
   return account(NP_TRY(call.service.suspend(call.caller, call.name)));
 }
@@ -96,6 +116,10 @@ Result<Response> add_process(const Call& call) {
   if (!body.contains("pid")) return refused("pid", "must be there, as a whole number");
   const auto pid = static_cast<pid_t>(NP_TRY(whole_number(body["pid"], "pid", 1, kPidMost)));
   NP_TRY(call.service.add_process(call.caller, call.name, pid));
+  return no_content();
+}
+
+Result<Response> process_added(const Call&) {
   return no_content();
 }
 
@@ -119,41 +143,50 @@ Result<Response> list_stats(const Call& call) {
 
 constexpr std::array kRoutes = std::to_array<Route>({
     {.method = "GET", .path = "/api/v1/accounts", .handler = list_accounts},
-    {.method = "POST", .path = "/api/v1/accounts", .handler = create_account, .action = "account.create"},
+    {.method = "POST",
+     .path = "/api/v1/accounts",
+     .handler = create_account,
+     .action = "account.create",
+     .done = account_created},
     {.method = "GET", .path = "/api/v1/accounts/*", .handler = show_account},
     {.method = "PATCH",
      .path = "/api/v1/accounts/*",
      .handler = change_account,
      .action = "account.change",
-     .version = version},
+     .version = version,
+     .done = account_changed},
     {.method = "DELETE",
      .path = "/api/v1/accounts/*",
      .handler = delete_account,
      .action = "account.delete",
-     .version = version},
+     .version = version,
+     .done = account_deleted},
     {.method = "POST",
      .path = "/api/v1/accounts/*/suspend",
      .handler = suspend_account,
      .action = "account.suspend",
-     .version = version},
+     .version = version,
+     .done = show_account},
     {.method = "POST",
      .path = "/api/v1/accounts/*/resume",
      .handler = resume_account,
      .action = "account.resume",
-     .version = version},
+     .version = version,
+     .done = show_account},
     {.method = "POST",
      .path = "/api/v1/accounts/*/rate-limit",
      .handler = change_rate_limit,
      .action = "account.rate_limit",
      .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version},
+     .version = version,
+     .done = show_account},
     {.method = "POST",
      .path = "/api/v1/accounts/*/drain",
      .handler = drain_account,
      .action = "account.drain",
      .feature = NP_PROGRESS_TRACKING},
     {.method = "GET", .path = "/api/v1/accounts/*/processes", .handler = list_processes},
-    {.method = "POST", .path = "/api/v1/accounts/*/processes", .handler = add_process, .action = "account.add_process"},
+    {.method = "POST", .path = "/api/v1/accounts/*/processes", .handler = add_process, .action = "account.add_process", .done = process_added},
     {.method = "GET", .path = "/api/v1/accounts/*/stats", .handler = show_stats},
     {.method = "GET", .path = "/api/v1/stats", .handler = list_stats},
 });

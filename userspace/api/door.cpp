@@ -94,8 +94,9 @@ Door::Answered Door::let_in(const Request& request, const Found& found, const Vi
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
   const bool may_keep = route.access != Access::secret || request.method == "DELETE";
-  return {.response = answer_once(service_, visitor.caller, request, may_keep,
-                                  [&] { return run(service_, visitor.caller, request, found); })};
+  return {.response = answer_once(service_, visitor.caller, request, may_keep, [&](const Caller& caller, bool done) {
+            return run(service_, caller, request, found, done);
+          })};
 }
 
 std::optional<Door::Answered> Door::refuse_stranger(const Request& request, const Route& route,

@@ -79,12 +79,14 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .path = "/api/v1/features/*",
      .handler = change_feature,
      .action = "feature.change",
-     .version = version},
+     .version = version,
+     .done = show_feature},
     {.method = "POST",
      .path = "/api/v1/features/*/overrides",
      .handler = override_feature,
      .action = "feature.override",
-     .version = version},
+     .version = version,
+     .done = show_feature},
 });
 
 }  // namespace

@@ -41,28 +41,32 @@ bool is_worth_keeping(const Response& response) {
 }  // namespace
 
 Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
-                     const std::function<Response()>& answer) {
+                     const Answer& answer) {
   const auto header = request.headers.find("idempotency-key");
-  if (is_reading(request.method) || header == request.headers.end()) return answer();
+  if (is_reading(request.method) || header == request.headers.end()) return answer(caller, false);
   if (!may_keep)
     return problem(refused(kHeader, "is not taken here: the answer holds a secret, which is never kept").error());
   if (!is_key(header->second)) return problem(refused(kHeader, "must be 1 to 64 visible ASCII characters").error());
   const auto kept = service.kept_answer(caller.actor, header->second);
   if (!kept) return problem(kept.error());
-  const std::string print = fingerprint(request);
-  if (*kept && (*kept)->fingerprint != print)
+  KeptAnswer now{.client = caller.actor,
+                 .key = header->second,
+                 .fingerprint = fingerprint(request),
+                 .at_ms = service.lived_ms()};
+  if (*kept && (*kept)->fingerprint != now.fingerprint)
     return problem(422, "Idempotency-Key was sent with another request before", kHeader);
-  if (*kept) return replay(**kept);
-  Response response = answer();
+  const bool done = kept->has_value();
+  if (done && (*kept)->status != 0) return replay(**kept);
+  Caller with_key = caller;
+  with_key.key = now;
+  Response response = answer(with_key, done);
   if (!is_worth_keeping(response)) return response;
+  now.status = response.status;
+  now.body = response.body;
+  now.headers = response.headers;
   // Done is done: an answer that cannot be kept is given all the same.
-  [[maybe_unused]] const auto keeping = service.keep_answer({.client = caller.actor,
-                                                             .key = header->second,
-                                                             .fingerprint = print,
-                                                             .status = response.status,
-                                                             .body = response.body,
-                                                             .headers = response.headers});
-  return response;
+  [[maybe_unused]] const auto keeping = service.keep_answer(now);
+  return done ? replay(now) : response;
 }
 
 }  // namespace npanel

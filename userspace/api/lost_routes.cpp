@@ -11,9 +11,16 @@ Result<Response> show_lost(const Call& call) {
   return ok(encode(call.service.lost_accounts()));
 }
 
-Result<Response> adopt_account(const Call& call) {
-  const AccountView view = NP_TRY(call.service.adopt(call.caller, call.name));
+Response adopted(const AccountView& view) {
   return versioned(encode(view), encode(view.account), 201);
+}
+
+Result<Response> adopt_account(const Call& call) {
+  return adopted(NP_TRY(call.service.adopt(call.caller, call.name)));
+}
+
+Result<Response> account_adopted(const Call& call) {
+  return adopted(NP_TRY(call.service.account(call.name)));
 }
 
 Result<Response> confirm_accounts(const Call& call) {
@@ -22,11 +29,16 @@ Result<Response> confirm_accounts(const Call& call) {
 
 constexpr std::array kRoutes = std::to_array<Route>({
     {.method = "GET", .path = "/api/v1/lost-accounts", .handler = show_lost},
-    {.method = "POST", .path = "/api/v1/lost-accounts/*/adopt", .handler = adopt_account, .action = "account.adopt"},
+    {.method = "POST",
+     .path = "/api/v1/lost-accounts/*/adopt",
+     .handler = adopt_account,
+     .action = "account.adopt",
+     .done = account_adopted},
     {.method = "POST",
      .path = "/api/v1/lost-accounts/confirm",
      .handler = confirm_accounts,
-     .action = "accounts.confirm"},
+     .action = "accounts.confirm",
+     .done = show_lost},
 });
 
 }  // namespace

@@ -50,6 +50,10 @@ Result<Response> show_unattributed(const Call& call) {
   return ok(encode(call.service.unattributed_mail()));
 }
 
+Result<Response> show_account(const Call& call) {
+  return account(NP_TRY(call.service.account(call.name)));
+}
+
 Result<Response> raise(const Call& call) {
   NP_TRY(call.service.account(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
@@ -83,19 +87,22 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .handler = raise,
      .action = "account.mail_raise",
      .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version},
+     .version = version,
+     .done = show_account},
     {.method = "DELETE",
      .path = "/api/v1/accounts/*/mail/raise",
      .handler = end_raise,
      .action = "account.mail_raise",
      .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version},
+     .version = version,
+     .done = show_account},
     {.method = "DELETE",
      .path = "/api/v1/accounts/*/mail/brake",
      .handler = release_brake,
      .action = "account.mail_brake",
      .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version},
+     .version = version,
+     .done = show_account},
 });
 
 }  // namespace

@@ -41,6 +41,9 @@ struct Route {
   std::optional<Feature> feature = {};             // that must be on
   Result<Json> (*version)(const Call&) = nullptr;  // what an If-Match is about, before the change
   Access access = Access::normal;
+  // Answers when the change was made by an agent that ended before it had answered. nullptr: it is made once more,
+  // because its effect ended with that agent, or twice is as good as once.
+  Result<Response> (*done)(const Call&) = nullptr;
 };
 
 [[nodiscard]] std::span<const Route> account_routes();

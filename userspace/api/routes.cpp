@@ -53,13 +53,15 @@ Result<Response> unless_known(const Request& request, Response response) {
   return Response{.status = 304, .body = {}, .headers = {*etag}};
 }
 
-Result<Response> handle(Service& service, const Caller& caller, const Request& request, const Found& found) {
+Result<Response> handle(Service& service, const Caller& caller, const Request& request, const Found& found,
+                        bool done) {
   const Route& route = *found.route;
   const Call call{.service = service,
                   .caller = caller,
                   .request = request,
                   .query = NP_TRY(decode_query(request.query)),
                   .name = NP_TRY(checked_name(route.path, found.name))};
+  if (done) return (route.done ? route.done : route.handler)(call);  // If-Match held before the change
   if (auto refusal = NP_TRY(refuse_other_version(route, call))) return std::move(*refusal);
   return unless_known(request, NP_TRY(route.handler(call)));
 }
@@ -85,8 +87,8 @@ Found find_route(std::string_view method, std::string_view path) {
   return found;
 }
 
-Response run(Service& service, const Caller& caller, const Request& request, const Found& found) {
-  auto response = handle(service, caller, request, found);
+Response run(Service& service, const Caller& caller, const Request& request, const Found& found, bool done) {
+  auto response = handle(service, caller, request, found, done);
   return response ? std::move(*response) : problem(response.error());
 }
 

@@ -13,7 +13,8 @@ struct Found {
 };
 [[nodiscard]] Found find_route(std::string_view method, std::string_view path);
 
-// Does an error answer too. The path's name and the query are checked here.
-[[nodiscard]] Response run(Service& service, const Caller& caller, const Request& request, const Found& found);
+// Does an error answer too. The path's name and the query are checked here. `done`: see Route::done.
+[[nodiscard]] Response run(Service& service, const Caller& caller, const Request& request, const Found& found,
+                           bool done = false);
 
 }  // namespace npanel

@@ -33,7 +33,7 @@ struct AccountView {
   GateMode mail = GateMode::off;
 };
 
-// Implemented by the agent. The code of an error becomes the status: with a field, EINVAL 400, EACCES 403, ESRCH and
+// Implemented by the agent. A change is on disk, with its Caller's key, when the call returns. The code of an error becomes the status: with a field, EINVAL 400, EACCES 403, ESRCH and
 // EPERM 422; ENOENT 404, EEXIST and EBUSY 409, anything else 503. Names are valid when they arrive here.
 class Service {
  public:
@@ -113,8 +113,9 @@ class Service {
 
   [[nodiscard]] virtual Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
                                                                       const std::string& key) = 0;
-  // When is the service's to say.
   virtual Result<void> keep_answer(const KeptAnswer& answer) = 0;
+  // What KeptAnswer::at_ms is in (model/lived_time.h).
+  [[nodiscard]] virtual int64_t lived_ms() const = 0;
 
   [[nodiscard]] virtual std::vector<ConfigValue> config() = 0;
   // EINVAL: the configuration on disk is wrong; the one in force stays.

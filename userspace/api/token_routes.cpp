@@ -53,6 +53,10 @@ Result<Response> revoke_token(const Call& call) {
   return no_content();
 }
 
+Result<Response> token_revoked(const Call&) {
+  return no_content();
+}
+
 constexpr std::array kRoutes = std::to_array<Route>({
     {.method = "GET", .path = "/api/v1/tokens", .handler = list_tokens, .access = Access::secret},
     {.method = "POST",
@@ -69,7 +73,8 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .path = "/api/v1/tokens/*",
      .handler = revoke_token,
      .action = "token.revoke",
-     .access = Access::secret},
+     .access = Access::secret,
+     .done = token_revoked},
 });
 
 }  // namespace

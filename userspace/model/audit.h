@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "model/kept_answer.h"
+
 namespace npanel {
 
 // Who asks for a change.
@@ -15,6 +17,7 @@ struct Caller {
   std::string request_id = {};  // of the HTTP request; empty: none
   int64_t began_us = 0;         // CLOCK_MONOTONIC, when the request had come in
   bool root = false;            // uid 0 over the Unix socket
+  std::optional<KeptAnswer> key = {};  // that came with the request, not answered yet
 };
 
 // One row of the audit trail. before, after: JSON texts, empty when there is none.
@@ -31,6 +34,7 @@ struct AuditEntry {
   std::string result = "ok";  // or why it was refused
   int64_t duration_us = 0;
   std::string request_id = {};
+  std::optional<KeptAnswer> key = {};  // no part of the row: kept in the same transaction
 
   bool operator==(const AuditEntry&) const = default;
 };

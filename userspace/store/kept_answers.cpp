@@ -56,10 +56,12 @@ std::optional<KeptAnswer> read_kept_answer(SQLite::Database& database, const std
                     .headers = headers_in(row.getColumn(4).getString())};
 }
 
-void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer) {
-  SQLite::Statement row(database,
-                        "INSERT OR REPLACE INTO kept_answer (client, key, fingerprint, at_ms, status, body, headers) "
-                        "VALUES (?, ?, ?, ?, ?, ?, ?)");
+namespace {
+
+void write_row(SQLite::Database& database, const std::string& verb, const KeptAnswer& answer) {
+  SQLite::Statement row(database, verb +
+                                      " INTO kept_answer (client, key, fingerprint, at_ms, status, body, headers) "
+                                      "VALUES (?, ?, ?, ?, ?, ?, ?)");
   row.bind(1, answer.client);
   row.bind(2, answer.key);
   row.bind(3, answer.fingerprint);
@@ -68,6 +70,17 @@ void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer) {
   row.bind(6, answer.body);
   row.bind(7, text_of(answer.headers));
   row.exec();
+}
+
+}  // namespace
+
+void write_key(SQLite::Database& database, const KeptAnswer& unanswered) {
+  trim(database, unanswered.at_ms);  // first: one of yesterday is not in the way
+  write_row(database, "INSERT OR IGNORE", unanswered);
+}
+
+void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer) {
+  write_row(database, "INSERT OR REPLACE", answer);
   trim(database, answer.at_ms);
 }
 

@@ -17,6 +17,8 @@ namespace npanel {
 // One that is older than 24 hours is as good as gone.
 [[nodiscard]] std::optional<KeptAnswer> read_kept_answer(SQLite::Database& database, const std::string& client,
                                                          const std::string& key, int64_t now_ms);
+// Before its answer is known. One that has an answer stays as it is.
+void write_key(SQLite::Database& database, const KeptAnswer& unanswered);
 // Of the others, those stay that are not 24 hours older than this one, and at most the newest 100,000.
 void write_kept_answer(SQLite::Database& database, const KeptAnswer& answer);
 

@@ -48,6 +48,8 @@ auto Store::changing(std::string_view what, const Notes& notes, Work&& work) -> 
     SQLite::Transaction transaction(database(), SQLite::TransactionBehavior::IMMEDIATE);
     write_events(database(), notes.events);
     write_audit(database(), notes.audit);
+    for (const AuditEntry& entry : notes.audit)
+      if (entry.key) write_key(database(), *entry.key);
     if constexpr (std::is_void_v<decltype(work())>) {
       work();
       transaction.commit();

@@ -226,6 +226,75 @@ TEST_F(DoorTest, AKeyWorksOnEveryMethodThatChanges) {
   EXPECT_EQ(service.changes, 3);
 }
 
+// Killed between the change, which brings its key along, and the answer.
+TEST_F(DoorTest, AChangeWhoseAnswerWasLostIsAnsweredAsIfItWereTheFirstTime) {
+  service.enable_all();
+  service.lost.held.push_back({.directory = "eve"});
+  service.all_tokens.push_back({.name = "old", .hash = ""});
+  struct Change {
+    const char* method;
+    std::string path;
+    std::string body;
+    int status;
+  };
+  const std::string bob = kBob;
+  const std::vector<Change> changes{
+      {"POST", kAccounts, R"({"name":"ann"})", 201},
+      {"PATCH", bob, kLimits, 200},
+      {"POST", bob + "/suspend", "", 200},
+      {"POST", bob + "/resume", "", 200},
+      {"POST", bob + "/rate-limit", R"({"per_minute":7})", 200},
+      {"POST", bob + "/mail/raise", R"({"messages_per_hour":1000,"seconds":60})", 200},
+      {"DELETE", bob + "/mail/raise", "", 200},
+      {"DELETE", bob + "/mail/brake", "", 200},
+      {"POST", bob + "/processes", R"({"pid":1})", 204},
+      {"PATCH", "/api/v1/features/email_rate_limiting", R"({"mode":"observe"})", 200},
+      {"POST", "/api/v1/features/email_rate_limiting/overrides", R"({"account":"bob","enabled":false})", 200},
+      {"DELETE", "/api/v1/tokens/old", "", 204},
+      {"POST", "/api/v1/lost-accounts/eve/adopt", "", 201},
+      {"POST", "/api/v1/lost-accounts/confirm", "", 200},
+      {"PATCH", bob, R"({"name":"bobby"})", 200},
+      {"DELETE", "/api/v1/accounts/bobby", "", 204},
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const Change& change = changes[i];
+    const Headers key{{"idempotency-key", "k" + std::to_string(i)}};
+    const Request request = local(change.method, change.path, change.body, key);
+    const int before = service.changes;
+    service.dies = true;
+    const Response first = ask(request);
+    EXPECT_EQ(first.status, change.status) << change.path << first.body;
+    service.dies = false;
+    const Response second = ask(request);
+    EXPECT_EQ(second.status, change.status) << change.path << second.body;
+    EXPECT_EQ(second.body, first.body) << change.path;
+    EXPECT_EQ(header_of(second, "ETag"), header_of(first, "ETag")) << change.path;
+    EXPECT_EQ(header_of(second, "Idempotency-Replayed"), "true") << change.path;
+    service.trouble = Error{.text = "not asked again", .code = EIO};
+    EXPECT_EQ(ask(request).body, first.body) << "kept now";
+    service.trouble.reset();
+    EXPECT_EQ(service.changes, before + 1) << change.method << " " << change.path;
+  }
+}
+
+TEST_F(DoorTest, AConditionThatHeldBeforeALostAnswerIsNotAskedForAgain) {
+  const Headers key{{"idempotency-key", "k1"}, {"if-match", header_of(get(kBob), "ETag")}};
+  service.dies = true;
+  EXPECT_EQ(patch(kBob, kLimits, key).status, 200);
+  service.dies = false;
+  EXPECT_EQ(patch(kBob, kLimits, key).status, 200);
+}
+
+// A job ends with the agent that runs it.
+TEST_F(DoorTest, AJobWhoseStartWasNotAnsweredIsStartedAgain) {
+  service.enable_all();
+  const Headers key{{"idempotency-key", "k1"}};
+  service.dies = true;
+  EXPECT_EQ(header_of(post("/api/v1/apply", "", key), "Location"), "/api/v1/jobs/1");
+  service.dies = false;
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(header_of(post("/api/v1/apply", "", key), "Location"), "/api/v1/jobs/2");
+}
+
 TEST_F(DoorTest, HeadIsAnsweredWhereverGetIs) {
   for (const char* path : {kBob, kAccounts, "/healthz", "/metrics", "/api/v1/accounts/bob/stats"}) {
     const Response head = ask(local("HEAD", path));

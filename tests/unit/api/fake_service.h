@@ -38,6 +38,7 @@ struct FakeService final : Service {
   Result<void> note(const Caller& who) {
     caller = who;
     if (trouble) return std::unexpected(*trouble);
+    if (who.key) kept[{who.key->client, who.key->key}] = *who.key;
     ++changes;
     return {};
   }
@@ -209,7 +210,10 @@ struct FakeService final : Service {
     const auto found = kept.find({client, key});
     return found == kept.end() ? std::nullopt : std::optional(found->second);
   }
+  int64_t lived_ms() const override { return 1; }
+  bool dies = false;  // before the answer is kept, once a change is made
   Result<void> keep_answer(const KeptAnswer& answer) override {
+    if (dies) return failure("killed");
     kept[{answer.client, answer.key}] = answer;
     return {};
   }

@@ -207,6 +207,22 @@ TEST_F(Control, KeptAnswersAreOfOneClientAndExpireAfterADay) {
   EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM kept_answer").getInt(), 1);
 }
 
+TEST_F(Control, AKeyIsKeptWithTheChangeThatItBrought) {
+  Store store = open();
+  Notes keyed = notes();
+  keyed.audit.front().key =
+      KeptAnswer{.client = "token panel", .key = "k1", .fingerprint = "f", .at_ms = kNowMs + kDayMs};
+  ASSERT_TRUE(store.keep(answer_of("token panel", "k1", kNowMs)));  // yesterday's
+  const Token refused{.name = "monitor", .hash = ""};
+  EXPECT_FALSE(store.put(refused, keyed));
+  EXPECT_FALSE(store.find("token panel", "k1", kNowMs + kDayMs).value()) << "what did not happen has no key";
+  ASSERT_TRUE(store.append(keyed));
+  EXPECT_EQ(store.find("token panel", "k1", kNowMs + kDayMs).value(), keyed.audit.front().key);
+  ASSERT_TRUE(store.keep(answer_of("token panel", "k1", kNowMs + kDayMs)));
+  ASSERT_TRUE(store.append(keyed));  // an entry that had to wait
+  EXPECT_EQ(store.find("token panel", "k1", kNowMs + kDayMs).value()->status, 201);
+}
+
 TEST_F(Control, ATokenMadeAnewDoesNotSeeTheAnswersOfItsPredecessor) {
   Store store = open();
   const Token panel{.name = "panel", .scope = TokenScope::write, .hash = std::string(64, 'a'), .created_ms = 5};
