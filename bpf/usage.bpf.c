@@ -32,32 +32,37 @@ struct {
 /* How many there are: without any, a device's number need not be looked up. */
 __u32 np_io_skipped = 0;
 
-static __always_inline void read_cpu(struct np_usage *row, struct cgroup *cgrp)
+/*
+ * Each of these fills in a group of fields, and returns it; 0 where there is none. The row is written once and not
+ * read: the compiler cannot know that it is none of the kernel's structs.
+ */
+static __always_inline __u64 read_cpu(struct np_usage *row, struct cgroup *cgrp)
 {
 	row->runtime_ns = cgrp->bstat.cputime.sum_exec_runtime;
 	row->user_ticks_ns = cgrp->bstat.cputime.utime;
 	row->system_ticks_ns = cgrp->bstat.cputime.stime;
 	row->shown_user_ns = cgrp->prev_cputime.utime;
 	row->shown_system_ns = cgrp->prev_cputime.stime;
+	return NP_USAGE_CPU;
 }
 
-static __always_inline void read_bandwidth(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline __u64 read_bandwidth(struct np_usage *row, struct cgroup *cgrp)
 {
 	struct cgroup_subsys_state *css = NP_CSS(cgrp, cpu_cgrp_id);
 	struct task_group *group;
 
 	if (!css)
-		return;
+		return 0;
 	group = NP_CAST(struct task_group, css);
 	if (!bpf_core_field_exists(group->cfs_bandwidth)) /* CONFIG_CFS_BANDWIDTH */
-		return;
+		return 0;
 	NP_SPAN(group, cfs_bandwidth.period, cfs_bandwidth.throttled_time);
 	row->quota_ns = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.quota);
 	row->period_ns = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.period);
 	row->throttled_ns = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.throttled_time);
 	row->periods = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.nr_periods);
 	row->throttled_periods = NP_FIELD(group, cfs_bandwidth.period, cfs_bandwidth.nr_throttled);
-	row->groups |= NP_USAGE_BANDWIDTH;
+	return NP_USAGE_BANDWIDTH;
 }
 
 /* page_counter.max and .high hold PAGE_COUNTER_MAX for "max": LONG_MAX / PAGE_SIZE. */
@@ -66,13 +71,13 @@ static __always_inline __u64 pages_to_bytes(__u64 pages)
 	return pages >= 0x7fffffffffffffffULL / np_page_size ? NP_UNLIMITED : pages * np_page_size;
 }
 
-static __always_inline void read_memory(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline __u64 read_memory(struct np_usage *row, struct cgroup *cgrp)
 {
 	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
 	struct mem_cgroup *memcg;
 
 	if (!css)
-		return;
+		return 0;
 	memcg = NP_CAST(struct mem_cgroup, css);
 	NP_SPAN(memcg, memory.usage, memory.max);
 	row->memory_bytes = NP_FIELD(memcg, memory.usage, memory.usage.counter) * np_page_size;
@@ -83,7 +88,7 @@ static __always_inline void read_memory(struct np_usage *row, struct cgroup *cgr
 	row->memory_max_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_MAX].counter);
 	row->memory_oom_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM].counter);
 	row->memory_oom_kills = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL].counter);
-	row->groups |= NP_USAGE_MEMORY;
+	return NP_USAGE_MEMORY;
 }
 
 /* As memcg_page_state() has it: a sum over CPUs may be below 0 for a moment. */
@@ -92,63 +97,65 @@ static __always_inline __u64 state_bytes(long pages)
 	return pages > 0 ? (__u64)pages * np_page_size : 0;
 }
 
-static __always_inline void read_parts(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline __u64 read_parts(struct np_usage *row, struct cgroup *cgrp)
 {
 	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
 	struct mem_cgroup *memcg;
 	struct memcg_vmstats *stats;
 
 	if (!css || np_no_parts)
-		return;
+		return 0;
+	row->inactive_file_bytes = row->anon_bytes = row->file_bytes = row->kernel_bytes = 0;
+	if (row->memory_bytes ==
+	    0) /* has no parts: on a host of idle accounts, a cache line of most that is not read */
+		return NP_USAGE_PARTS;
 	memcg = NP_CAST(struct mem_cgroup, css);
 	if (!bpf_core_field_exists(memcg->vmstats))
-		return;
+		return 0;
 	NP_SPAN(memcg, vmstats, vmstats);
 	stats = NP_FIELD(memcg, vmstats, vmstats);
 	if (!stats)
-		return;
+		return 0;
 	np_copy_states(stats);
 	row->inactive_file_bytes = state_bytes(NP_NODE_STATE(stats, NR_INACTIVE_FILE));
 	row->anon_bytes = state_bytes(NP_NODE_STATE(stats, NR_ANON_MAPPED));
 	row->file_bytes = state_bytes(NP_NODE_STATE(stats, NR_FILE_PAGES));
 	row->kernel_bytes = state_bytes(NP_MEMCG_STATE(stats, MEMCG_KMEM));
-	row->groups |= NP_USAGE_PARTS;
+	return NP_USAGE_PARTS;
 }
 
 /* PIDS_MAX, "max", is PID_MAX_LIMIT + 1: 4 * 1024 * 1024 + 1 on 64 bits. */
 #define NP_PIDS_MAX (4ULL * 1024 * 1024 + 1)
 
-static __always_inline void read_pids(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline __u64 read_pids(struct np_usage *row, struct cgroup *cgrp)
 {
 	struct cgroup_subsys_state *css = NP_CSS(cgrp, pids_cgrp_id);
 	struct pids_cgroup *pids;
 	__u64 max;
 
 	if (!css)
-		return;
+		return 0;
 	pids = NP_CAST(struct pids_cgroup, css);
 	NP_SPAN(pids, counter, limit);
 	row->pids = NP_FIELD(pids, counter, counter.counter);
 	max = NP_FIELD(pids, counter, limit.counter);
 	row->pids_max = max >= NP_PIDS_MAX ? NP_UNLIMITED : max;
-	row->groups |= NP_USAGE_PIDS;
-	if (np_pids_refused(css, &row->pids_refused))
-		row->groups |= NP_USAGE_PIDS_EVENTS;
+	return np_pids_refused(css, &row->pids_refused) ? NP_USAGE_PIDS | NP_USAGE_PIDS_EVENTS : NP_USAGE_PIDS;
 }
 
-static __always_inline void read_pressure(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline __u64 read_pressure(struct np_usage *row, struct cgroup *cgrp)
 {
 	struct psi_group *psi;
 
 	/* A pointer since 6.1. CONFIG_PSI; NULL when booted with psi=0. */
 	if (!bpf_core_field_exists(cgrp->psi))
-		return;
+		return 0;
 	psi = cgrp->psi;
 	if (!psi)
-		return;
+		return 0;
 	for (int i = 0; i < NP_PRESSURES; i++)
 		row->pressure_ns[i] = psi->total[i];
-	row->groups |= NP_USAGE_PRESSURE;
+	return NP_USAGE_PRESSURE;
 }
 
 /* More devices than any host has: a list that is longer is one that we have lost our way in. */
@@ -199,25 +206,32 @@ static long add_device(__u32 index, void *context)
 	return 0;
 }
 
-static __always_inline void read_io(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline void read_devices(struct np_usage *row, struct blkcg *blkcg, struct hlist_node *first)
 {
-	struct cgroup_subsys_state *css = NP_CSS(cgrp, io_cgrp_id);
-	struct io_walk devices = {};
-	struct blkcg *blkcg;
+	struct io_walk devices = {.blkcg = blkcg, .next = first};
 
-	if (!css)
-		return;
-	blkcg = NP_CAST(struct blkcg, css);
-	NP_SPAN(blkcg, blkg_list.first, blkg_list.first);
-	devices.blkcg = (struct blkcg *)css;
-	devices.next = NP_FIELD(blkcg, blkg_list.first, blkg_list.first);
-	if (devices.next)
-		bpf_loop(NP_DEVICES_MOST, add_device, &devices, 0);
+	bpf_loop(NP_DEVICES_MOST, add_device, &devices, 0);
 	row->read_bytes = devices.read_bytes;
 	row->written_bytes = devices.written_bytes;
 	row->reads = devices.reads;
 	row->writes = devices.writes;
-	row->groups |= NP_USAGE_IO;
+}
+
+static __always_inline __u64 read_io(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, io_cgrp_id);
+	struct hlist_node *first;
+	struct blkcg *blkcg;
+
+	if (!css)
+		return 0;
+	blkcg = NP_CAST(struct blkcg, css);
+	NP_SPAN(blkcg, blkg_list.first, blkg_list.first);
+	first = NP_FIELD(blkcg, blkg_list.first, blkg_list.first);
+	row->read_bytes = row->written_bytes = row->reads = row->writes = 0;
+	if (first)
+		read_devices(row, (struct blkcg *)css, first);
+	return NP_USAGE_IO;
 }
 
 static __always_inline __u64 account_above(struct cgroup *cgrp)
@@ -267,14 +281,8 @@ static __always_inline int walk(struct cgroup *cgrp)
 		return 0;
 	}
 	row->cgroup_id = cgrp->kn->id;
-	row->groups = NP_USAGE_CPU;
-	read_cpu(row, cgrp);
-	read_bandwidth(row, cgrp);
-	read_memory(row, cgrp);
-	read_parts(row, cgrp);
-	read_pids(row, cgrp);
-	read_pressure(row, cgrp);
-	read_io(row, cgrp);
+	row->groups = read_cpu(row, cgrp) | read_bandwidth(row, cgrp) | read_memory(row, cgrp) | read_parts(row, cgrp) |
+		      read_pids(row, cgrp) | read_pressure(row, cgrp) | read_io(row, cgrp);
 	np_rows = index + 1;
 	return 0;
 }

@@ -131,15 +131,17 @@ static __always_inline bool np_pids_events_reach_up(void)
 static __always_inline bool np_pids_refused(struct cgroup_subsys_state *css, __u64 *refused)
 {
 	if (np_pids_events_reach_up()) {
-		struct pids_cgroup___since_611 *pids = (void *)css;
+		struct pids_cgroup___since_611 *pids = NP_CAST(struct pids_cgroup___since_611, css);
 
-		*refused = BPF_CORE_READ(pids, events[0].counter);
+		NP_SPAN(pids, events[0], events[0]);
+		*refused = NP_FIELD(pids, events[0], events[0].counter);
 		return true;
 	}
 	if (bpf_core_field_exists(((struct pids_cgroup___before_611 *)0)->events_limit)) {
-		struct pids_cgroup___before_611 *pids = (void *)css;
+		struct pids_cgroup___before_611 *pids = NP_CAST(struct pids_cgroup___before_611, css);
 
-		*refused = BPF_CORE_READ(pids, events_limit.counter);
+		NP_SPAN(pids, events_limit, events_limit);
+		*refused = NP_FIELD(pids, events_limit, events_limit.counter);
 		return true;
 	}
 	return false;
