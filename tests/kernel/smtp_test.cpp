@@ -297,6 +297,17 @@ TEST_F(Smtp, ReloadMayExchangeAllThatItAllows) {
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
 }
 
+TEST_F(Smtp, ReloadThatCannotBeWrittenDownIsTakenBack) {
+  ASSERT_TRUE(guard_->set_rules({.ports = {kSmtp}, .allow = networks(0, 5)}));
+  auto former = guard_->set_rules({.ports = {kHttp}});
+  ASSERT_TRUE(former) << former.error().text;
+  const auto back = guard_->put_back(std::move(*former));
+  ASSERT_TRUE(back) << back.error().text;
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kHttp}); }));
+  expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
+  expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
+}
+
 TEST_F(Smtp, ReloadThatIsRefusedChangesNothing) {
   rules_ = {.allow = networks(0, NP_SMTP_NETS)};
   ASSERT_TRUE(guard_->set_rules(rules_));

@@ -37,22 +37,17 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   const auto gates = knows_nothing ? std::nullopt : std::optional(NP_TRY(stored_gates(opened.store)));
   std::unique_ptr<Agent> agent(new Agent(loaded, sources, std::move(version), std::move(opened.store), gates));
   agent->report(opened);
+  agent->gates_unknown_ = !gates;
   if (!gates) agent->take_gates_from_kernel();
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
   agent->go_on_living();
   agent->mind_clock();
   agent->recall_loss(absent && opened.repairs.empty());
-  agent->take_over_held();
   agent->open_netlink();
-  agent->configure_senders();
-  agent->put_shed_in_force();
   agent->deliveries_.configure(agent->config_);
-  agent->restore_budgets();
-  if (const auto& why = agent->reconciler_.smtp_reason()) log_warning("direct SMTP is not limited: " + *why);
-  if (const auto& why = agent->reconciler_.openers_reason())
-    log_warning("who opens connections to the MTA is not known: " + *why);
-  if (const auto& why = agent->reconciler_.usage_reason()) log_warning("usage figures are unavailable: " + *why);
+  agent->go_on_with_smtp();
+  agent->tell_of_missing();
   for (const std::string_view controller : kControllers)
     if (!agent->reconciler_.host().controllers.contains(controller))
       log_warning("cgroup v2 offers no " + std::string(controller) +
@@ -60,7 +55,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   agent->reconcile_all();
   agent->mind_subuids();
   agent->watch_spending();
-  agent->note_configuration(agent_itself(), "config.start", loaded.files, {});
+  agent->note_first_configuration(loaded.files);
   agent->heap_has_holes_ = true;  // reading the kernel's types was large, too
   return agent;
 }
@@ -225,6 +220,8 @@ void Agent::mind_devices() {
 
 void Agent::tick() {
   mind_clock();  // before whatever goes by it
+  mind_missing();
+  mind_rules();
   mind_devices();
   for (const std::string& name : std::vector(deleting_.begin(), deleting_.end()))
     if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)
@@ -252,8 +249,9 @@ void Agent::tick() {
   ++ticks_;
 }
 
-int Agent::refusals_fd() {
-  return reconciler_.smtp() ? reconciler_.smtp()->refusals_fd() : -1;
+void Agent::on_smtp(std::function<void(int)> tell) {
+  tell_smtp_ = std::move(tell);
+  if (reconciler_.smtp()) tell_smtp_(reconciler_.smtp()->refusals_fd());
 }
 
 void Agent::work() {

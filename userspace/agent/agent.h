@@ -24,7 +24,9 @@
 #include "agent/work.h"
 #include "api/codec.h"
 #include "api/service.h"
+#include "base/back_off.h"
 #include "daemon/config_load.h"
+#include "daemon/new_process.h"
 #include "kernel/local_addresses.h"
 #include "mail/notice.h"
 #include "model/lived_time.h"
@@ -74,9 +76,12 @@ class Agent final : public Service {
   // The MTA's question, and the action that answers it.
   [[nodiscard]] std::string answer_mail(const PolicyRequest& request);
 
-  // The descriptor of refusals that wait, -1 without one, and what to do when it is readable.
-  [[nodiscard]] int refusals_fd();
+  // Who waits for refusals: told the descriptor now, or once there is one, and when it is readable, take_refusals() is
+  // to be called.
+  void on_smtp(std::function<void(int refusals_fd)> tell);
   void take_refusals();
+  // A new process can load the BPF programs that this one cannot: libbpf has kept a failed probe of the kernel.
+  [[nodiscard]] bool is_stuck() const { return stuck_; }
   // Answers of npanel-helper, and what came of those that are late.
   [[nodiscard]] int helper_fd() const { return helper_.fd(); }
   void hear_helper() { helper_.run(); }
@@ -315,6 +320,16 @@ class Agent final : public Service {
 
   // What the database lost and the kernel still knows.
   void take_gates_from_kernel();
+  // What of the kernel is missing is tried again.
+  void mind_missing();
+  void open_missing();
+  void tell_of_missing();
+  void ask_a_new_process();
+  // Once the programs are there.
+  void go_on_with_smtp();
+  void tell_of_gap();
+  // Until it is done.
+  void mind_rules();
   // What was said since the backup was made that came back.
   void write_back_gates();
   void notice_foreign_changes();
@@ -346,9 +361,8 @@ class Agent final : public Service {
   void watch_spending();
 
   Result<Token> token_named(const std::string& name);
-  // Its number; 0 when it could not be written down.
-  int64_t note_configuration(const Caller& caller, const char* action, const std::map<std::string, std::string>& files,
-                             const std::vector<std::string>& changed);
+  // That the agent starts with; written down later when it cannot be now.
+  void note_first_configuration(const std::map<std::string, std::string>& files);
 
   [[nodiscard]] bool is_running(int64_t id) const;
   [[nodiscard]] Result<void> refuse_while_drained(const std::string& account) const;
@@ -400,6 +414,7 @@ class Agent final : public Service {
   bool accounts_lost_ = false;                   // the kernel may hold accounts that the store has not
   std::optional<AccountLoss> loss_;              // that nobody has confirmed yet
   Notes waiting_;
+  std::optional<ConfigVersion> unsaved_version_ = {};  // of the configuration that the agent started with
   std::string store_complaint_;
   bool heap_has_holes_ = false;
   uint64_t ticks_ = 0;
@@ -415,6 +430,15 @@ class Agent final : public Service {
   Lowering lowering_;
   Reconciler reconciler_;
   Gates gates_;
+  bool gates_unknown_ = false;  // only the kernel knows them, and cannot be asked
+  std::map<std::string, std::string> missing_ = {};
+  BackOff missing_again_;
+  std::optional<NewProcess> new_process_;
+  bool stuck_ = false;
+  bool gap_told_ = false;
+  bool rules_due_ = false;  // the kernel has not those of config_
+  BackOff rules_again_;
+  std::function<void(int)> tell_smtp_;
   LivedTime time_;
   uint64_t clock_jumps_ = 0;
   int64_t foreign_changes_ = 0;

@@ -18,9 +18,14 @@ Json encode_for_audit(const Token& token) {
   return {{"scope", token.scope == TokenScope::write ? "write" : "read"}};
 }
 
-NewToken make_token(const std::string& name, TokenScope scope) {
+Notes notes_of_reload(const Caller& caller, const std::vector<std::string>& changed) {
+  if (changed.empty()) return {};
+  return {.events = {}, .audit = {audit_entry(caller, "config.reload", {}, "", nullptr, {{"changed", changed}})}};
+}
+
+Result<NewToken> make_token(const std::string& name, TokenScope scope) {
   NewToken made{.token = {.name = name, .scope = scope, .hash = {}, .created_ms = now_ms()},
-                .text = "npt_" + name + "_" + random_text()};
+                .text = "npt_" + name + "_" + NP_TRY(random_text())};
   made.token.hash = sha256_hex(made.text);
   return made;
 }
@@ -71,7 +76,7 @@ Result<NewToken> Agent::create_token(const Caller& caller, const std::string& na
   if (token_named(name))
     return std::unexpected(Error{
         .text = "token \"" + name + "\" exists already; rotate it for a new secret", .code = EEXIST, .field = "name"});
-  NewToken made = make_token(name, scope);
+  NewToken made = NP_TRY(make_token(name, scope));
   NP_TRY(store_.put(
       made.token,
       {.events = {}, .audit = {audit_entry(caller, "token.create", {}, name, nullptr, encode_for_audit(made.token))}}));
@@ -80,7 +85,7 @@ Result<NewToken> Agent::create_token(const Caller& caller, const std::string& na
 
 Result<NewToken> Agent::rotate_token(const Caller& caller, const std::string& name) {
   const Token before = NP_TRY(token_named(name));
-  NewToken made = make_token(name, before.scope);
+  NewToken made = NP_TRY(make_token(name, before.scope));
   NP_TRY(store_.put(made.token, {.events = {},
                                  .audit = {audit_entry(caller, "token.rotate", {}, name, encode_for_audit(before),
                                                        encode_for_audit(made.token))}}));
@@ -128,7 +133,25 @@ Result<ReloadReport> Agent::reload(const Caller& caller) {
   LoadedConfig fresh = until_restart(*loaded, {.config = config_, .values = config_values_, .files = {}});
   ReloadReport report{.changed = changed_keys(config_values_, fresh.values),
                       .needs_restart = changed_keys(fresh.values, loaded->values)};
-  NP_TRY(reconciler_.reconfigure(fresh.config, users_.find_all(fresh.config.smtp_exempt_users)));
+  // Switched, written down, and if that fails, switched back: nothing is in force that is not in the audit trail.
+  auto former = reconciler_.set_rules(fresh.config, users_.find_all(fresh.config.smtp_exempt_users));
+  if (!former) {
+    rules_due_ = true;  // as they were, if that was not to be had either
+    return std::unexpected(former.error());
+  }
+  const auto version = store_.add({.at_ms = now_ms(), .actor = caller.actor, .files = loaded->files},
+                                  notes_of_reload(caller, report.changed));
+  if (!version) {
+    if (const auto back = reconciler_.put_back(std::move(*former)); !back) {
+      log_error(back.error().text);
+      rules_due_ = true;
+    }
+    return std::unexpected(version.error());
+  }
+  report.version = *version;
+  unsaved_version_.reset();
+  rules_due_ = false;
+  reconciler_.follow(fresh.config);
   config_ = std::move(fresh.config);
   config_values_ = std::move(fresh.values);
   spending_.set_budget(config_);
@@ -136,8 +159,8 @@ Result<ReloadReport> Agent::reload(const Caller& caller) {
   users_.look_again();
   deliveries_.configure(config_);
   watch_spending();
+  tell_of_missing();
   if (tell_config_) tell_config_(config_);
-  report.version = note_configuration(caller, "config.reload", loaded->files, report.changed);
   log_info("configuration " + std::to_string(report.version) + " is in force, " +
            std::to_string(report.changed.size()) + " keys changed, " + std::to_string(report.needs_restart.size()) +
            " wait for a restart");
@@ -156,16 +179,9 @@ void Agent::reload_by_signal() {
   save_notes({.events = {}, .audit = {std::move(entry)}});
 }
 
-int64_t Agent::note_configuration(const Caller& caller, const char* action,
-                                  const std::map<std::string, std::string>& files,
-                                  const std::vector<std::string>& changed) {
-  const auto version = store_.add(
-      ConfigVersion{.at_ms = now_ms(), .actor = caller.actor, .files = files},
-      {.events = {},
-       .audit = changed.empty() ? std::vector<AuditEntry>{}
-                                : std::vector{audit_entry(caller, action, {}, "", nullptr, {{"changed", changed}})}});
-  if (!version) complain_of_store(version.error());
-  return version.value_or(0);
+void Agent::note_first_configuration(const std::map<std::string, std::string>& files) {
+  unsaved_version_ = ConfigVersion{.at_ms = now_ms(), .actor = agent_itself().actor, .files = files};
+  save_waiting_notes();
 }
 
 Result<std::vector<ConfigVersion>> Agent::config_versions(int limit) {

@@ -137,7 +137,16 @@ void Agent::wait_with(Notes notes) {
 }
 
 void Agent::save_waiting_notes() {
-  if (waiting_.empty() || read_only_) return;
+  if (read_only_) return;
+  if (unsaved_version_) {
+    if (const auto saved = store_.add(*unsaved_version_, {}); !saved) {
+      complain_of_store(saved.error());
+      return;
+    }
+    unsaved_version_.reset();
+    store_complaint_.clear();
+  }
+  if (waiting_.empty()) return;
   if (const auto saved = store_.append(waiting_); !saved) {
     complain_of_store(saved.error());
     return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // features.cpp: how does a switch come into force, whoever turned it?
 #include <algorithm>
+#include <tuple>
 
 #include "agent/agent.h"
 #include "api/codec.h"
@@ -47,7 +48,10 @@ Result<Gates> stored_gates(Store& store) {
 }
 
 void Agent::take_gates_from_kernel() {
+  if (!reconciler_.smtp() && reconciler_.may_hold_accounts()) return;  // once it can be asked
   if (reconciler_.smtp()) gates_ = Gates::from(reconciler_.smtp()->gates());
+  gates_unknown_ = false;
+  std::ignore = reconciler_.set_gates(gates_.kernel());  // in our words: nobody has changed them
   write_back_gates();
 }
 

@@ -50,6 +50,8 @@ void Agent::keep_loss() {
 // Before anything is written to the kernel: what it holds is newer than what a backup says, and goes with a reboot.
 void Agent::take_over_held() {
   if (!loss_ || loss_->taken_over || read_only_) return;
+  if (!reconciler_.smtp() && reconciler_.may_hold_accounts()) return;  // once it can be asked
+
   std::map<std::string, std::string> names;  // by directory
   for (const auto& [name, entry] : accounts_) names.emplace(cgroup_directory(entry.account), name);
   const std::vector<HeldAccount> all = reconciler_.held();
@@ -191,6 +193,12 @@ Result<AccountView> Agent::adopt(const Caller& caller, const std::string& name) 
 // From here on the database is right, and what the kernel holds beside it is nobody's.
 Result<LostAccounts> Agent::confirm_accounts(const Caller& caller) {
   if (!loss_) return lost_accounts();
+  take_over_held();
+  if (!loss_->taken_over)
+    return failure(
+        "the kernel holds accounts that could not be taken over, or cannot be asked (npanelctl accounts lost): they "
+        "would lose their limits",
+        EBUSY);
   NP_TRY(store_.append(
       {.events = {},
        .audit = {audit_entry(caller, "accounts.confirm", std::nullopt, "", Json(loss_->done), nullptr)}}));

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "kernel/apply_settings.h"
 #include "kernel/block_devices.h"
@@ -22,12 +23,11 @@ namespace {
 constexpr const char* kLimitFiles[] = {"cpu.max", "memory.max", "memory.high",  "memory.swap.max",
                                        "io.max",  "pids.max",   "cgroup.freeze"};
 
-// Moves the value out, or keeps the reason.
+// Moves the value out, or keeps the reason why there is none.
 template <class T>
 std::optional<T> value_or_reason(Result<T> result, std::optional<std::string>& reason) {
-  if (result) return std::move(*result);
-  reason = std::move(result.error().text);
-  return std::nullopt;
+  reason = result ? std::nullopt : std::optional(std::move(result.error().text));
+  return result ? std::optional(std::move(*result)) : std::nullopt;
 }
 
 // A user that is not there (the other MTA's) is nobody to exempt. The networks were checked with the configuration.
@@ -47,26 +47,71 @@ Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, cons
     : pin_dir_(config.pin_dir), io_devices_(config.io_devices), io_paths_(config.io_paths), lowering_(lowering) {
   host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   find_devices();
-  tree_ = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
-  if (!tree_) {
-    smtp_reason_ = usage_reason_ = tree_reason_;
-    return;
-  }
+  open_missing(config, exempt, gates);
+}
+
+std::map<std::string, std::string> Reconciler::missing() const {
+  std::map<std::string, std::string> parts;
+  const auto note = [&parts](const char* part, bool is_there, const std::optional<std::string>& reason) {
+    if (!is_there) parts.emplace(part, reason.value_or(""));
+  };
+  note("cgroups", tree_.has_value(), tree_reason_);
+  note("usage", usage_.has_value(), usage_reason_);
+  note("smtp", smtp_.has_value(), smtp_reason_);
+  note("openers", !openers_reason_, openers_reason_);
+  return parts;
+}
+
+bool Reconciler::may_get_more() const {
+  const bool all_controllers = tree_ && host_.controllers.size() == std::size(kControllers);
+  return !all_controllers || (!in_container_ && !missing().empty());
+}
+
+// True: it was opened, or has more controllers than before.
+bool Reconciler::open_tree(const Config& config) {
+  if (tree_ && host_.controllers.size() == std::size(kControllers)) return false;
+  auto opened = value_or_reason(AccountTree::open(config.cgroup_mount, config.cgroup_path), tree_reason_);
+  if (!opened || (tree_ && opened->controllers() == host_.controllers)) return false;
+  tree_ = std::move(opened);
   host_.controllers = tree_->controllers();
-  if (!tree_->at_hierarchy_root()) {
-    smtp_reason_ = usage_reason_ =
-        config.cgroup_mount + " is not the root of cgroup v2 (a container?): BPF cannot tell accounts by depth";
-    return;
+  return true;
+}
+
+bool Reconciler::open_missing(const Config& config, const std::set<uid_t>& exempt,
+                              const std::optional<GateTable>& gates) {
+  bool came = open_tree(config);
+  if (!tree_) {
+    smtp_reason_ = usage_reason_ = openers_reason_ = tree_reason_;
+    return came;
   }
-  usage_ = value_or_reason(UsageWalk::load(tree_->fd(), tree_->account_level(), NP_SLOTS), usage_reason_);
-  find_devices();
-  smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
-                                             .account_level = tree_->account_level(),
-                                             .pin_dir = config.pin_dir,
-                                             .rules = rules_of(config, exempt),
-                                             .gates = gates}),
-                          smtp_reason_);
-  watch_connections(config);
+  in_container_ = !tree_->at_hierarchy_root();
+  if (in_container_) {
+    smtp_reason_ = usage_reason_ = openers_reason_ =
+        config.cgroup_mount + " is not the root of cgroup v2 (a container?): BPF cannot tell accounts by depth";
+    return came;
+  }
+  if (!usage_) {
+    usage_ = value_or_reason(UsageWalk::load(tree_->fd(), tree_->account_level(), NP_SLOTS), usage_reason_);
+    if (usage_) find_devices();  // which it is to skip
+    came = came || usage_;
+  }
+  if (!smtp_) {
+    attached_first_ = !Pins::any(pin_dir_);
+    smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
+                                               .account_level = tree_->account_level(),
+                                               .pin_dir = config.pin_dir,
+                                               .rules = rules_of(config, exempt),
+                                               .gates = gates}),
+                            smtp_reason_);
+    attached_first_ = attached_first_ && smtp_;
+    if (attached_first_) std::ignore = set_mark(pin_dir_, kAttachedMark + std::to_string(boot_ms()));
+    came = came || smtp_;
+  }
+  if (!openers_ || openers_reason_) {
+    watch_connections(config);
+    came = came || !openers_reason_;
+  }
+  return came;
 }
 
 // Its maps are those of SmtpGuard.
@@ -124,13 +169,21 @@ Result<int> Reconciler::set_gates(const GateTable& gates) {
   return smtp_->set_gates(gates);
 }
 
-Result<void> Reconciler::reconfigure(const Config& config, const std::set<uid_t>& exempt) {
-  if (smtp_) NP_TRY(smtp_->set_rules(rules_of(config, exempt)));  // first: it alone can be refused
+Result<SmtpGuard::Former> Reconciler::set_rules(const Config& config, const std::set<uid_t>& exempt) {
+  if (!smtp_) return nullptr;
+  return smtp_->set_rules(rules_of(config, exempt));
+}
+
+Result<void> Reconciler::put_back(SmtpGuard::Former former) {
+  if (!smtp_ || !former) return {};
+  return smtp_->put_back(std::move(former));
+}
+
+void Reconciler::follow(const Config& config) {
   io_devices_ = config.io_devices;
   io_paths_ = config.io_paths;
   find_devices();
   if (smtp_) watch_connections(config);
-  return {};
 }
 
 Applied Reconciler::apply(const Account& account, const MailLimits& mail, const Gates& gates, const Applied& before) {

@@ -2,6 +2,7 @@
 // reconciler.h: how does the kernel come to hold what the administrator said about one account?
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -33,9 +34,17 @@ struct Applied {
 // works on.
 class Reconciler {
  public:
-  // Without gates, those that the kernel holds stay. `exempt`: the uids of smtp.exempt_users, as far as they are known.
+  // Opens every part of the kernel that is to be had; see open_missing().
   Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
              Lowering& lowering);
+
+  // Opens what is missing; true when something of it, or a controller, has come. Without gates, those that the kernel
+  // holds stay. `exempt`: the uids of smtp.exempt_users, as far as they are known.
+  bool open_missing(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates);
+  // Why, by part: "cgroups", "usage", "smtp", "openers".
+  [[nodiscard]] std::map<std::string, std::string> missing() const;
+  // What is missing now may be there another time.
+  [[nodiscard]] bool may_get_more() const;
 
   // `before`: what was there last time, so that a cgroup that somebody made anew is noticed.
   // `mail`: the account's mail limits as they are at the moment.
@@ -43,8 +52,11 @@ class Reconciler {
                               const Applied& before);
   // Obeyed by the very next connect(); what cgroups hold follows with apply().
   Result<int> set_gates(const GateTable& gates);
-  // What a reload may change.
-  Result<void> reconfigure(const Config& config, const std::set<uid_t>& exempt);
+  // The rules of direct SMTP, all of them or none; put_back() brings those before back. Without SMTP nothing is done.
+  Result<SmtpGuard::Former> set_rules(const Config& config, const std::set<uid_t>& exempt);
+  Result<void> put_back(SmtpGuard::Former former);
+  // Whatever else a reload may change: what of it cannot be had is missing from then on.
+  void follow(const Config& config);
   // An account that is new: full bucket, counts of zero.
   Result<void> start_fresh(const Account& account);
   // True when nothing of it is left in the kernel; false while its processes are still dying.
@@ -58,6 +70,13 @@ class Reconciler {
   // What the kernel holds, whatever the database says, by directory.
   [[nodiscard]] std::vector<HeldAccount> held() const;
   // Remembered among the pins, as long as they are there.
+  // CLOCK_BOOTTIME, in ms, when the hooks of direct SMTP came into this boot; nullopt: they have not, or nobody noted
+  // it.
+  [[nodiscard]] std::optional<int64_t> attached_ms() const { return number_marked(pin_dir_, kAttachedMark); }
+  // It was this object that attached them.
+  [[nodiscard]] bool attached_first() const { return attached_first_; }
+  // Or would, if it could be read.
+  [[nodiscard]] bool may_hold_accounts() const { return smtp_ || Pins::any(pin_dir_); }
   [[nodiscard]] bool remembers_loss() const { return has_mark(pin_dir_, kLossMark); }
   Result<void> remember_loss() const { return set_mark(pin_dir_, kLossMark); }
   Result<void> forget_loss() const { return remove_mark(pin_dir_, kLossMark); }
@@ -94,12 +113,15 @@ class Reconciler {
   [[nodiscard]] const std::optional<std::string>& openers_reason() const { return openers_reason_; }
 
  private:
+  bool open_tree(const Config& config);
   void watch_connections(const Config& config);
   bool find_devices();
   [[nodiscard]] std::optional<std::vector<DeviceNumber>> configured_devices();
   void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
 
   static constexpr const char* kLossMark = "accounts-lost";
+  static constexpr const char* kAttachedMark = "attached-at-";  // and the time
+  bool attached_first_ = false;
   std::string pin_dir_;
   std::vector<std::string> io_devices_;
   std::vector<std::string> io_paths_;
@@ -108,6 +130,7 @@ class Reconciler {
   unsigned since_look_ = 0;
   Lowering& lowering_;
   HostAbilities host_;
+  bool in_container_ = false;  // for good
   std::optional<AccountTree> tree_;
   std::optional<SmtpGuard> smtp_;
   std::optional<ConnectionOpeners> openers_;

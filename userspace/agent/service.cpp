@@ -118,9 +118,8 @@ void Agent::take_user(const std::string& user) {
   if (!names(config_.smtp_exempt_users) && !names(config_.mta_users)) return;
   if (!users_.find(user).uid) return;
   if (names(config_.smtp_exempt_users)) {
-    const auto set = reconciler_.reconfigure(config_, users_.find_all(config_.smtp_exempt_users));
-    if (!set) log_error("smtp.exempt_users: " + set.error().text);
-    watch_spending();  // they are other programs now
+    rules_due_ = true;
+    mind_rules();
   }
   configure_senders();
   if (names(config_.mta_users) && tell_config_) tell_config_(config_);
@@ -317,6 +316,7 @@ AgentStatus Agent::status() {
           .controllers = reconciler_.host().controllers,
           .usage_reason = why_no_usage(),
           .smtp_reason = reconciler_.smtp_reason(),
+          .smtp_attached_ms = reconciler_.attached_ms(),
           .smtp_ports = config_.smtp_ports,
           .smtp = reconciler_.smtp() ? reconciler_.smtp()->total() : np_smtp_total{},
           .unattributed = unattributed_mail(),
@@ -338,6 +338,8 @@ std::vector<std::string> Agent::complaints() {
   if (read_only_) complaints.push_back("database: changes are refused: " + *read_only_);
   if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
   if (may_lack_accounts()) complaints.push_back(loss_in_words());
+  if (rules_due_)
+    complaints.push_back("smtp: the rules in force may not be those of the configuration; they are put in force again");
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.openers_reason() && !reconciler_.smtp_reason())
     complaints.push_back("mail: who opens connections to the MTA is not known: " + *reconciler_.openers_reason());

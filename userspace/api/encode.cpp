@@ -288,6 +288,7 @@ Json encode(const AgentStatus& status) {
           {"smtp",
            {{"attached", !status.smtp_reason},
             {"reason", or_null(status.smtp_reason)},
+            {"attached_after_boot_ms", or_null(status.smtp_attached_ms)},
             {"ports", status.smtp_ports},
             {"lost_records", status.smtp.lost},
             {"unknown", status.smtp.unknown}}},

@@ -81,6 +81,20 @@ Result<UniqueFd> listen_unix(const std::string& path, const std::string& group) 
   return socket;
 }
 
+std::optional<std::string> why_not_for_group(const std::string& path, const std::string& group,
+                                             const char* group_file) {
+  constexpr const char* kThen =
+      ": its members cannot use the API; systemctl restart npanel-agent.socket npanel-agent.service";
+  constexpr mode_t kMembers = S_IRGRP | S_IWGRP;
+  struct stat status{};
+  if (group.empty() || ::stat(path.c_str(), &status) != 0) return std::nullopt;
+  const auto members = local_gid(group, group_file);
+  if (!members) return "there is no group " + group + " any more (groupadd --system " + group + ")" + kThen;
+  if (status.st_gid == *members && (status.st_mode & kMembers) == kMembers) return std::nullopt;
+  return path + " is not for the group " + group + ", gid " + std::to_string(*members) + ", but for gid " +
+         std::to_string(status.st_gid) + kThen;
+}
+
 Result<UniqueFd> listen_tcp(const std::string& address) {
   const Endpoint endpoint = NP_TRY(parse_endpoint(address));
   UniqueFd socket = NP_TRY(stream_socket(endpoint.address.ss_family));

@@ -179,6 +179,12 @@ Response ambiguous(const Headers& headers, std::string_view version) {
   return {};
 }
 
+// It tells requests apart, and is no secret.
+std::string new_request_id() {
+  const auto text = random_text();
+  return text ? text->substr(0, kIdBytes) : "at-" + std::to_string(steady_us());
+}
+
 bool is_request_id(std::string_view text) {
   constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   return !text.empty() && text.size() <= kIdMost && text.find_first_not_of(kAllowed) == std::string_view::npos;
@@ -195,7 +201,7 @@ std::unique_ptr<Request> begin_request(MHD_Connection* connection, const char* u
   request->began_us = whose.since_us;
   const auto id = request->headers.find("x-request-id");
   const bool theirs = id != request->headers.end() && is_request_id(id->second);
-  request->id = theirs ? id->second : random_text().substr(0, kIdBytes);
+  request->id = theirs ? id->second : new_request_id();
   return request;
 }
 

@@ -19,12 +19,12 @@ std::string sha256_hex(std::string_view text) {
   return hex;
 }
 
-std::string random_text() {
+Result<std::string> random_text() {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   constexpr unsigned kBits = 6;
   std::array<unsigned char, 32> bytes{};
-  // Without random numbers there are no secrets; GnuTLS would have refused to start already.
-  if (gnutls_rnd(GNUTLS_RND_KEY, bytes.data(), bytes.size()) != 0) std::abort();
+  if (const int error = gnutls_rnd(GNUTLS_RND_KEY, bytes.data(), bytes.size()); error != 0)
+    return failure(std::string("no random numbers are to be had: ") + gnutls_strerror(error), EAGAIN);
   std::string text;
   uint32_t waiting = 0;
   unsigned bits = 0;

@@ -5,13 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace npanel {
 
 // 64 hexadecimal digits, lower case.
 [[nodiscard]] std::string sha256_hex(std::string_view text);
 
 // 256 random bits as 43 characters of base64url (RFC 4648, 5), without padding.
-[[nodiscard]] std::string random_text();
+// EAGAIN: the kernel gives none now.
+[[nodiscard]] Result<std::string> random_text();
 
 // RFC 4648, 4, with padding.
 [[nodiscard]] std::string base64(std::string_view bytes);

@@ -35,7 +35,8 @@ std::string names(const ConfigFiles& files) {
 }  // namespace
 
 int run_daemon(int argc, char** argv, const std::string& purpose,
-               const std::function<Result<void>(const LoadedConfig&, const ConfigSources&)>& run) {
+               const std::function<Result<void>(const LoadedConfig&, const ConfigSources&)>& run,
+               const std::optional<DaemonCheck>& check) {
   CLI::App app{purpose};
   ConfigSources sources{.environment = environment()};
   bool check_only = false;
@@ -45,8 +46,11 @@ int run_daemon(int argc, char** argv, const std::string& purpose,
   app.add_option("--set", sources.sets, "KEY=VALUE, above all files and the environment: smtp.ports=[25]; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--check-config", check_only, "Read the configuration, say what is wrong with it, and end");
+  bool look_only = false;
+  if (check) app.add_flag(check->flag, look_only, check->purpose);
   app.set_version_flag("--version", NPANEL_VERSION);
   CLI11_PARSE(app, argc, argv);
+  if (look_only) return check->run();
 
   sources.file_required = !named->empty();
   const auto loaded = load_config(sources);

@@ -39,10 +39,13 @@ std::unexpected<Error> libbpf_failure(const std::string& what, int code) {
   return error;
 }
 
-KernelTypes::KernelTypes() : types_(btf__load_vmlinux_btf()) {}
+Result<KernelTypes> KernelTypes::read() {
+  if (btf* types = btf__load_vmlinux_btf()) return KernelTypes(types);
+  return libbpf_failure("read the kernel's types (/sys/kernel/btf/vmlinux)", errno);
+}
 
 bool KernelTypes::has_function(const char* name) const {
-  return types_ && btf__find_by_name_kind(types_.get(), name, BTF_KIND_FUNC) > 0;
+  return btf__find_by_name_kind(types_.get(), name, BTF_KIND_FUNC) > 0;
 }
 
 Result<MappedValues> MappedValues::map(int map_fd, size_t value_bytes, size_t entries) {

@@ -37,13 +37,14 @@ void hear_libbpf();
 // The running kernel's BTF: 5 MB of memory as long as it lives.
 class KernelTypes {
  public:
-  KernelTypes();
+  static Result<KernelTypes> read();
   [[nodiscard]] bool has_function(const char* name) const;
 
  private:
   struct Free {
     void operator()(btf* types) const { btf__free(types); }
   };
+  explicit KernelTypes(btf* types) : types_(types) {}
   std::unique_ptr<btf, Free> types_;
 };
 

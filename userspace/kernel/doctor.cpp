@@ -5,6 +5,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/file.h"
 #include "kernel/block_devices.h"
 #include "kernel/bpf_object.h"
@@ -131,15 +134,19 @@ Capability usage(const std::string& mount) {
 
 }  // namespace
 
+std::vector<Capability> examine_programs() {
+  return {smtp(), usage(find_mount("cgroup2").value_or("/sys/fs/cgroup"))};
+}
+
 std::vector<Capability> examine_host(const std::vector<std::string>& io_devices,
                                      const std::vector<std::string>& io_paths) {
   const auto mount = find_mount("cgroup2");
-  const std::string cgroups = mount.value_or("/sys/fs/cgroup");
   std::vector<Capability> found{kernel_release(), btf(), cgroup2(mount)};
-  for (const std::string_view name : kControllers) found.push_back(controller(cgroups, name));
+  for (const std::string_view name : kControllers) found.push_back(controller(mount.value_or("/sys/fs/cgroup"), name));
   found.push_back(psi());
   for (Capability& one : storage(io_devices, io_paths)) found.push_back(std::move(one));
-  found.insert(found.end(), {bpffs(), smtp(), usage(cgroups)});
+  found.push_back(bpffs());
+  std::ranges::move(examine_programs(), std::back_inserter(found));
   return found;
 }
 

@@ -19,4 +19,7 @@ struct Capability {
 [[nodiscard]] std::vector<Capability> examine_host(const std::vector<std::string>& io_devices,
                                                    const std::vector<std::string>& io_paths);
 
+// Only what the BPF programs are for, as far as this process can load them.
+[[nodiscard]] std::vector<Capability> examine_programs();
+
 }  // namespace npanel

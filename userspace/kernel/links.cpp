@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 namespace npanel {
 namespace {
 
@@ -30,10 +32,18 @@ LinkPtr adopt(const bpf_program* program, uint64_t cgroup_id, const std::string&
   return link;
 }
 
+// In place of a link that the kernel detached, of another cgroup, or whose program is the old one: that stays pinned
+// until this one is.
 Result<LinkPtr> pin_as(LinkPtr link, const bpf_program* program, const std::string& pin) {
   if (!link) return libbpf_failure(std::string("attach ") + bpf_program__name(program), errno);
-  ::unlink(pin.c_str());  // a link that the kernel detached, of another cgroup, or whose program is the old one
-  if (bpf_obj_pin(bpf_link__fd(link.get()), pin.c_str()) != 0) return errno_failure("pin " + pin, errno);
+  const std::string fresh = pin + "-new";
+  ::unlink(fresh.c_str());  // of an agent that was killed here
+  if (bpf_obj_pin(bpf_link__fd(link.get()), fresh.c_str()) != 0) return errno_failure("pin " + fresh, errno);
+  if (::rename(fresh.c_str(), pin.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(fresh.c_str());
+    return errno_failure("pin " + pin, error);
+  }
   return link;
 }
 

@@ -7,10 +7,12 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
 #include "base/directory.h"
+#include "base/parse.h"
 #include "base/unique_fd.h"
 
 namespace npanel {
@@ -50,6 +52,15 @@ Result<Pins> Pins::make(std::string dir) {
   return pins;
 }
 
+bool Pins::any(const std::string& dir) {
+  const auto layouts = entries_of(dir);
+  if (!layouts) return false;
+  return std::ranges::any_of(*layouts, [&](const DirectoryEntry& layout) {
+    const auto pinned = entries_of(dir + "/" + layout.name);
+    return pinned && !pinned->empty();
+  });
+}
+
 std::string Pins::path(const std::string& name) const {
   return dir_ + "/" + kLayout + "/" + name;
 }
@@ -84,6 +95,15 @@ Result<void> remove_mark(const std::string& dir, const std::string& name) {
   const std::string path = dir + "/" + name;
   if (::rmdir(path.c_str()) != 0 && errno != ENOENT) return errno_failure("remove " + path, errno);
   return {};
+}
+
+std::optional<int64_t> number_marked(const std::string& dir, const std::string& prefix) {
+  const auto marks = entries_of(dir);
+  if (!marks) return std::nullopt;
+  for (const DirectoryEntry& mark : *marks)
+    if (mark.name.starts_with(prefix))
+      if (const auto number = parse_u64(mark.name.substr(prefix.size()))) return static_cast<int64_t>(*number);
+  return std::nullopt;
 }
 
 void remove_pin_directory(const std::string& dir) {

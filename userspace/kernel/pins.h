@@ -16,6 +16,8 @@ class Pins {
   // Makes what is missing. ENODEV when the parent of `dir` is not on a bpffs, EPERM when the directory is somebody
   // else's.
   static Result<Pins> make(std::string dir);
+  // Is anything pinned there, of whatever layout?
+  [[nodiscard]] static bool any(const std::string& dir);
 
   // Where the object of this name is pinned.
   [[nodiscard]] std::string path(const std::string& name) const;
@@ -33,6 +35,8 @@ class Pins {
 [[nodiscard]] bool has_mark(const std::string& dir, const std::string& name);
 Result<void> set_mark(const std::string& dir, const std::string& name);
 Result<void> remove_mark(const std::string& dir, const std::string& name);
+// The number behind this prefix in the name of a mark.
+[[nodiscard]] std::optional<int64_t> number_marked(const std::string& dir, const std::string& prefix);
 
 struct Unpinned {
   int links = 0;

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <map>
 
+#include "base/directory.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/unique_fd.h"
@@ -60,6 +61,16 @@ std::optional<LeftProcess> state_of(pid_t pid, const std::string& proc) {
   return process;
 }
 
+// From "Uid:\t4001\t4001\t…" of /proc/PID/status: the first.
+std::optional<uid_t> real_uid_in(std::string_view status) {
+  constexpr std::string_view kKey = "\nUid:\t";
+  const size_t at = status.find(kKey);
+  if (at == std::string_view::npos) return std::nullopt;
+  status.remove_prefix(at + kKey.size());
+  const auto uid = parse_u64(status.substr(0, status.find('\t')));
+  return uid ? std::optional(static_cast<uid_t>(*uid)) : std::nullopt;
+}
+
 }  // namespace
 
 Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins) {
@@ -72,6 +83,17 @@ Result<void> lift_stand_ins(pid_t pid, const StandIns& stand_ins) {
   if (stand_ins.address_space_bytes) NP_TRY(raise_limit(pid, RLIMIT_AS, *stand_ins.address_space_bytes, "RLIMIT_AS"));
   if (stand_ins.processes) NP_TRY(raise_limit(pid, RLIMIT_NPROC, *stand_ins.processes, "RLIMIT_NPROC"));
   return {};
+}
+
+size_t count_processes_of(const std::set<uid_t>& uids, const std::string& proc) {
+  const auto entries = uids.empty() ? Result<std::vector<DirectoryEntry>>() : entries_of(proc);
+  if (!entries) return 0;
+  return static_cast<size_t>(std::ranges::count_if(*entries, [&](const DirectoryEntry& entry) {
+    if (!parse_u64(entry.name)) return false;
+    const auto status = read_file_at(AT_FDCWD, proc + "/" + entry.name + "/status");
+    const auto uid = status ? real_uid_in(*status) : std::nullopt;
+    return uid && uids.contains(*uid);
+  }));
 }
 
 Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked) {

@@ -30,6 +30,9 @@ struct StillThere {
 };
 [[nodiscard]] Result<StillThere> still_there(const Cgroup& cgroup, size_t most, const std::string& proc = "/proc");
 
+// Of the host, whose real uid is one of these: how many.
+[[nodiscard]] size_t count_processes_of(const std::set<uid_t>& uids, const std::string& proc = "/proc");
+
 // SIGTERM to every process in the cgroup and below it that is not in `asked` yet, and adds it there. A pid that was
 // taken by another process meanwhile is not hit. Returns how many processes there were.
 Result<size_t> ask_to_end(const Cgroup& cgroup, std::set<pid_t>& asked);

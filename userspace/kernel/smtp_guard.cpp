@@ -146,7 +146,7 @@ int hand_over(void* handler, void* record, size_t) {
 struct SmtpGuard::Attached {
   Pins pins;
   int account_level;
-  SkeletonPtr<np_smtp_bpf> skeleton;
+  std::shared_ptr<np_smtp_bpf> skeleton;
   LinkPtr link4;
   LinkPtr link6;
   LinkPtr release;
@@ -217,8 +217,16 @@ bool SmtpRules::operator==(const SmtpRules& other) const {
          std::ranges::equal(allow, other.allow, same);
 }
 
-Result<void> SmtpGuard::set_rules(const SmtpRules& rules) {
-  SkeletonPtr<np_smtp_bpf> fresh = NP_TRY(load(attached_->pins, rules, attached_->account_level));
+Result<SmtpGuard::Former> SmtpGuard::set_rules(const SmtpRules& rules) {
+  return swap(NP_TRY(load(attached_->pins, rules, attached_->account_level)));
+}
+
+Result<void> SmtpGuard::put_back(Former former) {
+  NP_TRY(swap(std::move(former)));
+  return {};
+}
+
+Result<SmtpGuard::Former> SmtpGuard::swap(Former fresh) {
   LinkPtr over = NP_TRY(attach_and_pin(fresh->progs.np_smtp_over, attached_->pins.path(kOver)));
   attached_->over = std::move(over);
   const auto& before = attached_->skeleton->progs;
@@ -227,8 +235,7 @@ Result<void> SmtpGuard::set_rules(const SmtpRules& rules) {
       Swap{attached_->link4.get(), before.np_smtp_conn4, fresh->progs.np_smtp_conn4, "IPv4"},
       Swap{attached_->link6.get(), before.np_smtp_conn6, fresh->progs.np_smtp_conn6, "IPv6"}};
   NP_TRY(swap_programs(swaps));
-  attached_->skeleton = std::move(fresh);
-  return {};
+  return std::exchange(attached_->skeleton, std::move(fresh));
 }
 
 GateTable SmtpGuard::gates() const {

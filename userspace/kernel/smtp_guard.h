@@ -16,6 +16,8 @@
 #include "model/subuid.h"
 #include "npanel/smtp.h"
 
+struct np_smtp_bpf;
+
 namespace npanel {
 
 // Now, as np_mail_advance() takes it.
@@ -53,8 +55,12 @@ class SmtpGuard {
   SmtpGuard& operator=(SmtpGuard&&) noexcept;
   ~SmtpGuard();
 
+  // The programs that were behind the hooks.
+  using Former = std::shared_ptr<np_smtp_bpf>;
   // From the next connect() on. Counts, buckets and limits stay. What fails changes nothing.
-  Result<void> set_rules(const SmtpRules& rules);
+  Result<Former> set_rules(const SmtpRules& rules);
+  // The rules before are in force again.
+  Result<void> put_back(Former former);
   [[nodiscard]] GateTable gates() const;
   // Obeyed by the very next connect(). Returns how many entries were not right already.
   Result<int> set_gates(const GateTable& gates);
@@ -142,6 +148,7 @@ class SmtpGuard {
   struct Attached;
   [[nodiscard]] Result<void> check_parent(uint32_t slot, uint32_t parent) const;
   [[nodiscard]] Result<np_mail_question> ask(const np_mail_question& question) const;
+  Result<Former> swap(Former fresh);
   explicit SmtpGuard(std::unique_ptr<Attached> attached);
   std::unique_ptr<Attached> attached_;
 };

@@ -67,13 +67,14 @@ Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_
   if (!skeleton) return libbpf_failure("open BPF usage", errno);
   skeleton->rodata->np_account_level = account_level;
   skeleton->rodata->np_page_size = static_cast<__u64>(::sysconf(_SC_PAGESIZE));
-  const KernelTypes kernel;
+  const KernelTypes kernel = NP_TRY(KernelTypes::read());
   skeleton->rodata->np_has_css_rstat_flush = kernel.has_function("css_rstat_flush");
   skeleton->rodata->np_has_cgroup_rstat_flush =
       !skeleton->rodata->np_has_css_rstat_flush && kernel.has_function("cgroup_rstat_flush");
   skeleton->rodata->np_has_rdonly_cast = kernel.has_function("bpf_rdonly_cast");
   bpf_map__set_max_entries(skeleton->maps.np_usage_row, most_accounts);
   if (const int error = np_usage_bpf::load(skeleton.get()); error != 0) return libbpf_failure("load BPF usage", -error);
+  if (!skeleton->bss) return libbpf_failure("map the variables of BPF usage", ENOMEM);  // load() does not say
 
   MappedValues rows =
       NP_TRY(MappedValues::map(bpf_map__fd(skeleton->maps.np_usage_row), sizeof(np_usage), most_accounts));

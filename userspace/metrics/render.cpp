@@ -303,6 +303,9 @@ void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, con
   hung_up.metric.push_back(series(Counter, static_cast<double>(agent.doors.policy_over_share), {{"reason", "share"}}));
   out.add(Gauge, "npanel_usage_available", "1 when the kernel's usage walk runs", agent.usage_reason ? 0 : 1);
   out.add(Gauge, "npanel_smtp_attached", "1 when the connect hooks are attached", agent.smtp_reason ? 0 : 1);
+  if (agent.smtp_attached_ms)
+    out.add(Gauge, "npanel_smtp_attached_after_boot_seconds", "Since when in this boot direct SMTP is limited",
+            static_cast<double>(*agent.smtp_attached_ms) / 1e3);
   out.add(Counter, "npanel_reconcile_accounts_total", "Accounts compared with the kernel",
           static_cast<double>(agent.reconcile.passes));
   out.add(Counter, "npanel_reconcile_writes_total",

@@ -67,8 +67,9 @@ struct AgentStatus {
   size_t accounts = 0;
   std::string cgroup_path;
   Controllers controllers;
-  std::optional<std::string> usage_reason;  // why the walk cannot run
-  std::optional<std::string> smtp_reason;   // why the hooks are not attached
+  std::optional<std::string> usage_reason;       // why the walk cannot run
+  std::optional<std::string> smtp_reason;        // why the hooks are not attached
+  std::optional<int64_t> smtp_attached_ms = {};  // CLOCK_BOOTTIME, when they came into this boot
   std::vector<uint16_t> smtp_ports;
   np_smtp_total smtp{};
   UnattributedMail unattributed;

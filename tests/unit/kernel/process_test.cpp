@@ -31,5 +31,18 @@ TEST(StillThere, CountsAllAndNamesSomeOfThemWithTheirNestedOnes) {
   EXPECT_EQ(still_there(cgroup, 1, dir.path("proc"))->some.size(), 1U);
 }
 
+TEST(CountProcessesOf, GoesByTheRealUid) {
+  const TempDir dir;
+  dir.write("7/status", "Name:\tUid:\t4001\nUmask:\t0022\nUid:\t4001\t0\t0\t0\n");
+  dir.write("8/status", "Name:\tsu\nUid:\t0\t4001\t4001\t4001\n");
+  dir.write("9/status", "Name:\tphp\nUid:\t4002\t4002\t4002\t4002\n");
+  dir.write("10/status", "Name:\tgone\n");
+  dir.write("self/status", "Name:\tphp\nUid:\t4001\t4001\t4001\t4001\n");
+  dir.write("11/comm", "php\n");
+  EXPECT_EQ(count_processes_of({4001, 4002}, dir.path("")), 2U);
+  EXPECT_EQ(count_processes_of({4003}, dir.path("")), 0U);
+  EXPECT_EQ(count_processes_of({}, dir.path("")), 0U);
+}
+
 }  // namespace
 }  // namespace npanel

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <iostream>
 #include <iterator>
 #include <memory>
 
@@ -22,6 +23,7 @@
 #include "daemon/event_loop.h"
 #include "daemon/log.h"
 #include "daemon/self_check.h"
+#include "kernel/doctor.h"
 #include "mail/policy_access.h"
 #include "mail/policy_server.h"
 
@@ -221,20 +223,25 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
               [&servers](Listening listening) { return servers.listen(std::move(listening)); });
   tcp.look(steady_ms());
   const auto vouching = NP_TRY(Vouching::begin(loop, config));
-  agent->ask_of_doors([&policy, &tcp, &vouching] {
+  agent->ask_of_doors([&policy, &tcp, &vouching, &config] {
     DoorStatus status{.tcp_open = tcp.is_open()};
     policy->tell(status);
     std::ranges::move(tcp.complaints(), std::back_inserter(status.complaints));
+    if (auto why = why_not_for_group(config.socket, config.socket_group)) status.complaints.push_back(std::move(*why));
     if (vouching) std::ranges::move(vouching->complaints(), std::back_inserter(status.complaints));
     return status;
   });
-  if (const int fd = agent->refusals_fd(); fd >= 0) NP_TRY(loop.on_readable(fd, [&] { agent->take_refusals(); }));
+  agent->on_smtp([&](int refusals) {
+    if (const auto heard = loop.on_readable(refusals, [&] { agent->take_refusals(); }); !heard)
+      log_error("refusals are read once a second only: " + heard.error().text);
+  });
   NP_TRY(loop.on_readable(agent->helper_fd(), [&] { agent->hear_helper(); }));
   NP_TRY(loop.on_readable(agent->work_fd(), [&] { agent->work(); }));
   NP_TRY(loop.every(std::chrono::seconds(1), [&] {
     policy->look();
     tcp.look(steady_ms());
     agent->tick();
+    if (agent->is_stuck()) loop.stop();
   }));
   for (const int signal : {SIGTERM, SIGINT})
     NP_TRY(loop.on_signal(signal, [&] {
@@ -245,7 +252,18 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   log_info("ready, version " NPANEL_VERSION);
   NP_TRY(loop.run());
   agent->stop();
+  if (agent->is_stuck()) return failure("a new process can load the BPF programs, this one cannot: it makes room");
   return {};
+}
+
+// What this process could load, whatever another one says.
+int check_kernel() {
+  bool well = true;
+  for (const Capability& part : examine_programs()) {
+    std::cout << part.name << ": " << part.detail << "\n";
+    well = well && part.state == Capability::State::ok;
+  }
+  return well ? 0 : 1;
 }
 
 }  // namespace
@@ -255,5 +273,8 @@ int main(int argc, char** argv) {
   // raise the threshold with the first one, and keep the next in the heap (mallopt(3)); so each goes back when it ends.
   constexpr int kLarge = 128 * 1024;
   ::mallopt(M_MMAP_THRESHOLD, kLarge);
-  return run_daemon(argc, argv, "npanel-agent holds every hosting account to its limits inside the kernel.", serve);
+  return run_daemon(argc, argv, "npanel-agent holds every hosting account to its limits inside the kernel.", serve,
+                    DaemonCheck{.flag = "--check-kernel",
+                                .purpose = "Load the BPF programs, say whether they could be used, and end",
+                                .run = check_kernel});
 }
