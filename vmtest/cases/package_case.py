@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upgrade, downgrade, removal and purge of the Debian package: what do accounts and clients see of it?"""
 import os
+import subprocess
 
 import installed
 import load
@@ -73,6 +74,26 @@ class PackageCase(installed.ServiceCase):
         self.assertEqual(clients.broken, [])
         self.assertEqual(CONFIG.read_text(), self.agent.config_as_installed + EDIT)
         self.assert_active()
+
+    def test_upgrade_onto_a_wrong_configuration_says_so_and_the_old_agent_goes_on(self):
+        bob, worker = self.limited(pids_max=LIMIT)
+        pids = installed.shown("MainPID", installed.AGENT, installed.WATCHDOG)
+        CONFIG.write_text(self.agent.config_as_installed + "\n[nonsense]\nports = 25\n")
+        self.addCleanup(install, self.package)
+        self.addCleanup(CONFIG.write_text, self.agent.config_as_installed)
+        ran = subprocess.run(["dpkg", "--force-confold", "--install", str(self.other)], capture_output=True, text=True)
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        self.assertIn("the configuration is wrong", ran.stderr)
+        self.assertIn("nonsense", ran.stderr)
+        self.assertIn("the agent of before goes on", ran.stderr)
+        self.assertEqual(installed.shown("MainPID", installed.AGENT, installed.WATCHDOG), pids)
+        self.assertTrue(self.agent.is_healthy())
+        self.assertEqual(bob.read("pids.max"), str(LIMIT))
+        self.assert_refused(worker)
+        CONFIG.write_text(self.agent.config_as_installed)
+        installed.systemctl("restart", installed.WATCHDOG, installed.AGENT)
+        self.agent.wait_until_watched()
+        self.assert_refused(worker)
 
     def test_purge_ends_the_limits_and_deletes_the_data_and_says_so(self):
         bob, worker = self.limited(pids_max=LIMIT)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import grp
 import http.client
+import json
 import os
 import pathlib
 import pwd
@@ -31,11 +32,19 @@ PAUSE_SECONDS = 1.5  # the most between two kills
 DEAF_SECONDS = 25  # WatchdogSec=, and a start
 LIMIT = 32
 BOB_UID = 4001
-EXPOSURE_MOST = {AGENT: 2.5, WATCHDOG: 1.3, "npanel-helper.service": 2.5, "npanel-notice.service": 3.0}
+# Of the agent systemd-analyze counts neither ProtectSystem= nor ProtectHome= nor PrivateTmp=, for it starts early.
+EXPOSURE_MOST = {AGENT: 2.6, WATCHDOG: 1.3, "npanel-helper.service": 2.5, "npanel-notice.service": 3.0}
 HTTP_PORT = 844
 FLOOD_SECONDS = 5
 HEALTH_SECONDS = 0.25  # at the 99th percentile, as the machine runs it
+HEAL_SECONDS = 150  # back-off to half a minute, and a new process in emulation
+FAILING_CALLS = (3, 60)  # a probe of libbpf, and a map
+HOSTED = ("cron.service", "exim4.service", "postfix.service", "dovecot.service", "php8.2-fpm.service", "apache2.service", "nginx.service", "ssh.service")
 RESPECT_SECONDS = 11  # three checks of the watchdog and more
+
+
+def shown_one(what, unit):
+    return systemctl("show", "--value", "-p", what, unit).strip()
 
 
 class InstalledCase(installed.ServiceCase):
@@ -93,6 +102,68 @@ class InstalledCase(installed.ServiceCase):
             return [event for event in ctl_json("events", "--account", "bob")["events"] if event["kind"] == "smtp_denied"]
         event = support.wait_until(refusals, 5, "an event smtp_denied")[0]
         self.assertEqual(event["detail"]["exe"], os.path.realpath("/proc/self/exe"))
+
+
+class BootCase(installed.ServiceCase):
+    def test_nothing_hosted_was_started_before_the_agent(self):
+        """Of whatever of the list is here; and systemd found no cycle that it had to break."""
+        def entered(unit):
+            return int(shown_one("ActiveEnterTimestampMonotonic", unit) or 0)
+
+        agent, started_later = entered(AGENT), []
+        before = shown_one("Before", AGENT).split()
+        for unit in (*HOSTED, "network-pre.target", "systemd-user-sessions.service"):
+            self.assertIn(unit, before)
+            if entered(unit):
+                started_later.append(unit)
+                self.assertLess(self.first_start, entered(unit), unit)
+        support.info(f"the agent was there {self.first_start / 1e6:.1f} s after boot, before {', '.join(started_later)}; it runs since {agent / 1e6:.1f} s")
+        self.assertTrue(started_later)
+        self.assertNotIn("ordering cycle", installed.run("journalctl", "-b", "--no-pager", "_PID=1"))
+
+    @property
+    def first_start(self):
+        """Of this boot, in microseconds: the cases restart it."""
+        journal = installed.run("journalctl", "-b", "--no-pager", "-o", "json", "_PID=1", f"UNIT={AGENT}").splitlines()
+        lines = [json.loads(line) for line in journal]
+        return next(int(line["__MONOTONIC_TIMESTAMP"]) for line in lines if line["MESSAGE"].startswith("Started npanel-agent"))
+
+    def test_since_when_in_this_boot_direct_smtp_is_limited_is_told(self):
+        after_boot_ms = ctl_json("status")["smtp"]["attached_after_boot_ms"]
+        with open("/proc/uptime") as uptime:
+            self.assertLess(after_boot_ms, float(uptime.read().split()[0]) * 1000)
+        self.assertGreater(after_boot_ms, 0)
+        self.assertIn(f"npanel_smtp_attached_after_boot_seconds {after_boot_ms / 1000:g}", self.agent.request("GET", "/metrics").body.decode())
+        systemctl("restart", AGENT)
+        self.agent.wait_until_watched()
+        self.assertEqual(ctl_json("status")["smtp"]["attached_after_boot_ms"], after_boot_ms)
+
+
+class MissingCase(installed.ServiceCase):
+    """One bpf() fails while the agent starts. libbpf may take that for an answer about the kernel, for good."""
+
+    def test_what_fails_at_the_start_is_tried_again(self):
+        self.put_back_afterwards()
+        _, worker = self.limited()
+        for number in FAILING_CALLS:
+            # -D: the agent stays the unit's main process.
+            self.agent.change_unit("[Service]\nSystemCallFilter=\nNoNewPrivileges=no\nCapabilityBoundingSet=~\nExecStart=\n"
+                                   "ExecStart=/usr/bin/strace -D -f -qq --seccomp-bpf -o /dev/null -e trace=bpf "
+                                   f"-e inject=bpf:error=ENOMEM:when={number} /usr/sbin/npanel-agent\n")
+            systemctl("restart", AGENT)
+            support.wait_until(self.agent.is_healthy, installed.READY_SECONDS * installed.START_SCALE, "it answers")
+            missing = ctl_json("status")["smtp"]["reason"] or ctl_json("status")["usage_reason"]
+            began = time.monotonic()
+            self.agent.restore_unit()  # for the one that makes room
+            support.wait_until(self.is_whole, HEAL_SECONDS, f"all is there again after: {missing}")
+            support.info(f"bpf() number {number}: {(missing or 'nothing was missing')[:90]}; whole after {time.monotonic() - began:.1f} s")
+            self.assert_refused(worker)
+
+    def is_whole(self):
+        with contextlib.suppress(AssertionError):
+            status = ctl_json("status")
+            return status["smtp"]["attached"] and status["usage_source"] == "bpf"
+        return False
 
 
 class DeathCase(installed.ServiceCase):
