@@ -76,7 +76,9 @@ void Agent::tell_of_missing() {
   std::map<std::string, std::string> now = reconciler_.missing();
   for (const auto& [part, reason] : now) {
     if (missing_.contains(part)) continue;
-    log_error(part + " is missing: " + reason + "; tried again by itself");
+    std::string text = part;
+    text.append(" is missing: ").append(reason).append("; tried again by itself");
+    log_error(text);
     events.push_back(event_of("part_missing", part, reason));
   }
   for (const auto& [part, reason] : missing_) {

@@ -339,7 +339,8 @@ std::vector<std::string> Agent::complaints() {
   if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
   if (may_lack_accounts()) complaints.push_back(loss_in_words());
   if (rules_due_)
-    complaints.push_back("smtp: the rules in force may not be those of the configuration; they are put in force again");
+    complaints.emplace_back(
+        "smtp: the rules in force may not be those of the configuration; they are put in force again");
   if (reconciler_.smtp_reason()) complaints.push_back("smtp: " + *reconciler_.smtp_reason());
   if (reconciler_.openers_reason() && !reconciler_.smtp_reason())
     complaints.push_back("mail: who opens connections to the MTA is not known: " + *reconciler_.openers_reason());
