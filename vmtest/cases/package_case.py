@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upgrade, downgrade, removal and purge of the Debian package: what do accounts and clients see of it?"""
+import contextlib
 import os
+import shutil
+import signal
 import subprocess
 
 import installed
@@ -9,6 +12,7 @@ import support
 from installed import CONFIG, PACKAGE, placement
 
 LIMIT = 32
+BOB_UID = 4001
 PAGES = ("man1/npanelctl.1", "man5/npanel.toml.5", "man8/npanel-agent.8", "man8/npanel-watchdog.8")
 UNPACKED = f"{support.DISK}/npanel-vmtest.package"
 EDIT = "\n# an administrator was here\n"
@@ -94,6 +98,37 @@ class PackageCase(installed.ServiceCase):
         installed.systemctl("restart", installed.WATCHDOG, installed.AGENT)
         self.agent.wait_until_watched()
         self.assert_refused(worker)
+
+    def test_no_restart_and_no_upgrade_forgets_that_accounts_were_lost(self):
+        """The database is gone with its backups; the kernel still holds bob."""
+        _, worker = self.limited(pids_max=LIMIT, uid=BOB_UID)
+        self.put_back_afterwards()
+        installed.systemctl("stop", *installed.UNITS)
+        for path in installed.STATE.glob("npanel.db*"):
+            path.unlink()
+        shutil.rmtree(installed.STATE / "backups", ignore_errors=True)
+        steps = (lambda: installed.systemctl("start", *installed.UNITS), lambda: os.kill(self.agent.pid, signal.SIGKILL),
+                 lambda: install(self.other), lambda: installed.systemctl("restart", installed.AGENT), lambda: install(self.package))
+        for step in steps:
+            step()
+            support.wait_until(lambda: self.reasons(), installed.READY_SECONDS, "the agent answers")
+            self.assertIn("npanelctl accounts confirm", self.reasons())
+            bob = support.Account(self.agent, "bob").show()
+            self.assertEqual((bob["uid"], bob["limits"]["pids_max"], bob["rate_limit"]["per_minute"]), (BOB_UID, LIMIT, 0))
+            self.assertEqual(support.Account(self.agent, "bob").read("pids.max"), str(LIMIT))
+            self.assert_refused(worker)
+        installed.ctl("accounts", "confirm")
+        self.assertNotIn("accounts confirm", self.reasons())
+        installed.systemctl("restart", installed.AGENT)
+        support.wait_until(lambda: self.reasons(), installed.READY_SECONDS, "the agent answers")
+        self.assertNotIn("accounts confirm", self.reasons())
+        self.assert_refused(worker)
+
+    def reasons(self):
+        """What /healthz says; empty while nobody answers."""
+        with contextlib.suppress(OSError):
+            return self.agent.request("GET", "/healthz").body.decode()
+        return ""
 
     def test_purge_ends_the_limits_and_deletes_the_data_and_says_so(self):
         bob, worker = self.limited(pids_max=LIMIT)
