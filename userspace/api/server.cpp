@@ -8,10 +8,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <deque>
 #include <list>
 #include <ranges>
+#include <set>
+#include <span>
 #include <vector>
 
 #include "api/problem.h"
@@ -33,6 +36,7 @@ constexpr const char* kPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:
 // One user's answers of one turn; whatever else he has asked waits for the next, behind everybody else's.
 constexpr int64_t kTurnUs = 5000;
 constexpr size_t kResumedAtOnce = 16;
+constexpr int64_t kNudgeUs = 100'000;
 constexpr std::string_view kUrgent = "/healthz";  // the watchdog's question, which waits for nobody
 constexpr uid_t kOverTcp = static_cast<uid_t>(-1);
 
@@ -59,13 +63,16 @@ struct Server::Shared {
   };
   Answerer answer;
   Acceptor acceptor;
-  UniqueFd epoll;  // of the acceptor's and the library's
+  UniqueFd epoll;    // of the acceptor's, the library's, and
+  UniqueFd hangups;  // where it is told once of each connection that its client writes no more
   int64_t patience_us = 0;
   std::optional<Accepted> arriving = {};  // whom the library is just told about
   std::list<Connection> line = {};
   size_t asking = 0;
   std::map<uid_t, std::deque<Waiting>> waiting = {};
   std::map<uid_t, int64_t> spent_us = {};  // in this turn
+  std::set<Connection*> hung_up = {};
+  int64_t nudged_us = 0;
 
   void enter(Connection& connection, Connection::Phase phase) {
     if (connection.phase == Connection::Phase::asking) --asking;
@@ -73,6 +80,31 @@ struct Server::Shared {
     connection.phase = phase;
     connection.since_us = steady_us();
     line.splice(line.end(), line, connection.place);
+  }
+
+  void watch(Connection& connection) {
+    epoll_event event{.events = EPOLLRDHUP | EPOLLONESHOT, .data = {.ptr = &connection}};
+    ::epoll_ctl(hangups.get(), EPOLL_CTL_ADD, connection.fd, &event);  // else the line ends it, later
+  }
+
+  // The library (0.9.75) takes a read that brings less than there is room for as the last, and is told by an edge of
+  // what comes then: of an end that came with the bytes it never hears, and the connection keeps its place. So what its
+  // client has closed is woken up again, until the library has closed it, too.
+  void nudge() {
+    const auto wake = [](const Connection& connection) {
+      if (!connection.waits) ::shutdown(connection.fd, SHUT_RD);  // what its client is still to be told is sent
+    };
+    if (steady_us() >= nudged_us + kNudgeUs) {
+      nudged_us = steady_us();
+      for (const Connection* each : hung_up) wake(*each);
+    }
+    std::array<epoll_event, 64> news{};
+    for (int count = 0; (count = ::epoll_wait(hangups.get(), news.data(), news.size(), 0)) > 0;)
+      for (const epoll_event& event : std::span(news).first(static_cast<size_t>(count))) {
+        auto* connection = static_cast<Connection*>(event.data.ptr);
+        hung_up.insert(connection);
+        wake(*connection);
+      }
   }
 
   static uid_t user(const Connection& connection) { return connection.uid.value_or(kOverTcp); }
@@ -271,6 +303,7 @@ void on_connection(void* shared_pointer, MHD_Connection* connection, void** stat
     Connection& whose = shared.line.emplace_back(Connection{.fd = fd, .uid = shared.arriving->uid});
     whose.place = std::prev(shared.line.end());
     shared.enter(whose, Phase::fresh);
+    shared.watch(whose);
     shared.arriving.reset();
     *state = &whose;
     return;
@@ -278,6 +311,7 @@ void on_connection(void* shared_pointer, MHD_Connection* connection, void** stat
   auto& whose = *static_cast<Connection*>(*state);
   shared.enter(whose, Phase::kept);
   shared.acceptor.ended(whose.uid);
+  shared.hung_up.erase(&whose);
   shared.line.erase(whose.place);
 }
 
@@ -318,10 +352,12 @@ Result<Server> Server::listen(Listening listening, Answerer answer) {
                            .connections_of_uid_most = std::max<size_t>(listening.connections_most / 2, 1),
                            .kept_for_root = listening.connections_most / 512}));
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll.valid()) return errno_failure("epoll_create1", errno);
+  UniqueFd hangups(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid() || !hangups.valid()) return errno_failure("epoll_create1", errno);
   auto shared = std::make_unique<Shared>(Shared{.answer = std::move(answer),
                                                 .acceptor = std::move(acceptor),
                                                 .epoll = std::move(epoll),
+                                                .hangups = std::move(hangups),
                                                 .patience_us = std::chrono::microseconds(listening.patience).count()});
   unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
   std::vector<MHD_OptionItem> tls;
@@ -341,8 +377,8 @@ Result<Server> Server::listen(Listening listening, Answerer answer) {
       MHD_OPTION_NOTIFY_CONNECTION, on_connection, shared.get(), MHD_OPTION_ARRAY, tls.data(), MHD_OPTION_END);
   if (!daemon) return errno_failure("start the HTTP server", errno);
   Server server(std::move(shared), daemon);
-  for (const int fd :
-       {server.shared_->acceptor.epoll_fd(), MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd}) {
+  for (const int fd : {server.shared_->acceptor.epoll_fd(), server.shared_->hangups.get(),
+                       MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd}) {
     epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
     if (::epoll_ctl(server.epoll_fd(), EPOLL_CTL_ADD, fd, &event) != 0)
       return errno_failure("watch the HTTP server", errno);
@@ -376,6 +412,7 @@ void Server::run() {
   accept_some();
   shared_->resume(kResumedAtOnce);
   MHD_run(daemon_.get());
+  shared_->nudge();
   auto& line = shared_->line;
   const int64_t latest_us = steady_us() - shared_->patience_us;
   while (!line.empty() && line.front().since_us <= latest_us) {
@@ -390,6 +427,11 @@ std::optional<uint64_t> Server::timeout_ms() const {
   std::optional<uint64_t> least = shared_->acceptor.timeout_ms();
   MHD_UNSIGNED_LONG_LONG ms = 0;
   if (MHD_get_timeout(daemon_.get(), &ms) == MHD_YES) least = std::min<uint64_t>(least.value_or(ms), ms);
+  if (!shared_->hung_up.empty()) {
+    const int64_t left_us = shared_->nudged_us + kNudgeUs - steady_us();
+    const uint64_t left_ms = left_us <= 0 ? 0 : static_cast<uint64_t>(left_us) / 1000 + 1;
+    least = std::min(least.value_or(left_ms), left_ms);
+  }
   if (!shared_->line.empty()) {
     const int64_t left_us = shared_->line.front().since_us + shared_->patience_us - steady_us();
     const uint64_t left_ms = left_us <= 0 ? 0 : static_cast<uint64_t>(left_us) / 1000 + 1;

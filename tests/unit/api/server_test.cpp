@@ -70,6 +70,7 @@ class Client {
     while ((got = ::recv(fd_.get(), piece, sizeof(piece), 0)) > 0) received.append(piece, static_cast<size_t>(got));
     return got == 0 || (errno != EAGAIN && errno != EINTR);
   }
+  void write_no_more() { ::shutdown(fd_.get(), SHUT_WR); }
   [[nodiscard]] int fd() const { return fd_.get(); }
   std::string received;
 
@@ -281,6 +282,35 @@ TEST_F(ServerTest, ListensAgainWhenItsConnectionsHaveEnded) {
     ASSERT_TRUE(turn_when_asked(server, [&] { return late.ended(); }));
     EXPECT_EQ(late.received.find("HTTP/1.1 200"), 0u);
   }
+}
+
+// Over TCP half a request and the end of it come together, and nothing comes any more that would tell of the end.
+TEST_F(ServerTest, WhoHasHungUpKeepsNobodysPlace) {
+  Listening listening{.socket = listen_tcp("127.0.0.1:0").value(), .patience = kDeadline};
+  listening.connections_most = 4;
+  const sockaddr_in address{.sin_family = AF_INET,
+                            .sin_port = htons(static_cast<in_port_t>(port_of(listening.socket))),
+                            .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+                            .sin_zero = {}};
+  const auto connect = [&] { return Client(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof(address)); };
+  Server server = Server::listen(std::move(listening), [this](const Request&) { return response; }).value();
+  for (const char* text : {"", "GET /x HT", "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf",
+                           "GET /x HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+    for (int i = 0; i < 12; ++i) connect().send(text);  // and it is gone
+    Client late = connect();
+    late.send(kGet);
+    ASSERT_TRUE(turn_when_asked(server, [&] { return late.ended(); })) << text;
+    EXPECT_TRUE(late.received.starts_with("HTTP/1.1 200")) << text << late.received;
+  }
+}
+
+TEST_F(ServerTest, WhoOnlyWritesNoMoreIsAnswered) {
+  Server server = start();
+  Client client = connect();
+  client.send("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  client.write_no_more();
+  EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
+  EXPECT_TRUE(client.received.starts_with("HTTP/1.1 200")) << client.received;
 }
 
 TEST_F(ServerTest, WithoutDescriptorsItRestsAndComesBack) {
