@@ -82,7 +82,7 @@ struct Server::Shared {
     line.splice(line.end(), line, connection.place);
   }
 
-  void watch(Connection& connection) {
+  void watch(Connection& connection) const {
     epoll_event event{.events = EPOLLRDHUP | EPOLLONESHOT, .data = {.ptr = &connection}};
     ::epoll_ctl(hangups.get(), EPOLL_CTL_ADD, connection.fd, &event);  // else the line ends it, later
   }
