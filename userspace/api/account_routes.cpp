@@ -186,7 +186,11 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .action = "account.drain",
      .feature = NP_PROGRESS_TRACKING},
     {.method = "GET", .path = "/api/v1/accounts/*/processes", .handler = list_processes},
-    {.method = "POST", .path = "/api/v1/accounts/*/processes", .handler = add_process, .action = "account.add_process", .done = process_added},
+    {.method = "POST",
+     .path = "/api/v1/accounts/*/processes",
+     .handler = add_process,
+     .action = "account.add_process",
+     .done = process_added},
     {.method = "GET", .path = "/api/v1/accounts/*/stats", .handler = show_stats},
     {.method = "GET", .path = "/api/v1/stats", .handler = list_stats},
 });

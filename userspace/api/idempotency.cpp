@@ -49,10 +49,8 @@ Response answer_once(Service& service, const Caller& caller, const Request& requ
   if (!is_key(header->second)) return problem(refused(kHeader, "must be 1 to 64 visible ASCII characters").error());
   const auto kept = service.kept_answer(caller.actor, header->second);
   if (!kept) return problem(kept.error());
-  KeptAnswer now{.client = caller.actor,
-                 .key = header->second,
-                 .fingerprint = fingerprint(request),
-                 .at_ms = service.lived_ms()};
+  KeptAnswer now{
+      .client = caller.actor, .key = header->second, .fingerprint = fingerprint(request), .at_ms = service.lived_ms()};
   if (*kept && (*kept)->fingerprint != now.fingerprint)
     return problem(422, "Idempotency-Key was sent with another request before", kHeader);
   const bool done = kept->has_value();

@@ -53,8 +53,7 @@ Result<Response> unless_known(const Request& request, Response response) {
   return Response{.status = 304, .body = {}, .headers = {*etag}};
 }
 
-Result<Response> handle(Service& service, const Caller& caller, const Request& request, const Found& found,
-                        bool done) {
+Result<Response> handle(Service& service, const Caller& caller, const Request& request, const Found& found, bool done) {
   const Route& route = *found.route;
   const Call call{.service = service,
                   .caller = caller,

@@ -33,8 +33,9 @@ struct AccountView {
   GateMode mail = GateMode::off;
 };
 
-// Implemented by the agent. A change is on disk, with its Caller's key, when the call returns. The code of an error becomes the status: with a field, EINVAL 400, EACCES 403, ESRCH and
-// EPERM 422; ENOENT 404, EEXIST and EBUSY 409, anything else 503. Names are valid when they arrive here.
+// Implemented by the agent. A change is on disk, with its Caller's key, when the call returns. The code of an error
+// becomes the status: with a field, EINVAL 400, EACCES 403, ESRCH and EPERM 422; ENOENT 404, EEXIST and EBUSY 409,
+// anything else 503. Names are valid when they arrive here.
 class Service {
  public:
   virtual ~Service() = default;
