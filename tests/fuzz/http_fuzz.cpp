@@ -13,8 +13,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "api/door.h"
 #include "api/listen.h"
+#include "api/request_guard.h"
 #include "api/server.h"
 #include "must.h"
 #include "unit/api/fake_service.h"
@@ -51,8 +51,8 @@ Response answer(Seen& seen, const Request& request) {
   judge_request(seen, request);
   Request as_it_came = request;
   if (seen.stranger) as_it_came.uid.reset();  // as over TCP
-  Door door(seen.service, DoorRules{});
-  const Response response = door.answer(as_it_came);
+  RequestGuard guard(seen.service, RateRules{});
+  const Response response = guard.answer(as_it_came);
   if (seen.stranger)
     must(response.status >= 400 || request.path == "/healthz", "a stranger learns nothing", request.path);
   return response;

@@ -67,7 +67,7 @@ class Agent final : public Service {
   // Called with each configuration that comes into force after the first.
   void on_config(std::function<void(const Config&)> tell) { tell_config_ = std::move(tell); }
   // Who knows of the sockets where the agent is asked.
-  void ask_of_doors(std::function<DoorStatus()> doors) { doors_ = std::move(doors); }
+  void ask_of_listeners(std::function<ListenerStatus()> listeners) { listeners_ = std::move(listeners); }
 
   // Once a second: compares the next accounts with the kernel, finishes deletions, writes down refusals.
   void tick();
@@ -404,7 +404,7 @@ class Agent final : public Service {
   std::vector<ConfigValue> config_values_;
   ConfigSources sources_;
   std::function<void(const Config&)> tell_config_;
-  std::function<DoorStatus()> doors_;
+  std::function<ListenerStatus()> listeners_;
   std::string version_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
   Store store_;

@@ -330,7 +330,7 @@ AgentStatus Agent::status() {
           .clock_jumps = clock_jumps_,
           .accounts_lost = may_lack_accounts(),
           .features = figures_of_features(),
-          .doors = doors_ ? doors_() : DoorStatus{}};
+          .listeners = listeners_ ? listeners_() : ListenerStatus{}};
 }
 
 std::vector<std::string> Agent::complaints() {
@@ -363,7 +363,7 @@ std::vector<std::string> Agent::complaints() {
   if (auto unattributed = unattributed_complaint()) complaints.push_back(std::move(*unattributed));
   for (const MailFinding& finding : deliveries_.findings())
     complaints.push_back("mail: " + std::string(description(finding.trouble)) + ": npanelctl mail findings");
-  if (doors_) std::ranges::move(doors_().complaints, std::back_inserter(complaints));
+  if (listeners_) std::ranges::move(listeners_().complaints, std::back_inserter(complaints));
   return complaints;
 }
 

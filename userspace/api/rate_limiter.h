@@ -10,7 +10,7 @@
 
 namespace npanel {
 
-struct DoorRules {
+struct RateRules {
   uint64_t requests_per_second = 500;  // of one client, 1 … 100000
   uint64_t burst = 1000;               // back to back, 1 … 100000
 };
@@ -22,7 +22,7 @@ class RateLimiter {
     bool news = false;  // the client's first within a minute: the others are not worth a line
   };
   // nullopt: it may. `now_us`: CLOCK_MONOTONIC. Whoever is refused has earned a request after kRetryAfterSeconds.
-  std::optional<Refusal> take(const std::string& client, const DoorRules& rules, int64_t now_us);
+  std::optional<Refusal> take(const std::string& client, const RateRules& rules, int64_t now_us);
 
   static constexpr int kRetryAfterSeconds = 1;
   static constexpr size_t kClientsMost = 1024;
@@ -35,8 +35,8 @@ class RateLimiter {
     int64_t filled_us = 0;
     std::optional<int64_t> told_us = {};  // when a refusal was news
   };
-  static uint64_t credit_of(const Bucket& bucket, const DoorRules& rules, int64_t now_us);
-  void make_room(const DoorRules& rules, int64_t now_us);
+  static uint64_t credit_of(const Bucket& bucket, const RateRules& rules, int64_t now_us);
+  void make_room(const RateRules& rules, int64_t now_us);
   std::map<std::string, Bucket> buckets_;
 };
 

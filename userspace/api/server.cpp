@@ -238,8 +238,8 @@ std::unique_ptr<Request> begin_request(MHD_Connection* connection, const char* u
 }
 
 // Null when the request is refused, with the answer on its way.
-std::unique_ptr<Request> let_in(MHD_Connection* connection, const char* url, const char* method, const char* version,
-                                const Connection& whose) {
+std::unique_ptr<Request> begin_request(MHD_Connection* connection, const char* url, const char* method,
+                                       const char* version, const Connection& whose) {
   Headers headers;
   MHD_get_connection_values(connection, MHD_HEADER_KIND, keep_header, &headers);
   auto request = begin_request(connection, url, method, headers, whose);
@@ -259,7 +259,7 @@ MHD_Result on_request(void* shared_pointer, MHD_Connection* connection, const ch
   if (!*state) {
     shared.enter(whose, Phase::asking);
     whose.resumed = false;
-    *state = let_in(connection, url, method, version, whose).release();
+    *state = begin_request(connection, url, method, version, whose).release();
     return MHD_YES;
   }
   auto& request = *static_cast<Request*>(*state);

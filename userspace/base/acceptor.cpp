@@ -48,7 +48,7 @@ Result<void> Acceptor::add(UniqueFd socket) {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.get(), &event) != 0)
     return errno_failure("watch a listening socket", errno);
   const bool over_unix = is_unix(socket.get());
-  doors_.push_back({.socket = std::move(socket), .is_unix = over_unix});
+  listeners_.push_back({.socket = std::move(socket), .is_unix = over_unix});
   return {};
 }
 
@@ -62,9 +62,9 @@ std::vector<Accepted> Acceptor::accept() {
   std::vector<Accepted> fresh;
   if (rests_until_us_ > steady_us()) return fresh;
   rests_until_us_ = 0;
-  for (const Door& door : doors_)
+  for (const Listener& listener : listeners_)
     for (size_t i = 0; i < kAtOnce && rests_until_us_ == 0 && figures_.connections < rules_.connections_most; ++i) {
-      auto one = accept_one(door);
+      auto one = accept_one(listener);
       if (!one) break;
       if (!is_welcome(one->uid)) continue;
       ++figures_.connections;
@@ -75,12 +75,12 @@ std::vector<Accepted> Acceptor::accept() {
   return fresh;
 }
 
-std::optional<Accepted> Acceptor::accept_one(const Door& door) {
+std::optional<Accepted> Acceptor::accept_one(const Listener& listener) {
   Accepted one;
-  one.socket = UniqueFd(::accept4(door.socket.get(), reinterpret_cast<sockaddr*>(&one.address), &one.address_bytes,
+  one.socket = UniqueFd(::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&one.address), &one.address_bytes,
                                   SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (one.socket.valid()) {
-    if (door.is_unix) one.uid = peer_uid(one.socket.get());
+    if (listener.is_unix) one.uid = peer_uid(one.socket.get());
     return one;
   }
   if (is_shortage(errno)) {
@@ -115,16 +115,16 @@ void Acceptor::listen_or_not() {
   const bool listens = rests_until_us_ == 0 && figures_.connections < rules_.connections_most;
   if (listens == listens_) return;
   listens_ = listens;
-  for (const Door& door : doors_) {
-    epoll_event event{.events = listens ? EPOLLIN : 0U, .data = {.fd = door.socket.get()}};
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, door.socket.get(), &event);
+  for (const Listener& listener : listeners_) {
+    epoll_event event{.events = listens ? EPOLLIN : 0U, .data = {.fd = listener.socket.get()}};
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener.socket.get(), &event);
   }
 }
 
 // systemd has the same sockets open: closing ours does not end the watch.
 void Acceptor::close() {
-  for (const Door& door : doors_) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, door.socket.get(), nullptr);
-  doors_.clear();
+  for (const Listener& listener : listeners_) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener.socket.get(), nullptr);
+  listeners_.clear();
 }
 
 AcceptFigures Acceptor::figures() const {

@@ -59,19 +59,19 @@ class Acceptor {
   [[nodiscard]] AcceptFigures figures() const;
 
  private:
-  struct Door {
+  struct Listener {
     UniqueFd socket;
     bool is_unix = false;
   };
   Acceptor(UniqueFd epoll, AcceptRules rules) : epoll_(std::move(epoll)), rules_(std::move(rules)) {}
   Result<void> add(UniqueFd socket);
-  std::optional<Accepted> accept_one(const Door& door);
+  std::optional<Accepted> accept_one(const Listener& listener);
   bool is_welcome(const std::optional<uid_t>& uid);
   void listen_or_not();
 
   UniqueFd epoll_;
   AcceptRules rules_;
-  std::vector<Door> doors_;
+  std::vector<Listener> listeners_;
   std::unordered_map<uid_t, size_t> of_uid_;
   AcceptFigures figures_;
   int64_t rests_until_us_ = 0;

@@ -36,7 +36,7 @@ using Result = std::expected<T, Error>;
   return failure(std::string(what) + ": " + std::generic_category().message(code), code);
 }
 
-// Input that was refused at the door: EINVAL, and the field that would have to change.
+// Input that was refused: EINVAL, and the field that would have to change.
 [[nodiscard]] inline std::unexpected<Error> refused(std::string field, std::string_view wanted) {
   std::string text = field + " " + std::string(wanted);
   return std::unexpected(Error{.text = std::move(text), .code = EINVAL, .field = std::move(field)});

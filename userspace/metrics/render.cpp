@@ -291,16 +291,17 @@ void add_agent(AccountFamilies& out, std::span<const AccountStats> accounts, con
   for (const std::string_view controller : kControllers)
     controllers.metric.push_back(
         series(Gauge, agent.controllers.contains(controller) ? 1 : 0, {{"controller", std::string(controller)}}));
-  if (agent.doors.tcp_open)
+  if (agent.listeners.tcp_open)
     out.add(Gauge, "npanel_api_tcp_open", "1 when the API is open over TCP, as it should be",
-            *agent.doors.tcp_open ? 1 : 0);
+            *agent.listeners.tcp_open ? 1 : 0);
   out.add(Gauge, "npanel_mail_policy_connections", "Connections to the policy socket that are open",
-          static_cast<double>(agent.doors.policy_connections));
+          static_cast<double>(agent.listeners.policy_connections));
   MetricFamily& hung_up =
       out.family(Counter, "npanel_mail_policy_hung_up_total", "Connections to the policy socket that were not taken");
   hung_up.metric.push_back(
-      series(Counter, static_cast<double>(agent.doors.policy_strangers), {{"reason", "stranger"}}));
-  hung_up.metric.push_back(series(Counter, static_cast<double>(agent.doors.policy_over_share), {{"reason", "share"}}));
+      series(Counter, static_cast<double>(agent.listeners.policy_strangers), {{"reason", "stranger"}}));
+  hung_up.metric.push_back(
+      series(Counter, static_cast<double>(agent.listeners.policy_over_share), {{"reason", "share"}}));
   out.add(Gauge, "npanel_usage_available", "1 when the kernel's usage walk runs", agent.usage_reason ? 0 : 1);
   out.add(Gauge, "npanel_smtp_attached", "1 when the connect hooks are attached", agent.smtp_reason ? 0 : 1);
   if (agent.smtp_attached_ms)

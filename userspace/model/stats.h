@@ -52,7 +52,7 @@ struct FeatureFigures {
 };
 
 // The sockets where the agent is asked.
-struct DoorStatus {
+struct ListenerStatus {
   std::vector<std::string> complaints = {};
   std::optional<bool> tcp_open = {};  // nullopt: nobody wants it
   uint64_t policy_strangers = 0;      // connections of users that may not ask
@@ -83,7 +83,7 @@ struct AgentStatus {
   uint64_t clock_jumps = 0;          // that the agent has seen
   bool accounts_lost = false;        // npanelctl accounts lost
   std::vector<FeatureFigures> features;
-  DoorStatus doors = {};
+  ListenerStatus listeners = {};
 };
 
 }  // namespace npanel

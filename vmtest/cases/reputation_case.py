@@ -323,7 +323,7 @@ class ReputationCase(support.AgentCase):
         self.assertIn("100 % of the recipients of an hour do not exist", letter.get_content())
         self.assertEqual(bob.show()["contact"], {"email": None, "language": None})
 
-    def test_contact_is_refused_at_the_door(self):
+    def test_bad_contact_is_refused(self):
         self.bob()
         for contact, field in (({"email": "x\nBcc: y@z"}, "contact.email"), ({"email": "-oQ/tmp@x.de"}, "contact.email"),
                                ({"language": "../../etc/passwd"}, "contact.language"), ({"phone": "1"}, "contact.phone")):

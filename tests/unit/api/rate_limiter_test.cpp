@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000;
 constexpr int64_t kStart = 1000 * kSecond;
-constexpr DoorRules kRules{.requests_per_second = 2, .burst = 3};
+constexpr RateRules kRules{.requests_per_second = 2, .burst = 3};
 
 int passed(RateLimiter& limiter, const std::string& client, int tries, int64_t now_us) {
   int count = 0;
@@ -31,7 +31,7 @@ TEST(RateLimiter, OneClientTakesNothingFromAnother) {
 }
 
 TEST(RateLimiter, WhoWaitsAsLongAsItSaysPasses) {
-  for (const DoorRules rules : {DoorRules{1, 1}, DoorRules{2, 3}, DoorRules{3, 1}, DoorRules{100'000, 100'000}}) {
+  for (const RateRules rules : {RateRules{1, 1}, RateRules{2, 3}, RateRules{3, 1}, RateRules{100'000, 100'000}}) {
     RateLimiter limiter;
     std::optional<RateLimiter::Refusal> refusal;
     while (!refusal) refusal = limiter.take("a", rules, kStart);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// visit.h: requests and answers of the tests of the door and its routes.
+// visit.h: requests and answers of the tests of the guard and its routes.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include "api/door.h"
 #include "api/problem.h"
+#include "api/request_guard.h"
 #include "unit/api/fake_service.h"
 
 namespace npanel {
@@ -69,7 +69,7 @@ class Visit : public testing::Test {
     service.secrets["npt_panel_w"] = {.name = "panel", .scope = TokenScope::write, .hash = ""};
     service.secrets["npt_graph_r"] = {.name = "graph", .scope = TokenScope::read, .hash = ""};
   }
-  Response ask(const Request& request) { return door.answer(request); }
+  Response ask(const Request& request) { return guard.answer(request); }
   Response get(const std::string& target, Headers headers = {}) {
     return ask(local("GET", target, "", std::move(headers)));
   }
@@ -81,7 +81,7 @@ class Visit : public testing::Test {
   }
 
   FakeService service;
-  Door door{service, DoorRules{}};
+  RequestGuard guard{service, RateRules{}};
 };
 
 }  // namespace npanel

@@ -121,7 +121,7 @@ TEST(Feature, PlacesAreTheSameForEver) {
   EXPECT_EQ(np_rollout_place("", 0, NP_UPGRADE_FRAMEWORK), 93U);
 }
 
-TEST(Feature, ChangesAreCheckedAtTheDoor) {
+TEST(Feature, ChangesAreCheckedBeforeTheyAreMade) {
   const auto field = [](Feature feature, const FeatureChange& change) {
     const auto changed = apply(feature, {}, change);
     return changed ? std::string("accepted") : changed.error().field;

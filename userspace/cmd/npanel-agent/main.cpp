@@ -14,9 +14,9 @@
 #include <memory>
 
 #include "agent/agent.h"
-#include "agent/tcp_door.h"
-#include "api/door.h"
+#include "agent/tcp_listener.h"
 #include "api/listen.h"
+#include "api/request_guard.h"
 #include "api/server.h"
 #include "base/clock.h"
 #include "daemon/command_line.h"
@@ -78,7 +78,7 @@ Result<Sockets> open_sockets(const Config& config) {
   return sockets;
 }
 
-DoorRules rules_of(const Config& config) {
+RateRules rules_of(const Config& config) {
   return {.requests_per_second = config.requests_per_second, .burst = config.request_burst};
 }
 
@@ -134,7 +134,7 @@ class Policy {
     access_.set_users(users);
     look();
   }
-  void tell(DoorStatus& status) const {
+  void tell(ListenerStatus& status) const {
     status.complaints = access_.complaints();
     const PolicyFigures figures = server_.figures();
     status.policy_strangers = figures.strangers;
@@ -209,22 +209,22 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   // First the socket: it also says whether another agent is at work.
   Sockets sockets = NP_TRY(open_sockets(config));
   const auto agent = NP_TRY(Agent::start(loaded, sources, NPANEL_VERSION));
-  Door door(*agent, rules_of(config));
+  RequestGuard guard(*agent, rules_of(config));
   const auto policy =
       NP_TRY(Policy::open(loop, std::move(sockets.policy), config,
                           [&agent](const PolicyRequest& request) { return agent->answer_mail(request); }));
-  agent->on_config([&door, &policy](const Config& fresh) {
-    door.set_rules(rules_of(fresh));
+  agent->on_config([&guard, &policy](const Config& fresh) {
+    guard.set_rules(rules_of(fresh));
     policy->set_users(fresh.mta_users);
   });
-  Servers servers(loop, [&door](const Request& request) { return door.answer(request); });
+  Servers servers(loop, [&guard](const Request& request) { return guard.answer(request); });
   NP_TRY(servers.listen({.socket = std::move(sockets.api), .connections_most = kConnectionsMost}));
-  TcpDoor tcp(config, std::move(sockets.tcp),
-              [&servers](Listening listening) { return servers.listen(std::move(listening)); });
+  TcpListener tcp(config, std::move(sockets.tcp),
+                  [&servers](Listening listening) { return servers.listen(std::move(listening)); });
   tcp.look(steady_ms());
   const auto vouching = NP_TRY(Vouching::begin(loop, config));
-  agent->ask_of_doors([&policy, &tcp, &vouching, &config] {
-    DoorStatus status{.tcp_open = tcp.is_open()};
+  agent->ask_of_listeners([&policy, &tcp, &vouching, &config] {
+    ListenerStatus status{.tcp_open = tcp.is_open()};
     policy->tell(status);
     std::ranges::move(tcp.complaints(), std::back_inserter(status.complaints));
     if (auto why = why_not_for_group(config.socket, config.socket_group)) status.complaints.push_back(std::move(*why));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/tcp_door.h"
+#include "agent/tcp_listener.h"
 
 #include <gtest/gtest.h>
 
@@ -12,9 +12,9 @@ namespace {
 
 constexpr int64_t kSecond = 1000;
 
-class TcpDoorTest : public testing::Test {
+class TcpListenerTest : public testing::Test {
  protected:
-  TcpDoor door(const std::string& listen, std::vector<UniqueFd> held = {}, const std::string& tls = "") {
+  TcpListener listener(const std::string& listen, std::vector<UniqueFd> held = {}, const std::string& tls = "") {
     Config config;
     config.listen = listen;
     config.tls_certificate = config.tls_key = tls;
@@ -23,9 +23,9 @@ class TcpDoorTest : public testing::Test {
               return {};
             }};
   }
-  static std::string all(const TcpDoor& door) {
+  static std::string all(const TcpListener& listener) {
     std::string text;
-    for (const std::string& complaint : door.complaints()) text += complaint + "\n";
+    for (const std::string& complaint : listener.complaints()) text += complaint + "\n";
     return text;
   }
   // A port that somebody else has.
@@ -35,16 +35,16 @@ class TcpDoorTest : public testing::Test {
   const TempDir dir_;
 };
 
-TEST_F(TcpDoorTest, NobodyWantsIt) {
-  TcpDoor shut = door("");
+TEST_F(TcpListenerTest, NobodyWantsIt) {
+  TcpListener shut = listener("");
   shut.look(0);
   EXPECT_EQ(shut.is_open(), std::nullopt);
   EXPECT_EQ(all(shut), "");
   EXPECT_TRUE(served_.empty());
 }
 
-TEST_F(TcpDoorTest, WhoHasTakenThePortEndsNothingAndItIsTriedAgain) {
-  TcpDoor late = door(taken_);
+TEST_F(TcpListenerTest, WhoHasTakenThePortEndsNothingAndItIsTriedAgain) {
+  TcpListener late = listener(taken_);
   late.look(0);
   EXPECT_EQ(late.is_open(), false);
   EXPECT_NE(all(late).find("api: not open over TCP: bind " + taken_ + ": Address already in use; whoever listens"),
@@ -59,18 +59,18 @@ TEST_F(TcpDoorTest, WhoHasTakenThePortEndsNothingAndItIsTriedAgain) {
   EXPECT_EQ(all(late).find("not open"), std::string::npos);
 }
 
-TEST_F(TcpDoorTest, SaysThatAnybodyCanTakeThePortWhileTheAgentIsDown) {
+TEST_F(TcpListenerTest, SaysThatAnybodyCanTakeThePortWhileTheAgentIsDown) {
   squatter_ = UniqueFd();
-  TcpDoor plain = door(taken_);
+  TcpListener plain = listener(taken_);
   plain.look(0);
   EXPECT_EQ(plain.is_open(), true);
   EXPECT_NE(all(plain).find("any user can listen at " + taken_), std::string::npos);
 }
 
-TEST_F(TcpDoorTest, WhatSystemdHoldsIsServedAndNobodyCanTakeIt) {
+TEST_F(TcpListenerTest, WhatSystemdHoldsIsServedAndNobodyCanTakeIt) {
   std::vector<UniqueFd> held;
   held.push_back(std::move(squatter_));
-  TcpDoor open = door("", std::move(held));
+  TcpListener open = listener("", std::move(held));
   open.look(0);
   EXPECT_EQ(open.is_open(), true);
   EXPECT_EQ(all(open), "");
@@ -78,20 +78,20 @@ TEST_F(TcpDoorTest, WhatSystemdHoldsIsServedAndNobodyCanTakeIt) {
   EXPECT_FALSE(served_[0].tls);
 }
 
-TEST_F(TcpDoorTest, SaysThatSystemdListensElsewhere) {
+TEST_F(TcpListenerTest, SaysThatSystemdListensElsewhere) {
   std::vector<UniqueFd> held;
   held.push_back(std::move(squatter_));
-  TcpDoor open = door("127.0.0.1:1", std::move(held));
+  TcpListener open = listener("127.0.0.1:1", std::move(held));
   open.look(0);
   EXPECT_EQ(open.is_open(), true);
   EXPECT_EQ(all(open),
             "api: api.listen is 127.0.0.1:1, but npanel-api.socket listens at " + taken_ + ", and that counts\n");
 }
 
-TEST_F(TcpDoorTest, WithoutTlsNoOtherHostIsServed) {
+TEST_F(TcpListenerTest, WithoutTlsNoOtherHostIsServed) {
   std::vector<UniqueFd> held;
   held.push_back(listen_tcp("0.0.0.0:0").value());
-  TcpDoor shut = door("", std::move(held));
+  TcpListener shut = listener("", std::move(held));
   shut.look(0);
   EXPECT_EQ(shut.is_open(), false);
   EXPECT_NE(all(shut).find("which other hosts reach: api.tls_certificate and api.tls_key must be set"),
@@ -99,10 +99,10 @@ TEST_F(TcpDoorTest, WithoutTlsNoOtherHostIsServed) {
   EXPECT_TRUE(served_.empty());
 }
 
-TEST_F(TcpDoorTest, ACertificateMayComeLater) {
+TEST_F(TcpListenerTest, ACertificateMayComeLater) {
   squatter_ = UniqueFd();
   const std::string file = dir_.path("pem");
-  TcpDoor late = door(taken_, {}, file);
+  TcpListener late = listener(taken_, {}, file);
   late.look(0);
   EXPECT_EQ(late.is_open(), false);
   EXPECT_NE(all(late).find("open " + file + ": No such file"), std::string::npos);
@@ -112,7 +112,7 @@ TEST_F(TcpDoorTest, ACertificateMayComeLater) {
   EXPECT_TRUE(served_[0].tls);
 }
 
-TEST_F(TcpDoorTest, KnowsWhichPortsAreRootsOnly) {
+TEST_F(TcpListenerTest, KnowsWhichPortsAreRootsOnly) {
   const std::string usual = dir_.write("usual", "1024\n");
   EXPECT_TRUE(is_anybodys_port(1024, usual));
   EXPECT_FALSE(is_anybodys_port(1023, usual));

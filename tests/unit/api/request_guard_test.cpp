@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/door.h"
+#include "api/request_guard.h"
 
 #include <pwd.h>
 
@@ -14,9 +14,9 @@ constexpr const char* kAccounts = "/api/v1/accounts";
 constexpr const char* kBob = "/api/v1/accounts/bob";
 constexpr const char* kLimits = R"({"limits":{"pids_max":32}})";
 
-class DoorTest : public Visit {};
+class RequestGuardTest : public Visit {};
 
-TEST_F(DoorTest, FindsNoRouteAndNoMethod) {
+TEST_F(RequestGuardTest, FindsNoRouteAndNoMethod) {
   EXPECT_EQ(get("/nowhere").status, 404);
   EXPECT_EQ(get("/api/v1/accounts/bob/nothing").status, 404);
   EXPECT_EQ(get("/api/v1/features/x/y").status, 404);
@@ -25,7 +25,7 @@ TEST_F(DoorTest, FindsNoRouteAndNoMethod) {
   EXPECT_EQ(header_of(response, "Allow"), "GET, HEAD, PATCH, DELETE");
 }
 
-TEST_F(DoorTest, NamesTheCallerByUidAndSource) {
+TEST_F(RequestGuardTest, NamesTheCallerByUidAndSource) {
   post("/api/v1/apply");
   EXPECT_EQ(service.caller.actor, "uid 0 (root)");
   EXPECT_EQ(service.caller.source, "api");
@@ -39,7 +39,7 @@ TEST_F(DoorTest, NamesTheCallerByUidAndSource) {
   EXPECT_EQ(service.caller.source, "cli");
 }
 
-TEST_F(DoorTest, NamesTheCallerByToken) {
+TEST_F(RequestGuardTest, NamesTheCallerByToken) {
   EXPECT_EQ(ask(remote("POST", "/api/v1/apply", kWrite)).status, 202);
   EXPECT_EQ(service.caller.actor, "token panel");
   Request request = remote("POST", "/api/v1/apply", "");
@@ -47,7 +47,7 @@ TEST_F(DoorTest, NamesTheCallerByToken) {
   EXPECT_EQ(ask(request).status, 202);
 }
 
-TEST_F(DoorTest, AsksForATokenOverTcp) {
+TEST_F(RequestGuardTest, AsksForATokenOverTcp) {
   int64_t now = kNow;
   for (const char* value : {"", "Bearer", "Bearer ", "Bearer npt_panel_x", "Bearer  npt_panel_w",
                             "Basic cm9vdDo=", "npt_panel_w", "Bearer npt_panel_w, Bearer npt_panel_w"})
@@ -63,11 +63,11 @@ TEST_F(DoorTest, AsksForATokenOverTcp) {
   EXPECT_EQ(ask(remote("GET", "/metrics", kRead)).status, 200);
 }
 
-TEST_F(DoorTest, AUnixSocketNeedsNoToken) {
+TEST_F(RequestGuardTest, AUnixSocketNeedsNoToken) {
   EXPECT_EQ(get(kAccounts, {{"authorization", "Bearer wrong"}}).status, 200);
 }
 
-TEST_F(DoorTest, ReadTokensOnlyGet) {
+TEST_F(RequestGuardTest, ReadTokensOnlyGet) {
   EXPECT_EQ(ask(remote("GET", kBob, kRead)).status, 200);
   for (const Request& request : {remote("PATCH", kBob, kRead, kLimits), remote("DELETE", kBob, kRead),
                                  remote("POST", "/api/v1/reload", kRead), remote("POST", kAccounts, kRead)}) {
@@ -78,7 +78,7 @@ TEST_F(DoorTest, ReadTokensOnlyGet) {
   EXPECT_EQ(service.changes, 0);
 }
 
-TEST_F(DoorTest, TokensManageNoTokens) {
+TEST_F(RequestGuardTest, TokensManageNoTokens) {
   for (const Request& request :
        {remote("GET", "/api/v1/tokens", kWrite),
         remote("POST", "/api/v1/tokens", kWrite, R"({"name":"a","scope":"read"})"),
@@ -87,8 +87,8 @@ TEST_F(DoorTest, TokensManageNoTokens) {
   EXPECT_EQ(service.changes, 0);
 }
 
-TEST_F(DoorTest, LimitsTheRateOfOneClient) {
-  door.set_rules({.requests_per_second = 1, .burst = 2});
+TEST_F(RequestGuardTest, LimitsTheRateOfOneClient) {
+  guard.set_rules({.requests_per_second = 1, .burst = 2});
   EXPECT_EQ(get(kBob).status, 200);
   EXPECT_EQ(get(kBob).status, 200);
   const Response refused = get(kBob);
@@ -100,8 +100,8 @@ TEST_F(DoorTest, LimitsTheRateOfOneClient) {
   EXPECT_EQ(ask(later).status, 200);
 }
 
-TEST_F(DoorTest, MonitoringIsNotLimitedOverTheUnixSocket) {
-  door.set_rules({.requests_per_second = 1, .burst = 1});
+TEST_F(RequestGuardTest, MonitoringIsNotLimitedOverTheUnixSocket) {
+  guard.set_rules({.requests_per_second = 1, .burst = 1});
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(get("/healthz").status, 200);
     EXPECT_EQ(get("/metrics").status, 200);
@@ -112,17 +112,17 @@ TEST_F(DoorTest, MonitoringIsNotLimitedOverTheUnixSocket) {
   EXPECT_EQ(ask(remote("GET", "/healthz", "")).status, 429);
 }
 
-TEST_F(DoorTest, NewRulesHoldAtOnce) {
-  door.set_rules({.requests_per_second = 1, .burst = 1});
+TEST_F(RequestGuardTest, NewRulesHoldAtOnce) {
+  guard.set_rules({.requests_per_second = 1, .burst = 1});
   EXPECT_EQ(get(kBob).status, 200);
   EXPECT_EQ(get(kBob).status, 429);
-  door.set_rules({.requests_per_second = 1000, .burst = 1000});
+  guard.set_rules({.requests_per_second = 1000, .burst = 1000});
   Request later = local("GET", kBob);
   later.began_us = kNow + kSecond / 10;
   EXPECT_EQ(ask(later).status, 200);
 }
 
-TEST_F(DoorTest, WrongTokensShareOneBucketAndStopNobodyElse) {
+TEST_F(RequestGuardTest, WrongTokensShareOneBucketAndStopNobodyElse) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(ask(remote("GET", kBob, "npt_x_" + std::to_string(i))).status, 401);
   const Response refused = ask(remote("GET", kBob, "npt_y"));
   EXPECT_EQ(refused.status, 429);
@@ -153,7 +153,7 @@ constexpr Gated kGated[] = {
     {"POST", "/api/v1/backup", NP_PROGRESS_TRACKING, 202},
 };
 
-TEST_F(DoorTest, GatedRoutesNameTheFeatureThatIsOff) {
+TEST_F(RequestGuardTest, GatedRoutesNameTheFeatureThatIsOff) {
   for (const Gated& row : kGated) {
     EXPECT_EQ(ask(local(row.method, row.path)).status, row.status) << row.path;
     service.enable(row.feature, {.enabled = false});
@@ -166,7 +166,7 @@ TEST_F(DoorTest, GatedRoutesNameTheFeatureThatIsOff) {
   }
 }
 
-TEST_F(DoorTest, OtherRoutesAreNotGated) {
+TEST_F(RequestGuardTest, OtherRoutesAreNotGated) {
   for (const Feature feature : kAllFeatures) service.enable(feature, {.enabled = false});
   for (const char* path : {"/healthz", "/metrics", "/api/v1/status", "/api/v1/failures", "/api/v1/events",
                            "/api/v1/stats", kAccounts, kBob, "/api/v1/features", "/api/v1/tokens"})
@@ -176,7 +176,7 @@ TEST_F(DoorTest, OtherRoutesAreNotGated) {
   EXPECT_EQ(ask(local("DELETE", "/api/v1/accounts/ann")).status, 204);
 }
 
-TEST_F(DoorTest, RefusesALargeBody) {
+TEST_F(RequestGuardTest, RefusesALargeBody) {
   Request request = local("POST", kAccounts);
   request.too_large = true;
   const Response response = ask(request);
@@ -184,7 +184,7 @@ TEST_F(DoorTest, RefusesALargeBody) {
   EXPECT_EQ(field_of(response), "body");
 }
 
-TEST_F(DoorTest, AnswersTheSecondTimeAsTheFirst) {
+TEST_F(RequestGuardTest, AnswersTheSecondTimeAsTheFirst) {
   const Headers key{{"idempotency-key", "k1"}};
   const Response first = post(kAccounts, R"({"name":"ann"})", key);
   const Response second = post(kAccounts, R"({"name":"ann"})", key);
@@ -197,7 +197,7 @@ TEST_F(DoorTest, AnswersTheSecondTimeAsTheFirst) {
   EXPECT_EQ(service.changes, 1);
 }
 
-TEST_F(DoorTest, ReplaysEveryHeaderOfTheFirstAnswer) {
+TEST_F(RequestGuardTest, ReplaysEveryHeaderOfTheFirstAnswer) {
   const Response made = post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", "k1"}});
   const Response again = post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", "k1"}});
   EXPECT_NE(header_of(made, "ETag"), "");
@@ -206,7 +206,7 @@ TEST_F(DoorTest, ReplaysEveryHeaderOfTheFirstAnswer) {
   EXPECT_EQ(header_of(post("/api/v1/apply", "", {{"idempotency-key", "k2"}}), "Location"), "/api/v1/jobs/1");
 }
 
-TEST_F(DoorTest, AKeyWorksOnEveryMethodThatChanges) {
+TEST_F(RequestGuardTest, AKeyWorksOnEveryMethodThatChanges) {
   for (int i = 0; i < 2; ++i) {
     const Response changed = patch(kBob, kLimits, {{"idempotency-key", "k1"}});
     EXPECT_EQ(changed.status, 200);
@@ -227,7 +227,7 @@ TEST_F(DoorTest, AKeyWorksOnEveryMethodThatChanges) {
 }
 
 // Killed between the change, which brings its key along, and the answer.
-TEST_F(DoorTest, AChangeWhoseAnswerWasLostIsAnsweredAsIfItWereTheFirstTime) {
+TEST_F(RequestGuardTest, AChangeWhoseAnswerWasLostIsAnsweredAsIfItWereTheFirstTime) {
   service.enable_all();
   service.lost.held.push_back({.directory = "eve"});
   service.all_tokens.push_back({.name = "old", .hash = ""});
@@ -277,7 +277,7 @@ TEST_F(DoorTest, AChangeWhoseAnswerWasLostIsAnsweredAsIfItWereTheFirstTime) {
   }
 }
 
-TEST_F(DoorTest, AConditionThatHeldBeforeALostAnswerIsNotAskedForAgain) {
+TEST_F(RequestGuardTest, AConditionThatHeldBeforeALostAnswerIsNotAskedForAgain) {
   const Headers key{{"idempotency-key", "k1"}, {"if-match", header_of(get(kBob), "ETag")}};
   service.dies = true;
   EXPECT_EQ(patch(kBob, kLimits, key).status, 200);
@@ -286,7 +286,7 @@ TEST_F(DoorTest, AConditionThatHeldBeforeALostAnswerIsNotAskedForAgain) {
 }
 
 // A job ends with the agent that runs it.
-TEST_F(DoorTest, AJobWhoseStartWasNotAnsweredIsStartedAgain) {
+TEST_F(RequestGuardTest, AJobWhoseStartWasNotAnsweredIsStartedAgain) {
   service.enable_all();
   const Headers key{{"idempotency-key", "k1"}};
   service.dies = true;
@@ -295,7 +295,7 @@ TEST_F(DoorTest, AJobWhoseStartWasNotAnsweredIsStartedAgain) {
   for (int i = 0; i < 2; ++i) EXPECT_EQ(header_of(post("/api/v1/apply", "", key), "Location"), "/api/v1/jobs/2");
 }
 
-TEST_F(DoorTest, HeadIsAnsweredWhereverGetIs) {
+TEST_F(RequestGuardTest, HeadIsAnsweredWhereverGetIs) {
   for (const char* path : {kBob, kAccounts, "/healthz", "/metrics", "/api/v1/accounts/bob/stats"}) {
     const Response head = ask(local("HEAD", path));
     const Response whole = get(path);
@@ -310,7 +310,7 @@ TEST_F(DoorTest, HeadIsAnsweredWhereverGetIs) {
   EXPECT_EQ(header_of(refused, "Allow"), "POST");
 }
 
-TEST_F(DoorTest, ReplaysRefusalsToo) {
+TEST_F(RequestGuardTest, ReplaysRefusalsToo) {
   const Headers key{{"idempotency-key", "k1"}};
   const Response first = post(kAccounts, R"({"name":"-"})", key);
   const Response second = post(kAccounts, R"({"name":"-"})", key);
@@ -319,7 +319,7 @@ TEST_F(DoorTest, ReplaysRefusalsToo) {
   EXPECT_EQ(second.content_type, "application/problem+json");
 }
 
-TEST_F(DoorTest, RefusesAKeyThatCameWithAnotherRequest) {
+TEST_F(RequestGuardTest, RefusesAKeyThatCameWithAnotherRequest) {
   const Headers key{{"idempotency-key", "k1"}};
   EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", key).status, 201);
   for (const Response& response :
@@ -331,7 +331,7 @@ TEST_F(DoorTest, RefusesAKeyThatCameWithAnotherRequest) {
   EXPECT_EQ(ask(remote("POST", kAccounts, kWrite, R"({"name":"eve"})", key)).status, 201) << "another client";
 }
 
-TEST_F(DoorTest, RefusesABadKey) {
+TEST_F(RequestGuardTest, RefusesABadKey) {
   for (const std::string& key : {std::string(), std::string(65, 'k'), std::string("a b"), std::string("k\x7f"),
                                  std::string("schlüssel"), std::string("k1, k2"), std::string("k\t")}) {
     const Response response = post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", key}});
@@ -342,14 +342,14 @@ TEST_F(DoorTest, RefusesABadKey) {
   EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", std::string(64, '~')}}).status, 201);
 }
 
-TEST_F(DoorTest, KeepsNoAnswerThatAnotherTryWouldBetter) {
+TEST_F(RequestGuardTest, KeepsNoAnswerThatAnotherTryWouldBetter) {
   const Headers key{{"idempotency-key", "k1"}};
   service.trouble = Error{.text = "disk full", .code = ENOSPC};
   EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", key).status, 503);
   service.trouble.reset();
   EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", key).status, 201);
   service.kept.clear();
-  door.set_rules({.requests_per_second = 1, .burst = 1});
+  guard.set_rules({.requests_per_second = 1, .burst = 1});
   Request request = local("POST", "/api/v1/apply", "", key);
   request.began_us = kNow + 100 * kSecond;
   EXPECT_EQ(ask(request).status, 202);
@@ -358,14 +358,14 @@ TEST_F(DoorTest, KeepsNoAnswerThatAnotherTryWouldBetter) {
   EXPECT_TRUE(service.kept.empty());
 }
 
-TEST_F(DoorTest, KeepsNothingWithoutAKeyOrOfAGet) {
+TEST_F(RequestGuardTest, KeepsNothingWithoutAKeyOrOfAGet) {
   post(kAccounts, R"({"name":"ann"})");
   get(kBob, {{"idempotency-key", "k1"}});
   ask(local("HEAD", kBob, "", {{"idempotency-key", "k1"}}));
   EXPECT_TRUE(service.kept.empty());
 }
 
-TEST_F(DoorTest, KeepsNoSecret) {
+TEST_F(RequestGuardTest, KeepsNoSecret) {
   const Response response = post("/api/v1/tokens", R"({"name":"a","scope":"read"})", {{"idempotency-key", "k1"}});
   EXPECT_EQ(response.status, 400);
   EXPECT_EQ(field_of(response), "Idempotency-Key");
@@ -373,7 +373,7 @@ TEST_F(DoorTest, KeepsNoSecret) {
   EXPECT_EQ(service.changes, 0);
 }
 
-TEST_F(DoorTest, AuditsRefusedChanges) {
+TEST_F(RequestGuardTest, AuditsRefusedChanges) {
   patch(kBob, R"({"limits":{"pids_max":3}})", {{"user-agent", "npanelctl/0.1.0"}});
   ASSERT_EQ(service.refusals.size(), 1u);
   const AuditEntry entry = service.refusals.front();
@@ -397,7 +397,7 @@ struct Audited {
 };
 
 // The one thing that neither a token nor the group may do is asked of this (kernel/movable.h).
-TEST_F(DoorTest, RootIsWhoHasUidZeroOnTheSocketAndNobodyElse) {
+TEST_F(RequestGuardTest, RootIsWhoHasUidZeroOnTheSocketAndNobodyElse) {
   service.add("eve");
   const std::string path = "/api/v1/accounts/eve/processes";
   Request member = local("POST", path, R"({"pid":7})");
@@ -410,7 +410,7 @@ TEST_F(DoorTest, RootIsWhoHasUidZeroOnTheSocketAndNobodyElse) {
   EXPECT_TRUE(service.caller.root);
 }
 
-TEST_F(DoorTest, RefusalOfThisCallerIsForbidden) {
+TEST_F(RequestGuardTest, RefusalOfThisCallerIsForbidden) {
   service.add("eve");
   service.trouble = Error{.text = "pid 7 runs as uid 0", .code = EACCES, .field = "pid"};
   EXPECT_EQ(ask(local("POST", "/api/v1/accounts/eve/processes", R"({"pid":7})")).status, 403);
@@ -418,7 +418,7 @@ TEST_F(DoorTest, RefusalOfThisCallerIsForbidden) {
   EXPECT_EQ(ask(local("POST", "/api/v1/accounts/eve/processes", R"({"pid":7})")).status, 503);
 }
 
-TEST_F(DoorTest, AuditsEveryKindOfRefusal) {
+TEST_F(RequestGuardTest, AuditsEveryKindOfRefusal) {
   const Audited rows[] = {
       {local("POST", kAccounts, "{"), "uid 0 (root)", "account.create", "", ""},
       {local("PATCH", "/api/v1/accounts/eve", kLimits), "uid 0 (root)", "account.change", "eve", ""},
@@ -455,7 +455,7 @@ TEST_F(DoorTest, AuditsEveryKindOfRefusal) {
   }
 }
 
-TEST_F(DoorTest, AuditsNothingElse) {
+TEST_F(RequestGuardTest, AuditsNothingElse) {
   get("/nowhere");
   get("/api/v1/accounts/eve");
   get("/api/v1/events?limit=0");
@@ -465,8 +465,8 @@ TEST_F(DoorTest, AuditsNothingElse) {
   EXPECT_TRUE(service.refusals.empty());
 }
 
-TEST_F(DoorTest, AuditsAFloodOnce) {
-  door.set_rules({.requests_per_second = 1, .burst = 1});
+TEST_F(RequestGuardTest, AuditsAFloodOnce) {
+  guard.set_rules({.requests_per_second = 1, .burst = 1});
   for (int i = 0; i < 50; ++i) ask(remote("POST", "/api/v1/apply", "npt_wrong_x"));
   EXPECT_EQ(service.refusals.size(), 11u) << "ten wrong tokens, and one that there are too many";
   service.refusals.clear();
@@ -477,7 +477,7 @@ TEST_F(DoorTest, AuditsAFloodOnce) {
   EXPECT_TRUE(service.refusals.empty());
 }
 
-TEST_F(DoorTest, AuditsNoSecretsAndNoBodies) {
+TEST_F(RequestGuardTest, AuditsNoSecretsAndNoBodies) {
   const std::string secret = "npt_panel_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-AbCdE";
   const std::string large(60'000, 'x');
   for (const Request& request :

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/tcp_door.h"
+#include "agent/tcp_listener.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -73,7 +73,7 @@ bool is_anybodys_port(uint16_t port, const std::string& sysctl) {
   return port >= from.value_or(kPrivilegedBelow);
 }
 
-TcpDoor::TcpDoor(const Config& config, std::vector<UniqueFd> held, Serve serve)
+TcpListener::TcpListener(const Config& config, std::vector<UniqueFd> held, Serve serve)
     : address_(config.listen),
       certificate_(config.tls_certificate),
       key_(config.tls_key),
@@ -81,7 +81,7 @@ TcpDoor::TcpDoor(const Config& config, std::vector<UniqueFd> held, Serve serve)
       held_by_systemd_(!held_.empty()),
       serve_(std::move(serve)) {}
 
-void TcpDoor::look(int64_t now_ms) {
+void TcpListener::look(int64_t now_ms) {
   if (!wanted() || open_ || now_ms < next_ms_) return;
   next_ms_ = now_ms + kAgainMs;
   const auto opened = open();
@@ -95,7 +95,7 @@ void TcpDoor::look(int64_t now_ms) {
     log_error("the API is not open over TCP: " + why_not_ + "; carrying on, and trying again");
 }
 
-Result<void> TcpDoor::open() {
+Result<void> TcpListener::open() {
   if (held_by_systemd_) return serve_held();
   std::optional<Tls> tls = NP_TRY(read_tls());
   const unsigned most = tls ? kTlsMost : kPlainMost;
@@ -103,7 +103,7 @@ Result<void> TcpDoor::open() {
 }
 
 // One that was served is not tried again.
-Result<void> TcpDoor::serve_held() {
+Result<void> TcpListener::serve_held() {
   while (!held_.empty()) {
     const sockaddr_storage address = NP_TRY(address_of(held_.back()));
     std::optional<Tls> tls = NP_TRY(read_tls());
@@ -120,17 +120,17 @@ Result<void> TcpDoor::serve_held() {
   return {};
 }
 
-Result<std::optional<Tls>> TcpDoor::read_tls() const {
+Result<std::optional<Tls>> TcpListener::read_tls() const {
   if (certificate_.empty()) return std::nullopt;
   return Tls{.certificate = NP_TRY(read_local(certificate_)), .key = NP_TRY(read_local(key_))};
 }
 
-std::optional<bool> TcpDoor::is_open() const {
+std::optional<bool> TcpListener::is_open() const {
   if (!wanted()) return std::nullopt;
   return open_;
 }
 
-std::vector<std::string> TcpDoor::complaints() const {
+std::vector<std::string> TcpListener::complaints() const {
   std::vector<std::string> complaints;
   if (!why_not_.empty()) complaints.push_back("api: not open over TCP: " + why_not_);
   if (!other_address_.empty())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/door.h"
+#include "api/request_guard.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@
 namespace npanel {
 namespace {
 
-constexpr DoorRules kStrangerRules{.requests_per_second = 10, .burst = 10};
+constexpr RateRules kAnonymousRules{.requests_per_second = 10, .burst = 10};
 constexpr size_t kResultMost = 200;
 constexpr std::string_view kTokenStart = "npt_";
 constexpr std::string_view kTokenLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
@@ -24,21 +24,21 @@ bool changes(const Request& request) {
   return request.method == "POST" || request.method == "PATCH" || request.method == "PUT" || request.method == "DELETE";
 }
 
-Response nowhere(const Request& request, const Found& found) {
+Response not_found(const Request& request, const Found& found) {
   if (found.allowed.empty()) return problem(404, "no such resource: " + request.path);
   Response response = problem(405, request.method + " is not allowed here; allowed: " + found.allowed);
   response.headers.emplace_back("Allow", found.allowed);
   return response;
 }
 
-Response too_hasty() {
+Response too_many_requests() {
   const std::string seconds = std::to_string(RateLimiter::kRetryAfterSeconds);
   Response response = problem(429, "too many requests; try again after " + seconds + " s");
   response.headers.emplace_back("Retry-After", seconds);
   return response;
 }
 
-Response who_are_you() {
+Response unauthorized() {
   Response response = problem(401, "a token is needed over TCP: Authorization: Bearer npt_…");
   response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
@@ -74,55 +74,56 @@ int64_t microseconds_since(int64_t began_us) {
 
 }  // namespace
 
-Response Door::answer(const Request& request) {
+Response RequestGuard::answer(const Request& request) {
   const Found found = find_route(request.method, request.path);
-  const Visitor visitor = visitors_.who_asks(request);
-  Answered answered = let_in(request, found, visitor);
+  const Principal principal = authenticator_.authenticate(request);
+  Answered answered = admit(request, found, principal);
   if (answered.response.status >= 400 && answered.news && changes(request))
-    audit(request, found, visitor, answered.response);
+    audit(request, found, principal, answered.response);
   return std::move(answered.response);
 }
 
-Door::Answered Door::let_in(const Request& request, const Found& found, const Visitor& visitor) {
+RequestGuard::Answered RequestGuard::admit(const Request& request, const Found& found, const Principal& principal) {
   if (!found.route)
-    return {.response = nowhere(request, found),
-            .news = visitor.known && !clients_.take(visitor.caller.actor, rules_, request.began_us)};
+    return {.response = not_found(request, found),
+            .news = principal.known && !clients_.take(principal.caller.actor, rules_, request.began_us)};
   const Route& route = *found.route;
-  if (auto refusal = refuse_stranger(request, route, visitor)) return std::move(*refusal);
-  if (auto refusal = refuse_haste(request, route, visitor)) return std::move(*refusal);
+  if (auto refusal = authorize(request, route, principal)) return std::move(*refusal);
+  if (auto refusal = limit_rate(request, route, principal)) return std::move(*refusal);
   if (auto refusal = refuse_gated(route)) return std::move(*refusal);
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
   const bool may_keep = route.access != Access::secret || request.method == "DELETE";
-  return {.response = answer_once(service_, visitor.caller, request, may_keep, [&](const Caller& caller, bool done) {
+  return {.response = answer_once(service_, principal.caller, request, may_keep, [&](const Caller& caller, bool done) {
             return run(service_, caller, request, found, done);
           })};
 }
 
-std::optional<Door::Answered> Door::refuse_stranger(const Request& request, const Route& route,
-                                                    const Visitor& visitor) {
+std::optional<RequestGuard::Answered> RequestGuard::authorize(const Request& request, const Route& route,
+                                                              const Principal& principal) {
   if (over_unix(request) || route.access == Access::open) return std::nullopt;
-  if (!visitor.known) {
-    if (const auto hasty = strangers_.take("", kStrangerRules, request.began_us))
-      return Answered{.response = too_hasty(), .news = hasty->news};
-    return Answered{.response = who_are_you()};
+  if (!principal.known) {
+    if (const auto refusal = anonymous_.take("", kAnonymousRules, request.began_us))
+      return Answered{.response = too_many_requests(), .news = refusal->news};
+    return Answered{.response = unauthorized()};
   }
   if (route.access == Access::secret)
     return Answered{.response = problem(403, "tokens are managed over the Unix socket only")};
-  if (visitor.scope != TokenScope::write && !is_reading(request.method))
+  if (principal.scope != TokenScope::write && !is_reading(request.method))
     return Answered{.response = problem(403, "the token's scope is read; this needs write")};
   return std::nullopt;
 }
 
-std::optional<Door::Answered> Door::refuse_haste(const Request& request, const Route& route, const Visitor& visitor) {
+std::optional<RequestGuard::Answered> RequestGuard::limit_rate(const Request& request, const Route& route,
+                                                               const Principal& principal) {
   const bool monitoring = route.access == Access::open || route.access == Access::scrape;
   if (monitoring && over_unix(request)) return std::nullopt;
-  const auto hasty = clients_.take(visitor.caller.actor, rules_, request.began_us);
-  if (!hasty) return std::nullopt;
-  return Answered{.response = too_hasty(), .news = hasty->news};
+  const auto refusal = clients_.take(principal.caller.actor, rules_, request.began_us);
+  if (!refusal) return std::nullopt;
+  return Answered{.response = too_many_requests(), .news = refusal->news};
 }
 
-std::optional<Door::Answered> Door::refuse_gated(const Route& route) const {
+std::optional<RequestGuard::Answered> RequestGuard::refuse_gated(const Route& route) const {
   if (!route.feature || service_.enabled(*route.feature)) return std::nullopt;
   const std::string name = info(*route.feature).name;
   return Answered{
@@ -130,10 +131,11 @@ std::optional<Door::Answered> Door::refuse_gated(const Route& route) const {
           problem(403, "feature " + name + " is off; switch it on with: npanelctl feature enable " + name, {}, name)};
 }
 
-void Door::audit(const Request& request, const Found& found, const Visitor& visitor, const Response& response) {
+void RequestGuard::audit(const Request& request, const Found& found, const Principal& principal,
+                         const Response& response) {
   AuditEntry entry{.at_ms = now_ms(),
-                   .actor = visitor.caller.actor,
-                   .source = visitor.caller.source,
+                   .actor = principal.caller.actor,
+                   .source = principal.caller.source,
                    .action = found.route ? std::string(found.route->action) : "request",
                    .result = cut(without_tokens(detail_of(response)), kResultMost),
                    .duration_us = microseconds_since(request.began_us),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/visitor.h"
+#include "api/principal.h"
 
 #include <strings.h>
 
@@ -27,26 +27,26 @@ std::string_view bearer(const Request& request) {
 
 }  // namespace
 
-Visitor Visitors::who_asks(const Request& request) {
-  Visitor visitor{.caller = {.actor = "unknown",
-                             .source = header(request, "user-agent").starts_with("npanelctl/") ? "cli" : "api",
-                             .request_id = request.id,
-                             .began_us = request.began_us}};
+Principal Authenticator::authenticate(const Request& request) {
+  Principal principal{.caller = {.actor = "unknown",
+                                 .source = header(request, "user-agent").starts_with("npanelctl/") ? "cli" : "api",
+                                 .request_id = request.id,
+                                 .began_us = request.began_us}};
   if (request.uid) {
-    visitor.known = true;
-    visitor.caller.actor = local_actor(*request.uid);
-    visitor.caller.root = *request.uid == 0;
+    principal.known = true;
+    principal.caller.actor = local_actor(*request.uid);
+    principal.caller.root = *request.uid == 0;
   } else if (const std::string_view text = bearer(request); !text.empty()) {
     if (const auto token = service_.find_token(text)) {
-      visitor.known = true;
-      visitor.scope = token->scope;
-      visitor.caller.actor = actor_of_token(token->name);
+      principal.known = true;
+      principal.scope = token->scope;
+      principal.caller.actor = actor_of_token(token->name);
     }
   }
-  return visitor;
+  return principal;
 }
 
-const std::string& Visitors::local_actor(uid_t uid) {
+const std::string& Authenticator::local_actor(uid_t uid) {
   if (const auto known = actors_.find(uid); known != actors_.end()) return known->second;
   if (actors_.size() >= kActorsKept) actors_.clear();
   std::string actor = "uid " + std::to_string(uid);

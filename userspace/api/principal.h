@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// visitor.h: who asks, and what may they do?
+// principal.h: who asks, and what may they do?
 #pragma once
 
 #include <sys/types.h>
@@ -13,17 +13,17 @@
 
 namespace npanel {
 
-struct Visitor {
+struct Principal {
   Caller caller;
   bool known = false;                    // root or a member of the socket's group, or the owner of a token
   std::optional<TokenScope> scope = {};  // nullopt: over the Unix socket, or not known
 };
 
 // The uid of a Unix socket's other end, or the token of `Authorization: Bearer …`.
-class Visitors {
+class Authenticator {
  public:
-  explicit Visitors(Service& service) : service_(service) {}
-  [[nodiscard]] Visitor who_asks(const Request& request);
+  explicit Authenticator(Service& service) : service_(service) {}
+  [[nodiscard]] Principal authenticate(const Request& request);
 
  private:
   const std::string& local_actor(uid_t uid);

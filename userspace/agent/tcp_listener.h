@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tcp_door.h: is the API open over TCP, and if not, why?
+// tcp_listener.h: is the API open over TCP, and if not, why?
 #pragma once
 
 #include <functional>
@@ -15,10 +15,10 @@ namespace npanel {
 
 // What listens at api.listen, or what systemd holds for us (npanel-api.socket), which counts more. What does not
 // succeed is told and tried again; nobody who has taken the port ends the agent.
-class TcpDoor {
+class TcpListener {
  public:
   using Serve = std::function<Result<void>(Listening)>;
-  TcpDoor(const Config& config, std::vector<UniqueFd> held, Serve serve);
+  TcpListener(const Config& config, std::vector<UniqueFd> held, Serve serve);
 
   // To be called now and then; `now_ms` is CLOCK_MONOTONIC.
   void look(int64_t now_ms);

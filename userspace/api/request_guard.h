@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// request_guard.h: what does every request pass before and after its route?
+#pragma once
+
+#include "api/principal.h"
+#include "api/rate_limiter.h"
+#include "api/routes.h"
+
+namespace npanel {
+
+// Route, who asks, scope, rate, gate, size, Idempotency-Key, handler: the first that refuses is the answer. Refused
+// changes go to the audit trail.
+class RequestGuard {
+ public:
+  RequestGuard(Service& service, const RateRules& rules) : service_(service), authenticator_(service), rules_(rules) {}
+
+  // Errors are answers too. request.began_us is the clock that the rates go by.
+  [[nodiscard]] Response answer(const Request& request);
+  void set_rules(const RateRules& rules) { rules_ = rules; }
+
+ private:
+  // `news`: a refusal that the audit trail should know of.
+  struct Answered {
+    Response response;
+    bool news = true;
+  };
+  Answered admit(const Request& request, const Found& found, const Principal& principal);
+  std::optional<Answered> authorize(const Request& request, const Route& route, const Principal& principal);
+  std::optional<Answered> limit_rate(const Request& request, const Route& route, const Principal& principal);
+  std::optional<Answered> refuse_gated(const Route& route) const;
+  void audit(const Request& request, const Found& found, const Principal& principal, const Response& response);
+
+  Service& service_;
+  Authenticator authenticator_;
+  RateRules rules_;
+  RateLimiter clients_;
+  RateLimiter anonymous_;  // one bucket for all: behind a proxy they all look the same
+};
+
+}  // namespace npanel
