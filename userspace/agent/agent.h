@@ -138,9 +138,9 @@ class Agent final : public Service {
   Result<void> revoke_token(const Caller& caller, const std::string& name) override;
   [[nodiscard]] std::optional<Token> find_token(std::string_view text) override;
 
-  [[nodiscard]] Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
-                                                              const std::string& key) override;
-  Result<void> keep_answer(const KeptAnswer& answer) override;
+  [[nodiscard]] Result<std::optional<IdempotentReply>> idempotent_reply(const std::string& client,
+                                                                        const std::string& key) override;
+  Result<void> keep_reply(const IdempotentReply& answer) override;
   [[nodiscard]] int64_t lived_ms() const override;
 
   [[nodiscard]] std::vector<ConfigValue> config() override { return config_values_; }

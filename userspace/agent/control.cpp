@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// control.cpp: the audit trail, tokens, kept answers and the configuration.
+// control.cpp: the audit trail, tokens, idempotent replies and the configuration.
 #include "agent/agent.h"
 #include "api/codec.h"
 #include "base/clock.h"
@@ -112,7 +112,7 @@ std::optional<Token> Agent::find_token(std::string_view text) {
   return found;
 }
 
-Result<std::optional<KeptAnswer>> Agent::kept_answer(const std::string& client, const std::string& key) {
+Result<std::optional<IdempotentReply>> Agent::idempotent_reply(const std::string& client, const std::string& key) {
   return store_.find(client, key, lived_ms());
 }
 
@@ -120,7 +120,7 @@ int64_t Agent::lived_ms() const {
   return time_.lived_ms(boot_ms());
 }
 
-Result<void> Agent::keep_answer(const KeptAnswer& answer) {
+Result<void> Agent::keep_reply(const IdempotentReply& answer) {
   return store_.keep(answer);
 }
 

@@ -26,7 +26,7 @@ std::string fingerprint(const Request& request) {
   return sha256_hex(text);
 }
 
-Response replay(const KeptAnswer& kept) {
+Response replay(const IdempotentReply& kept) {
   Response response{.status = kept.status, .body = kept.body, .headers = kept.headers};
   response.headers.emplace_back("Idempotency-Replayed", "true");
   if (kept.status >= 400) response.content_type = kProblemType;
@@ -40,16 +40,16 @@ bool is_worth_keeping(const Response& response) {
 
 }  // namespace
 
-Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
-                     const Answer& answer) {
+Response replay_or_run(Service& service, const Caller& caller, const Request& request, bool may_keep,
+                       const Answer& answer) {
   const auto header = request.headers.find("idempotency-key");
   if (is_reading(request.method) || header == request.headers.end()) return answer(caller, false);
   if (!may_keep)
     return problem(refused(kHeader, "is not taken here: the answer holds a secret, which is never kept").error());
   if (!is_key(header->second)) return problem(refused(kHeader, "must be 1 to 64 visible ASCII characters").error());
-  const auto kept = service.kept_answer(caller.actor, header->second);
+  const auto kept = service.idempotent_reply(caller.actor, header->second);
   if (!kept) return problem(kept.error());
-  KeptAnswer now{
+  IdempotentReply now{
       .client = caller.actor, .key = header->second, .fingerprint = fingerprint(request), .at_ms = service.lived_ms()};
   if (*kept && (*kept)->fingerprint != now.fingerprint)
     return problem(422, "Idempotency-Key was sent with another request before", kHeader);
@@ -63,7 +63,7 @@ Response answer_once(Service& service, const Caller& caller, const Request& requ
   now.body = response.body;
   now.headers = response.headers;
   // Done is done: an answer that cannot be kept is given all the same.
-  [[maybe_unused]] const auto keeping = service.keep_answer(now);
+  [[maybe_unused]] const auto keeping = service.keep_reply(now);
   return done ? replay(now) : response;
 }
 

@@ -16,7 +16,7 @@ using Answer = std::function<Response(const Caller& caller, bool done)>;
 // answer(), or what it said, with all its headers, the first time that this client sent this key. A key that comes with
 // another request is refused, and so is a key where `may_keep` is false. Of a request without a key, and of one that
 // only reads, nothing is kept.
-[[nodiscard]] Response answer_once(Service& service, const Caller& caller, const Request& request, bool may_keep,
-                                   const Answer& answer);
+[[nodiscard]] Response replay_or_run(Service& service, const Caller& caller, const Request& request, bool may_keep,
+                                     const Answer& answer);
 
 }  // namespace npanel

@@ -94,9 +94,9 @@ RequestGuard::Answered RequestGuard::admit(const Request& request, const Found& 
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
   const bool may_keep = route.access != Access::secret || request.method == "DELETE";
-  return {.response = answer_once(service_, principal.caller, request, may_keep, [&](const Caller& caller, bool done) {
-            return run(service_, caller, request, found, done);
-          })};
+  return {.response = replay_or_run(
+              service_, principal.caller, request, may_keep,
+              [&](const Caller& caller, bool done) { return run(service_, caller, request, found, done); })};
 }
 
 std::optional<RequestGuard::Answered> RequestGuard::authorize(const Request& request, const Route& route,

@@ -15,8 +15,8 @@
 #include "model/event.h"
 #include "model/failure.h"
 #include "model/feature.h"
+#include "model/idempotent_reply.h"
 #include "model/job.h"
-#include "model/kept_answer.h"
 #include "model/loss.h"
 #include "model/mail_status.h"
 #include "model/stats.h"
@@ -112,10 +112,10 @@ class Service {
   // Whose is the text that a client sent? Takes the same time for every wrong text.
   [[nodiscard]] virtual std::optional<Token> find_token(std::string_view text) = 0;
 
-  [[nodiscard]] virtual Result<std::optional<KeptAnswer>> kept_answer(const std::string& client,
-                                                                      const std::string& key) = 0;
-  virtual Result<void> keep_answer(const KeptAnswer& answer) = 0;
-  // What KeptAnswer::at_ms is in (model/lived_time.h).
+  [[nodiscard]] virtual Result<std::optional<IdempotentReply>> idempotent_reply(const std::string& client,
+                                                                                const std::string& key) = 0;
+  virtual Result<void> keep_reply(const IdempotentReply& answer) = 0;
+  // What IdempotentReply::at_ms is in (model/lived_time.h).
   [[nodiscard]] virtual int64_t lived_ms() const = 0;
 
   [[nodiscard]] virtual std::vector<ConfigValue> config() = 0;

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "model/kept_answer.h"
+#include "model/idempotent_reply.h"
 
 namespace npanel {
 
@@ -17,7 +17,7 @@ struct Caller {
   std::string request_id = {};  // of the HTTP request; empty: none
   int64_t began_us = 0;         // CLOCK_MONOTONIC, when the request had come in
   bool root = false;            // uid 0 over the Unix socket
-  std::optional<KeptAnswer> key = {};  // that came with the request, not answered yet
+  std::optional<IdempotentReply> key = {};  // that came with the request, not answered yet
 };
 
 // One row of the audit trail. before, after: JSON texts, empty when there is none.
@@ -34,7 +34,7 @@ struct AuditEntry {
   std::string result = "ok";  // or why it was refused
   int64_t duration_us = 0;
   std::string request_id = {};
-  std::optional<KeptAnswer> key = {};  // no part of the row: kept in the same transaction
+  std::optional<IdempotentReply> key = {};  // no part of the row: kept in the same transaction
 
   bool operator==(const AuditEntry&) const = default;
 };

@@ -28,7 +28,7 @@ struct Token {
 // `[a-z_][a-z0-9_-]{0,31}`. The error's field is "name".
 [[nodiscard]] Result<std::string> parse_token_name(std::string_view name);
 
-// Caller::actor of whoever has it, and whose answers are kept (KeptAnswer::client).
+// Caller::actor of whoever has it, and whose answers are kept (IdempotentReply::client).
 [[nodiscard]] inline std::string actor_of_token(const std::string& name) {
   return "token " + name;
 }

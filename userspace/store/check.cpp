@@ -54,7 +54,7 @@ Result<std::unique_ptr<SQLite::Database>> todays_tables() {
 }
 
 // What grows with time.
-constexpr std::string_view kHistory[] = {"event", "audit", "kept_answer"};
+constexpr std::string_view kHistory[] = {"event", "audit", "idempotent_reply"};
 
 // Ours, as far as the database has them yet.
 std::vector<std::string> small_tables_of(SQLite::Database& database, SQLite::Database& today) {

@@ -47,7 +47,14 @@ bool insert(SQLite::Database& database, const Account& account) {
 struct History {
   const char* table;
   std::vector<std::string> columns;
-  const char* condition;  // what a row has to be worth keeping
+  const char* condition;                         // what a row has to be worth keeping
+  const char* former_table = nullptr;            // of a version that called it something else
+  std::vector<std::string> former_columns = {};  // the same, one for each of `columns`
+
+  [[nodiscard]] const char* from_table() const { return former_table ? former_table : table; }
+  [[nodiscard]] const std::vector<std::string>& from_columns() const {
+    return former_columns.empty() ? columns : former_columns;
+  }
 };
 // The first column is the rowid.
 const History kEvents{"event", {"id", "at_ms", "account", "kind", "detail"}, "json_valid(detail)"};
@@ -69,14 +76,18 @@ const History kCare{
 // Of versions that wrote no letters about DNS, and kept no headers.
 const History kOldCare{
     "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}, "true"};
-const History kOldAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true"};
+const History kRepliesOfVersion3{
+    "idempotent_reply", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true", "kept_answer"};
+const History kRepliesOfVersion8{
+    "idempotent_reply", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true", "kept_answer"};
 const History kLived{"lived_time", {"only_one", "boot_id", "boot_ms", "wall_ms", "lived_ms"}, "true"};
 const History kAges{"audit_age", {"lived_day", "newest_id"}, "true"};
-const History kAnswers{"kept_answer", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true"};
+const History kReplies{
+    "idempotent_reply", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true"};
 
-std::string list(const History& history) {
+std::string list(const std::vector<std::string>& columns) {
   std::string text;
-  for (const std::string& column : history.columns) text += (text.empty() ? "" : ", ") + column;
+  for (const std::string& column : columns) text += (text.empty() ? "" : ", ") + column;
   return text;
 }
 
@@ -96,7 +107,7 @@ class HistoryReader {
  public:
   HistoryReader(SQLite::Database& database, const History& history, bool backwards, int64_t after)
       : backwards_(backwards),
-        rows_(database, "SELECT rowid, " + list(history) + " FROM " + history.table +
+        rows_(database, "SELECT rowid, " + list(history.from_columns()) + " FROM " + history.from_table() +
                             " NOT INDEXED WHERE rowid > ? AND " + history.condition + " ORDER BY rowid " +
                             (backwards ? "DESC" : "ASC")) {
     rows_.bind(1, after);
@@ -132,10 +143,11 @@ bool inserted(SQLite::Database& database, SQLite::Statement& row) {
 
 // Forwards to the damage, then backwards to it. A table that cannot be asked at all costs its rows, not the accounts.
 size_t copy_history(SQLite::Database& from, SQLite::Database& to, const History& history) {
-  if (from.tryExec("SELECT " + list(history) + " FROM " + history.table + " LIMIT 0") != 0) return 0;
+  if (from.tryExec("SELECT " + list(history.from_columns()) + " FROM " + history.from_table() + " LIMIT 0") != 0)
+    return 0;
   std::string placeholders = "?";
   for (size_t i = 1; i < history.columns.size(); ++i) placeholders += ", ?";
-  SQLite::Statement row(to, std::string("INSERT OR REPLACE INTO ") + history.table + " (" + list(history) +
+  SQLite::Statement row(to, std::string("INSERT OR REPLACE INTO ") + history.table + " (" + list(history.columns) +
                                 ") VALUES (" + placeholders + ")");
   size_t copied = 0;
   int64_t reached = std::numeric_limits<int64_t>::min();
@@ -216,8 +228,8 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         copy_history(*damaged, *fresh, kFailures);
         save_features(*damaged, backups, *fresh);
         saved.audit = save_audit(*damaged, *fresh);
-        for (const History* history :
-             {&kTokens, &kOldAnswers, &kAnswers, &kBudgets, &kOldCare, &kCare, &kConfigVersions, &kLived, &kAges})
+        for (const History* history : {&kTokens, &kRepliesOfVersion3, &kRepliesOfVersion8, &kReplies, &kBudgets,
+                                       &kOldCare, &kCare, &kConfigVersions, &kLived, &kAges})
           copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();

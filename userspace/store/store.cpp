@@ -9,7 +9,7 @@
 #include "store/config_versions.h"
 #include "store/database.h"
 #include "store/events.h"
-#include "store/kept_answers.h"
+#include "store/idempotent_replies.h"
 #include "store/lived_time.h"
 #include "store/migrate.h"
 #include "store/rows.h"
@@ -181,12 +181,13 @@ Result<void> Store::erase_token(const std::string& name, const Notes& notes) {
   return changing("revoke the token", notes, [&] { erase_token_row(database(), name); });
 }
 
-Result<std::optional<KeptAnswer>> Store::find(const std::string& client, const std::string& key, int64_t lived_ms) {
-  return reading("read a kept answer", [&] { return read_kept_answer(database(), client, key, lived_ms); });
+Result<std::optional<IdempotentReply>> Store::find(const std::string& client, const std::string& key,
+                                                   int64_t lived_ms) {
+  return reading("read an idempotent reply", [&] { return read_idempotent_reply(database(), client, key, lived_ms); });
 }
 
-Result<void> Store::keep(const KeptAnswer& answer) {
-  return changing("keep an answer", {}, [&] { write_kept_answer(database(), answer); });
+Result<void> Store::keep(const IdempotentReply& answer) {
+  return changing("keep an idempotent reply", {}, [&] { write_idempotent_reply(database(), answer); });
 }
 
 Result<int64_t> Store::add(const ConfigVersion& version, const Notes& notes) {

@@ -17,7 +17,7 @@
 #include "model/config_view.h"
 #include "model/event.h"
 #include "model/failure.h"
-#include "model/kept_answer.h"
+#include "model/idempotent_reply.h"
 #include "model/lived_time.h"
 #include "model/token.h"
 #include "store/features.h"
@@ -98,9 +98,9 @@ class Store {
   Result<void> erase_token(const std::string& name, const Notes& notes);
 
   // nullopt also when it is 24 hours old, of lived time.
-  [[nodiscard]] Result<std::optional<KeptAnswer>> find(const std::string& client, const std::string& key,
-                                                       int64_t lived_ms);
-  Result<void> keep(const KeptAnswer& answer);
+  [[nodiscard]] Result<std::optional<IdempotentReply>> find(const std::string& client, const std::string& key,
+                                                            int64_t lived_ms);
+  Result<void> keep(const IdempotentReply& answer);
 
   // Its id, handed out here; that of the newest when the files are the same. Keeps the newest 50. EINVAL (field
   // "files") when a path or a text is not UTF-8.

@@ -20,8 +20,8 @@ namespace {
 
 // Who had a token of this name before is somebody else, to whom other answers were given.
 void forget_answers_unless_rotated(SQLite::Database& database, const std::string& name) {
-  SQLite::Statement row(database,
-                        "DELETE FROM kept_answer WHERE client = ? AND NOT EXISTS (SELECT 1 FROM token WHERE name = ?)");
+  SQLite::Statement row(
+      database, "DELETE FROM idempotent_reply WHERE client = ? AND NOT EXISTS (SELECT 1 FROM token WHERE name = ?)");
   row.bind(1, actor_of_token(name));
   row.bind(2, name);
   row.exec();

@@ -14,7 +14,7 @@ struct FakeService final : Service {
   Gates gates;
   std::vector<Token> all_tokens;
   std::map<std::string, Token, std::less<>> secrets;  // by text
-  std::map<std::pair<std::string, std::string>, KeptAnswer> kept;
+  std::map<std::pair<std::string, std::string>, IdempotentReply> kept;
   std::vector<AuditEntry> refusals;
   std::vector<AuditEntry> entries;
   std::vector<Event> all_events;
@@ -206,13 +206,13 @@ struct FakeService final : Service {
     return found == secrets.end() ? std::nullopt : std::optional(found->second);
   }
 
-  Result<std::optional<KeptAnswer>> kept_answer(const std::string& client, const std::string& key) override {
+  Result<std::optional<IdempotentReply>> idempotent_reply(const std::string& client, const std::string& key) override {
     const auto found = kept.find({client, key});
     return found == kept.end() ? std::nullopt : std::optional(found->second);
   }
   int64_t lived_ms() const override { return 1; }
   bool dies = false;  // before the answer is kept, once a change is made
-  Result<void> keep_answer(const KeptAnswer& answer) override {
+  Result<void> keep_reply(const IdempotentReply& answer) override {
     if (dies) return failure("killed");
     kept[{answer.client, answer.key}] = answer;
     return {};

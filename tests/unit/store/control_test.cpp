@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Switches, tokens, kept answers and configurations, and that notes are one with their change.
+// Switches, tokens, idempotent replies and configurations, and that notes are one with their change.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -182,11 +182,11 @@ TEST_F(Control, RefusesATokenWithoutAHash) {
   EXPECT_TRUE(store.tokens()->empty());
 }
 
-KeptAnswer answer_of(const std::string& client, const std::string& key, int64_t at_ms) {
+IdempotentReply answer_of(const std::string& client, const std::string& key, int64_t at_ms) {
   return {.client = client, .key = key, .fingerprint = "f", .at_ms = at_ms, .status = 201, .body = R"({"name":"bob"})"};
 }
 
-TEST_F(Control, KeptAnswersAreOfOneClientAndExpireAfterADay) {
+TEST_F(Control, IdempotentRepliesAreOfOneClientAndExpireAfterADay) {
   Store store = open();
   ASSERT_TRUE(store.keep(answer_of("token panel", "k1", kNowMs)));
   const auto found = store.find("token panel", "k1", kNowMs + kDayMs - 1).value();
@@ -195,7 +195,7 @@ TEST_F(Control, KeptAnswersAreOfOneClientAndExpireAfterADay) {
   EXPECT_EQ(found->body, R"({"name":"bob"})");
   EXPECT_EQ(found->fingerprint, "f");
   EXPECT_TRUE(found->headers.empty());
-  KeptAnswer answer = answer_of("token panel", "with headers", kNowMs);
+  IdempotentReply answer = answer_of("token panel", "with headers", kNowMs);
   answer.headers = {{"ETag", "\"0123456789abcdef\""}, {"Location", "/api/v1/jobs/1"}};
   ASSERT_TRUE(store.keep(answer));
   EXPECT_EQ(store.find("token panel", "with headers", kNowMs).value()->headers, answer.headers);
@@ -204,14 +204,14 @@ TEST_F(Control, KeptAnswersAreOfOneClientAndExpireAfterADay) {
   EXPECT_FALSE(store.find("token panel", "k2", kNowMs).value());
   EXPECT_FALSE(store.find("token panel", "k1", kNowMs + kDayMs).value());
   ASSERT_TRUE(store.keep(answer_of("token panel", "k2", kNowMs + kDayMs)));  // both of the day before go
-  EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM kept_answer").getInt(), 1);
+  EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM idempotent_reply").getInt(), 1);
 }
 
 TEST_F(Control, AKeyIsKeptWithTheChangeThatItBrought) {
   Store store = open();
   Notes keyed = notes();
   keyed.audit.front().key =
-      KeptAnswer{.client = "token panel", .key = "k1", .fingerprint = "f", .at_ms = kNowMs + kDayMs};
+      IdempotentReply{.client = "token panel", .key = "k1", .fingerprint = "f", .at_ms = kNowMs + kDayMs};
   ASSERT_TRUE(store.keep(answer_of("token panel", "k1", kNowMs)));  // yesterday's
   const Token refused{.name = "monitor", .hash = ""};
   EXPECT_FALSE(store.put(refused, keyed));
@@ -241,10 +241,10 @@ TEST_F(Control, ATokenMadeAnewDoesNotSeeTheAnswersOfItsPredecessor) {
 
 TEST_F(Control, KeepsAtMostAHundredThousandAnswers) {
   Store store = open();
-  raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO kept_answer "
+  raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO idempotent_reply "
       "SELECT 'token panel', 'k' || i, '', 1700000000000, 200, '', '[]' FROM n");
   ASSERT_TRUE(store.keep(answer_of("token panel", "new", kNowMs)));
-  EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM kept_answer").getInt(), 100'000);
+  EXPECT_EQ(SQLite::Database(path_).execAndGet("SELECT count(*) FROM idempotent_reply").getInt(), 100'000);
   EXPECT_FALSE(store.find("token panel", "k1", kNowMs).value());
   EXPECT_TRUE(store.find("token panel", "new", kNowMs).value());
 }

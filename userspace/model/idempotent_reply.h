@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// kept_answer.h: what was the answer to a request that comes a second time?
+// idempotent_reply.h: what was the answer to a request that comes a second time?
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace npanel {
 
 // Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): kept for 24 hours, for each client. The key is kept with
 // the change itself, its answer right after: who asks again after a crash between the two is not told "exists already".
-struct KeptAnswer {
+struct IdempotentReply {
   std::string client;       // Caller::actor
   std::string key;          // 1 … 64 printable ASCII characters
   std::string fingerprint;  // SHA-256 of all that says what is asked for
@@ -20,7 +20,7 @@ struct KeptAnswer {
   std::string body = {};
   std::vector<std::pair<std::string, std::string>> headers = {};  // ETag, Location …
 
-  bool operator==(const KeptAnswer&) const = default;
+  bool operator==(const IdempotentReply&) const = default;
 };
 
 }  // namespace npanel
