@@ -81,7 +81,7 @@ Result<void> Agent::load_accounts() {
   }
   for (auto& [name, care] : NP_TRY(store_.mail_care()))
     if (!mail_.care_unsaved.contains(name)) {
-      if (care.brake && !mail_.care.contains(name)) mail_.inherited.insert(name);
+      if (care.throttle && !mail_.care.contains(name)) mail_.inherited.insert(name);
       mail_.care.insert_or_assign(name, care);
     }
   users_.look_again();

@@ -116,7 +116,7 @@ class Agent final : public Service {
   Result<AccountView> raise_mail(const Caller& caller, const std::string& name, uint64_t messages_per_hour,
                                  uint64_t seconds) override;
   Result<AccountView> end_raise(const Caller& caller, const std::string& name) override;
-  Result<AccountView> release_brake(const Caller& caller, const std::string& name) override;
+  Result<AccountView> release_throttle(const Caller& caller, const std::string& name) override;
   [[nodiscard]] Result<std::vector<Failure>> failures(int limit) override;
   [[nodiscard]] AgentStatus status() override;
   [[nodiscard]] std::vector<std::string> complaints() override;
@@ -192,8 +192,8 @@ class Agent final : public Service {
     std::set<std::string> raised = {};
     StoredCare care = {};
     std::set<std::string> care_unsaved = {};
-    std::set<std::string> inherited = {};          // brakes older than this agent, which does not know what caused them
-    std::map<std::string, NoticeFacts> owed = {};  // letters to owners, by account
+    std::set<std::string> inherited = {};  // throttles older than this agent, which does not know what caused them
+    std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
     MessageBook messages = {};
@@ -225,7 +225,7 @@ class Agent final : public Service {
     lowering_.on_end([this](const std::string& account) { look_again(account); });
   }
 
-  // The account's mail limits at this moment: raised, braked.
+  // The account's mail limits at this moment: raised, throttled.
   [[nodiscard]] MailLimits mail_now(const Account& account) const;
   [[nodiscard]] std::string deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict);
   // At RCPT: those that were asked about until now.
@@ -271,11 +271,11 @@ class Agent final : public Service {
   // Charges what has left beside what was charged. What counts, and in whose hour.
   std::optional<CountedDelivery> take_note(const LoggedDelivery& delivery, bool anybodys);
   void mind_deliveries();
-  void put_brake(Entry& entry, std::optional<MailBrake> brake);
-  void end_brakes();
-  [[nodiscard]] bool has_ended(const std::string& account, const MailBrake& brake) const;
+  void set_throttle(Entry& entry, std::optional<MailThrottle> throttle);
+  void end_throttles();
+  [[nodiscard]] bool has_ended(const std::string& account, const MailThrottle& throttle) const;
   void tell_of_findings();
-  void brake_the_unwanted();
+  void throttle_the_unwanted();
   void look_at_dns(const std::string& account);
   [[nodiscard]] std::vector<std::string> examples_of(const std::string& account, Outcome outcome) const;
 

@@ -42,7 +42,7 @@ void Agent::hear_of_jump(int64_t by_ms) {
   const Json detail{{"seconds", static_cast<double>(by_ms) / 1000}};
   log_warning("the clock was set, by " + std::to_string(by_ms / 1000) + " s; what ends by it is moved as far");
   for (auto& [name, care] : mail_.care) {
-    if (care.brake) care.brake->until_ms += by_ms;
+    if (care.throttle) care.throttle->until_ms += by_ms;
     if (care.noticed_ms != 0) care.noticed_ms += by_ms;
     if (care.dns_noticed_ms != 0) care.dns_noticed_ms += by_ms;
     mail_.care_unsaved.insert(name);

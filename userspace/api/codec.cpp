@@ -188,12 +188,12 @@ Json encode(const std::optional<MailRaise>& raise) {
   return {{"messages_per_hour", raise->messages_per_hour}, {"until", utc_time(raise->until_ms)}};
 }
 
-Json encode(const std::optional<MailBrake>& brake) {
-  if (!brake) return nullptr;
-  return {{"cause", to_string(brake->cause)},
-          {"percent", brake->percent},
-          {"until", utc_time(brake->until_ms)},
-          {"advice", advice(outcome_of(brake->cause))}};
+Json encode(const std::optional<MailThrottle>& throttle) {
+  if (!throttle) return nullptr;
+  return {{"cause", to_string(throttle->cause)},
+          {"percent", throttle->percent},
+          {"until", utc_time(throttle->until_ms)},
+          {"advice", advice(outcome_of(throttle->cause))}};
 }
 
 Json encode(const Contact& contact) {

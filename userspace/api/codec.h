@@ -43,7 +43,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json encode(const RateLimit& rate_limit);
 [[nodiscard]] Json encode(const MailLimits& limits);
 [[nodiscard]] Json encode(const std::optional<MailRaise>& raise);
-[[nodiscard]] Json encode(const std::optional<MailBrake>& brake);
+[[nodiscard]] Json encode(const std::optional<MailThrottle>& throttle);
 [[nodiscard]] Json encode(const DeliveryExample& example);
 [[nodiscard]] Json encode(const UnclearMail& mail);
 [[nodiscard]] Json encode(const MailFinding& finding);

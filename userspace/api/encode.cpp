@@ -190,7 +190,7 @@ Json encode(const MailStatus& status) {
           {"sent", std::move(sent)},
           {"free_in_seconds", or_null(status.free_in_s)},
           {"raise", encode(status.raise)},
-          {"brake", encode(status.brake)},
+          {"throttle", encode(status.throttle)},
           {"deliveries", encode(status.figures.deliveries)},
           {"deferred", status.figures.count.deferred},
           {"would_have_deferred", status.figures.count.would_defer},

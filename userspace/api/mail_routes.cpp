@@ -69,8 +69,8 @@ Result<Response> end_raise(const Call& call) {
   return account(NP_TRY(call.service.end_raise(call.caller, call.name)));
 }
 
-Result<Response> release_brake(const Call& call) {
-  return account(NP_TRY(call.service.release_brake(call.caller, call.name)));
+Result<Response> release_throttle(const Call& call) {
+  return account(NP_TRY(call.service.release_throttle(call.caller, call.name)));
 }
 
 constexpr std::array kRoutes = std::to_array<Route>({
@@ -97,9 +97,9 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .version = version,
      .done = show_account},
     {.method = "DELETE",
-     .path = "/api/v1/accounts/*/mail/brake",
-     .handler = release_brake,
-     .action = "account.mail_brake",
+     .path = "/api/v1/accounts/*/mail/throttle",
+     .handler = release_throttle,
+     .action = "account.mail_throttle",
      .feature = NP_EMAIL_RATE_LIMITING,
      .version = version,
      .done = show_account},

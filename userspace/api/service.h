@@ -83,7 +83,7 @@ class Service {
                                          uint64_t seconds) = 0;
   virtual Result<AccountView> end_raise(const Caller& caller, const std::string& name) = 0;
   // What was delivered badly until now is forgotten, too.
-  virtual Result<AccountView> release_brake(const Caller& caller, const std::string& name) = 0;
+  virtual Result<AccountView> release_throttle(const Caller& caller, const std::string& name) = 0;
 
   // Deaths and hangs of the agent, newest first.
   [[nodiscard]] virtual Result<std::vector<Failure>> failures(int limit) = 0;

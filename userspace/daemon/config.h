@@ -39,7 +39,7 @@ struct Config {
   std::string users_map;                 // login: account, a line each; empty: logins are account names
   std::string domains_map;               // domain: account, a line each; empty: no domain is known
   std::vector<std::string> mail_logs = {"/var/log/exim4/mainlog", "/var/log/postfix.log"};  // of the MTA, at most 8
-  BrakeRule brake;                         // when too much of an account's mail is not wanted
+  ThrottleRule mail_throttle;              // when too much of an account's mail is not wanted
   uint64_t notice_hours = 24;              // an owner is told at most once in so many, 0 (never) … 720
   std::string notice_from = "postmaster";  // a user of this host, or an address
   std::string notice_language = "en";      // for accounts that have none

@@ -278,11 +278,12 @@ std::vector<ConfigKey> all_keys() {
       key("mail.logs", at(&Config::mail_logs),
           texts("at most 8 absolute paths of log files, in which %D, %M and %s may stand as in Exim's log_file_path",
                 kLogsMost, is_log)),
-      key("mail.brake_unknown_percent", at(&Config::brake, &BrakeRule::unknown_percent), number(0, 100)),
-      key("mail.brake_deferred_percent", at(&Config::brake, &BrakeRule::deferred_percent), number(0, 100)),
-      key("mail.brake_content_percent", at(&Config::brake, &BrakeRule::content_percent), number(0, 100)),
-      key("mail.brake_recipients", at(&Config::brake, &BrakeRule::least), number(1, 1'000'000)),
-      key("mail.brake_minutes", at(&Config::brake, &BrakeRule::minutes), number(1, 10080)),
+      key("mail.throttle_unknown_percent", at(&Config::mail_throttle, &ThrottleRule::unknown_percent), number(0, 100)),
+      key("mail.throttle_deferred_percent", at(&Config::mail_throttle, &ThrottleRule::deferred_percent),
+          number(0, 100)),
+      key("mail.throttle_content_percent", at(&Config::mail_throttle, &ThrottleRule::content_percent), number(0, 100)),
+      key("mail.throttle_recipients", at(&Config::mail_throttle, &ThrottleRule::least), number(1, 1'000'000)),
+      key("mail.throttle_minutes", at(&Config::mail_throttle, &ThrottleRule::minutes), number(1, 10080)),
       key("mail.notice_hours", at(&Config::notice_hours), number(0, 720)),
       key("mail.notice_from", at(&Config::notice_from), mailbox),
       key("mail.notice_language", at(&Config::notice_language), language),
@@ -341,12 +342,16 @@ Result<void> of_defaults(Result<void> checked) {
 
 }  // namespace
 
-std::string ConfigKey::variable() const {
-  std::string text = "NPANEL_" + name;
+std::string config_variable(std::string_view key) {
+  std::string text = "NPANEL_" + std::string(key);
   std::ranges::replace(text, '.', '_');
   std::ranges::transform(text, text.begin(),
                          [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return text;
+}
+
+std::string ConfigKey::variable() const {
+  return config_variable(name);
 }
 
 const std::vector<ConfigKey>& config_keys() {

@@ -25,8 +25,11 @@ struct ConfigKey {
   std::function<void(Config&)> follow = {};
 
   [[nodiscard]] std::string section() const { return name.substr(0, name.find('.')); }
-  [[nodiscard]] std::string variable() const;  // "NPANEL_SMTP_PORTS"
+  [[nodiscard]] std::string variable() const;
 };
+
+// The environment variable of a key: "NPANEL_SMTP_PORTS" of "smtp.ports".
+[[nodiscard]] std::string config_variable(std::string_view key);
 
 // In the order of the manual.
 [[nodiscard]] const std::vector<ConfigKey>& config_keys();

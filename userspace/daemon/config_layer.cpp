@@ -7,6 +7,7 @@
 
 #include "daemon/config_keys.h"
 #include "daemon/config_nearest.h"
+#include "daemon/config_renamed.h"
 
 namespace npanel {
 namespace {
@@ -86,8 +87,10 @@ constexpr std::array kGone = {GoneKey{
     "whose mail it is does not depend on the configuration any more: the login, then the process that opened the "
     "connection; take the line out, and name hosts whose envelope sender is to be believed in mail.relays"}};
 
-// "; did you mean smtp.ports?", or ": what is said instead of it".
+// "; it is called mail.throttle_minutes now", ": what is said instead of it", or "; did you mean smtp.ports?".
 std::string advice(std::string_view wrong, std::string_view GoneKey::* called, const std::vector<std::string>& known) {
+  const auto renamed = called == &GoneKey::name ? new_name_of_key(wrong) : new_name_of_variable(wrong);
+  if (renamed) return "; it is called " + *renamed + " now";
   const auto gone = std::ranges::find(kGone, wrong, called);
   return gone == kGone.end() ? meant(wrong, known) : ": " + std::string(gone->instead);
 }
@@ -164,7 +167,7 @@ bool is_config_variable(std::string_view name) {
     return name.starts_with(variable.substr(0, variable.find('_', std::string_view("NPANEL_").size()) + 1));
   };
   if (!name.starts_with("NPANEL_")) return false;
-  return std::ranges::any_of(config_keys(), of_section) || nearest(name, all_variables());
+  return std::ranges::any_of(config_keys(), of_section) || new_name_of_variable(name) || nearest(name, all_variables());
 }
 
 Result<ConfigLayer> parse_variable(const std::string& name, const std::string& value) {

@@ -98,7 +98,7 @@ class SmtpGuard {
     uint32_t slot;
     std::optional<uid_t> uid;
     RateLimit rate_limit;
-    MailLimits mail;  // under a raise or a brake, if there is one
+    MailLimits mail;  // under a raise or a throttle, if there is one
   };
   // By cgroup id.
   [[nodiscard]] std::map<uint64_t, Held> held() const;

@@ -139,7 +139,7 @@ const std::vector<std::string>& notice_reasons() {
     std::vector<std::string> all;
     for (const MailField& field : kMailFields) all.emplace_back(field.name);
     all.emplace_back("rate_limit");
-    for (const BrakeCause cause : kAllBrakeCauses) all.emplace_back(to_string(cause));
+    for (const ThrottleCause cause : kAllThrottleCauses) all.emplace_back(to_string(cause));
     all.emplace_back(kDns);
     return all;
   }();

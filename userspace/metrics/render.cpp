@@ -245,10 +245,11 @@ void add_mail(AccountFamilies& out, std::span<const AccountStats> accounts, cons
          for (const Outcome outcome : kAllOutcomes)
            add(static_cast<double>(hour[outcome]), "outcome", to_string(outcome).data());
        });
-  MetricFamily& braked = out.family(Gauge, "npanel_mail_braked", "1 where too much of the account's mail is unwanted");
+  MetricFamily& throttled =
+      out.family(Gauge, "npanel_mail_throttled", "1 where too much of the account's mail is unwanted");
   for (const AccountStats& stats : accounts)
     if (stats.mail)
-      braked.metric.push_back(series(Gauge, stats.mail->braked ? 1 : 0, {{"account", stats.account->name}}));
+      throttled.metric.push_back(series(Gauge, stats.mail->throttled ? 1 : 0, {{"account", stats.account->name}}));
   const auto figure = [&](const char* name, const char* help, auto value) {
     each(Gauge, name, help, [&](const auto& stats, auto add) {
       for (const MailField& field : kMailFields)

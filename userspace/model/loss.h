@@ -26,7 +26,7 @@ struct HeldAccount {
   AccountState state = AccountState::active;  // or suspended
   Limits limits = {};
   std::optional<RateLimit> rate_limit = {};
-  std::optional<MailLimits> mail = {};  // under a raise or a brake, if there was one
+  std::optional<MailLimits> mail = {};  // under a raise or a throttle, if there was one
 };
 
 // What is shown of it.

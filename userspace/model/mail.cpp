@@ -84,7 +84,7 @@ bool is_over(const MailRaise& raise, int64_t now_ms, int64_t boot_ms) {
   return now_ms >= raise.until_ms || boot_ms >= raise.until_boot_ms.value_or(INT64_MAX);
 }
 
-MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked) {
+MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool throttled) {
   MailLimits now = limits;
   const uint64_t from = limits.messages_per_hour.value_or(0);
   if (raise && limits.messages_per_hour) {
@@ -93,9 +93,9 @@ MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise
       return from == 0 ? std::max(value, to) : grown(value, to, from, most);
     });
   }
-  if (!braked) return now;
+  if (!throttled) return now;
   return each_but_connections(
-      now, [](uint64_t value, uint64_t) { return value == 0 ? 0 : std::max<uint64_t>(value / kBrake, 1); });
+      now, [](uint64_t value, uint64_t) { return value == 0 ? 0 : std::max<uint64_t>(value / kThrottleDivisor, 1); });
 }
 
 std::optional<uint64_t> lower(std::optional<uint64_t> one, std::optional<uint64_t> other) {

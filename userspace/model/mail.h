@@ -82,9 +82,9 @@ inline constexpr uint64_t kRaiseSecondsMost = 604'800;  // a week
 // Field "messages_per_hour": not above the limit, or there is none to raise.
 [[nodiscard]] Result<void> check(const MailRaise& raise, const MailLimits& limits);
 
-// The limits at this moment, under a raise that is not over; a quarter of that (at least 1) while `braked`.
-inline constexpr uint64_t kBrake = 4;
-[[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool braked);
+// The limits at this moment, under a raise that is not over; a quarter of that (at least 1) while `throttled`.
+inline constexpr uint64_t kThrottleDivisor = 4;
+[[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool throttled);
 // The lower of two limits; nullopt is none.
 [[nodiscard]] std::optional<uint64_t> lower(std::optional<uint64_t> one, std::optional<uint64_t> other);
 // The lower of both, number by number.

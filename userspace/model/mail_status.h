@@ -18,7 +18,7 @@ namespace npanel {
 
 // What the agent itself has decided, and has to remember.
 struct MailCare {
-  std::optional<MailBrake> brake = {};
+  std::optional<MailThrottle> throttle = {};
   int64_t noticed_ms = 0;      // when its owner was told last that mail is held back, Unix time; 0: never
   int64_t dns_noticed_ms = 0;  // likewise, that its DNS is wrong
 
@@ -30,7 +30,7 @@ struct MailFigures {
   np_mail_limit limit{};                               // in force now
   std::array<np_mail_amount, NP_MAIL_WINDOWS> sent{};  // that still counts
   Deliveries deliveries = {};                          // in the last hour, as far as the MTA has logged them
-  bool braked = false;
+  bool throttled = false;
   uint64_t open = 0;  // direct connections now, where their number is limited
 
   [[nodiscard]] bool any() const { return sent[NP_MAIL_DAY].messages > 0; }
@@ -41,7 +41,7 @@ struct MailStatus {
   GateMode mode = GateMode::off;
   MailLimits limits = {};  // in force now
   std::optional<MailRaise> raise = {};
-  std::optional<MailBrake> brake = {};
+  std::optional<MailThrottle> throttle = {};
   MailFigures figures = {};
   np_smtp_count direct{};
   std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: it may send none at all

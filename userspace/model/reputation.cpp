@@ -40,8 +40,8 @@ int weight(const Recipient& recipient) {
   }
 }
 
-uint64_t part_of(BrakeCause cause, const Deliveries& hour) {
-  return cause == BrakeCause::deferred ? hour.deferred() : hour[outcome_of(cause)];
+uint64_t part_of(ThrottleCause cause, const Deliveries& hour) {
+  return cause == ThrottleCause::deferred ? hour.deferred() : hour[outcome_of(cause)];
 }
 
 }  // namespace
@@ -95,37 +95,37 @@ void DeliveryHour::spend() {
   for (Recipient& each : recipients_) each.spent = true;
 }
 
-const char* to_string(BrakeCause cause) {
+const char* to_string(ThrottleCause cause) {
   constexpr std::array kNames = {"unknown_recipients", "deferrals", "content"};
   return kNames.at(static_cast<size_t>(cause));
 }
 
-std::optional<BrakeCause> parse_brake_cause(std::string_view text) {
-  for (const BrakeCause cause : kAllBrakeCauses)
+std::optional<ThrottleCause> parse_throttle_cause(std::string_view text) {
+  for (const ThrottleCause cause : kAllThrottleCauses)
     if (text == to_string(cause)) return cause;
   return std::nullopt;
 }
 
-Outcome outcome_of(BrakeCause cause) {
-  if (cause == BrakeCause::content) return Outcome::content;
-  return cause == BrakeCause::unknown ? Outcome::unknown_recipient : Outcome::deferred_recipient;
+Outcome outcome_of(ThrottleCause cause) {
+  if (cause == ThrottleCause::content) return Outcome::content;
+  return cause == ThrottleCause::unknown ? Outcome::unknown_recipient : Outcome::deferred_recipient;
 }
 
-bool is_over_bound(BrakeCause cause, const Deliveries& hour, const BrakeRule& rule) {
+bool is_over_bound(ThrottleCause cause, const Deliveries& hour, const ThrottleRule& rule) {
   const uint64_t least = std::min<uint64_t>(rule.least, DeliveryHour::kRecipientsMost);
   const uint64_t part = part_of(cause, hour);
-  if (cause == BrakeCause::content)
+  if (cause == ThrottleCause::content)
     return part * kContentWeight >= least && is_share_over(part, hour.judged(), rule.content_percent);
-  const uint64_t percent = cause == BrakeCause::unknown ? rule.unknown_percent : rule.deferred_percent;
+  const uint64_t percent = cause == ThrottleCause::unknown ? rule.unknown_percent : rule.deferred_percent;
   return hour.judged() >= least && is_share_over(part, hour.judged(), percent);
 }
 
-std::optional<MailBrake> brake_for(const Deliveries& hour, const BrakeRule& rule, int64_t now_ms) {
-  for (const BrakeCause cause : {BrakeCause::content, BrakeCause::unknown, BrakeCause::deferred})
+std::optional<MailThrottle> throttle_for(const Deliveries& hour, const ThrottleRule& rule, int64_t now_ms) {
+  for (const ThrottleCause cause : {ThrottleCause::content, ThrottleCause::unknown, ThrottleCause::deferred})
     if (is_over_bound(cause, hour, rule))
-      return MailBrake{.cause = cause,
-                       .percent = percent_of(part_of(cause, hour), hour.judged()),
-                       .until_ms = now_ms + static_cast<int64_t>(rule.minutes) * kMsAMinute};
+      return MailThrottle{.cause = cause,
+                          .percent = percent_of(part_of(cause, hour), hour.judged()),
+                          .until_ms = now_ms + static_cast<int64_t>(rule.minutes) * kMsAMinute};
   return std::nullopt;
 }
 
@@ -136,10 +136,10 @@ std::optional<uint64_t> dns_fault_percent(const Deliveries& hour) {
   return is_fault ? std::optional(percent_of(part, whole)) : std::nullopt;
 }
 
-std::string reason_text(const MailBrake& brake) {
+std::string reason_text(const MailThrottle& throttle) {
   constexpr std::array kWhat = {"do not exist", "were deferred by their servers", "were refused it as spam or malware"};
-  return std::to_string(brake.percent) + " % of the recipients of an hour " +
-         kWhat.at(static_cast<size_t>(brake.cause));
+  return std::to_string(throttle.percent) + " % of the recipients of an hour " +
+         kWhat.at(static_cast<size_t>(throttle.cause));
 }
 
 std::string_view advice(Outcome outcome) {

@@ -35,7 +35,7 @@ struct Recipient {
   uint32_t destination = 0;
   Verdict verdict = {};
   bool decided = false;  // taken or refused for good: a message's end outweighs its tries
-  bool spent = false;    // has been the evidence for a brake
+  bool spent = false;    // has been the evidence for a throttle
 };
 
 // What is not the accounts' fault, because it meets most who send there: counted as `server`.
@@ -64,7 +64,7 @@ class DeliveryHour {
   void add(const Recipient& recipient, size_t most = kRecipientsMost);
   void forget_old(int64_t now_s);
   [[nodiscard]] Deliveries sum(int64_t now_s, const Excuses& excuses = {}, Counting counting = Counting::all) const;
-  // What is known so far has braked the account: a second brake needs more.
+  // What is known so far has throttled the account: a second throttle needs more.
   void spend();
   template <typename Number>
   void renumber(Number number) {
@@ -76,8 +76,8 @@ class DeliveryHour {
   std::deque<Recipient> recipients_;  // the oldest first
 };
 
-// When is an account braked? A percentage of 0 never brakes.
-struct BrakeRule {
+// When is an account throttled? A percentage of 0 never throttles.
+struct ThrottleRule {
   uint64_t unknown_percent = 20;   // of the recipients of the last hour: 0 … 100
   uint64_t deferred_percent = 60;  // likewise
   uint64_t content_percent = 5;    // likewise
@@ -86,29 +86,32 @@ struct BrakeRule {
   uint64_t minutes = 60;           // how long at most: 1 … 10080, a week
 };
 
-enum class BrakeCause : uint8_t { unknown, deferred, content };
-inline constexpr std::array kAllBrakeCauses = {BrakeCause::unknown, BrakeCause::deferred, BrakeCause::content};
+enum class ThrottleCause : uint8_t { unknown, deferred, content };
+inline constexpr std::array kAllThrottleCauses = {ThrottleCause::unknown, ThrottleCause::deferred,
+                                                  ThrottleCause::content};
 // "unknown_recipients", "deferrals", "content"
-[[nodiscard]] const char* to_string(BrakeCause cause);
-[[nodiscard]] std::optional<BrakeCause> parse_brake_cause(std::string_view text);
-[[nodiscard]] Outcome outcome_of(BrakeCause cause);
+[[nodiscard]] const char* to_string(ThrottleCause cause);
+[[nodiscard]] std::optional<ThrottleCause> parse_throttle_cause(std::string_view text);
+[[nodiscard]] Outcome outcome_of(ThrottleCause cause);
 
 // An account whose limits are tightened (mail_in_force), until then or until the cause is under its bound.
-struct MailBrake {
-  BrakeCause cause = BrakeCause::unknown;
+struct MailThrottle {
+  ThrottleCause cause = ThrottleCause::unknown;
   uint64_t percent = 0;  // of the recipients of that hour
   int64_t until_ms = 0;  // Unix time
 
-  bool operator==(const MailBrake&) const = default;
+  bool operator==(const MailThrottle&) const = default;
 };
 // nullopt: the hour is within the rule. Spam verdicts are looked at first: there is no stronger sign.
-[[nodiscard]] std::optional<MailBrake> brake_for(const Deliveries& hour, const BrakeRule& rule, int64_t now_ms);
-[[nodiscard]] bool is_over_bound(BrakeCause cause, const Deliveries& hour, const BrakeRule& rule);
-// Does the account's DNS need mending, in how many percent of its mail? It is told, and never braked for it.
+[[nodiscard]] std::optional<MailThrottle> throttle_for(const Deliveries& hour, const ThrottleRule& rule,
+                                                       int64_t now_ms);
+[[nodiscard]] bool is_over_bound(ThrottleCause cause, const Deliveries& hour, const ThrottleRule& rule);
+// Does the account's DNS need mending, in how many percent of its mail? It is told, and never throttled for it.
 [[nodiscard]] std::optional<uint64_t> dns_fault_percent(const Deliveries& hour);
 // "30 % of the recipients of an hour do not exist"
-[[nodiscard]] std::string reason_text(const MailBrake& brake);
-// What its owner is to do, one sentence without a full stop. Of `authentication` and the outcomes of brakes; else "".
+[[nodiscard]] std::string reason_text(const MailThrottle& throttle);
+// What its owner is to do, one sentence without a full stop. Of `authentication` and the outcomes of throttles;
+// else "".
 [[nodiscard]] std::string_view advice(Outcome outcome);
 
 // What was answered to whom, for people to read. Of both texts the other side has the choice.

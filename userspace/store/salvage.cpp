@@ -49,15 +49,23 @@ struct History {
   std::vector<std::string> columns;
   const char* condition;                         // what a row has to be worth keeping
   const char* former_table = nullptr;            // of a version that called it something else
-  std::vector<std::string> former_columns = {};  // the same, one for each of `columns`
+  std::vector<std::string> former_columns = {};  // or expressions, one for each of `columns`
 
   [[nodiscard]] const char* from_table() const { return former_table ? former_table : table; }
   [[nodiscard]] const std::vector<std::string>& from_columns() const {
     return former_columns.empty() ? columns : former_columns;
   }
 };
-// The first column is the rowid.
-const History kEvents{"event", {"id", "at_ms", "account", "kind", "detail"}, "json_valid(detail)"};
+// The first column is the rowid. Kinds that migrations/0010_words.sql has renamed come by their new names.
+const History kEvents{
+    "event",
+    {"id", "at_ms", "account", "kind", "detail"},
+    "json_valid(detail)",
+    "event",
+    {"id", "at_ms", "account",
+     "CASE kind WHEN 'mail_braked' THEN 'mail_throttled' WHEN 'mail_brake_released' THEN 'mail_throttle_released' ELSE "
+     "kind END",
+     "iif(kind IN ('mail_braked', 'mail_brake_released'), replace(detail, '\"brake\":', '\"throttle\":'), detail)"}};
 const History kFailures{"failure", {"at_ms", "reason", "recovered_by", "recovery_seconds", "log"}, "true"};
 const History kAudit{"audit",
                      {"id", "at_ms", "actor", "source", "action", "account", "target", "before", "after", "result",
@@ -71,19 +79,30 @@ const History kFeatures{"feature_flags", {"name", "enabled", "mode", "rollout", 
 const History kOverrides{"feature_override", {"feature", "account", "enabled"}, "true"};
 const History kTokens{"token", {"name", "scope", "hash", "created_ms"}, "true"};
 const History kBudgets{"mail_budget", {"account", "saved_ms", "cells"}, "json_valid(cells)"};
+// Those of former versions are read first, by the names that they have there.
+const History kCareOfVersion5{"mail_care",
+                              {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms"},
+                              "true",
+                              "mail_care",
+                              {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}};
+const History kCareOfVersion9{
+    "mail_care",
+    {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms", "dns_noticed_ms"},
+    "true",
+    "mail_care",
+    {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms", "dns_noticed_ms"}};
 const History kCare{
-    "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms", "dns_noticed_ms"}, "true"};
-// Of versions that wrote no letters about DNS, and kept no headers.
-const History kOldCare{
-    "mail_care", {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}, "true"};
+    "mail_care",
+    {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms", "dns_noticed_ms"},
+    "true"};
 const History kRepliesOfVersion3{
     "idempotent_reply", {"client", "key", "fingerprint", "at_ms", "status", "body"}, "true", "kept_answer"};
-const History kRepliesOfVersion8{
+const History kRepliesOfVersion9{
     "idempotent_reply", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true", "kept_answer"};
-const History kLived{"lived_time", {"only_one", "boot_id", "boot_ms", "wall_ms", "lived_ms"}, "true"};
-const History kAges{"audit_age", {"lived_day", "newest_id"}, "true"};
 const History kReplies{
     "idempotent_reply", {"client", "key", "fingerprint", "at_ms", "status", "body", "headers"}, "true"};
+const History kLived{"lived_time", {"only_one", "boot_id", "boot_ms", "wall_ms", "lived_ms"}, "true"};
+const History kAges{"audit_age", {"lived_day", "newest_id"}, "true"};
 
 std::string list(const std::vector<std::string>& columns) {
   std::string text;
@@ -228,8 +247,8 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         copy_history(*damaged, *fresh, kFailures);
         save_features(*damaged, backups, *fresh);
         saved.audit = save_audit(*damaged, *fresh);
-        for (const History* history : {&kTokens, &kRepliesOfVersion3, &kRepliesOfVersion8, &kReplies, &kBudgets,
-                                       &kOldCare, &kCare, &kConfigVersions, &kLived, &kAges})
+        for (const History* history : {&kTokens, &kRepliesOfVersion3, &kRepliesOfVersion9, &kReplies, &kBudgets,
+                                       &kCareOfVersion5, &kCareOfVersion9, &kCare, &kConfigVersions, &kLived, &kAges})
           copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();

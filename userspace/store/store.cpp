@@ -113,7 +113,7 @@ Result<void> Store::put(const std::vector<StoredBudget>& budgets, uint64_t now_n
 }
 
 Result<StoredCare> Store::mail_care() {
-  return reading("read which accounts are braked", [&] { return read_care(database()); });
+  return reading("read which accounts are throttled", [&] { return read_care(database()); });
 }
 
 Result<void> Store::put(const std::string& account, const MailCare& care, const Notes& notes) {

@@ -251,7 +251,7 @@ class ContractCase(support.AgentCase):
                                      ("GET", "/stats", None), ("GET", "/mail", None),
                                      ("PATCH", "", {"mail": {"messages_per_hour": 100}}),
                                      ("POST", "/mail/raise", {"messages_per_hour": 200, "seconds": 60}), ("DELETE", "/mail/raise", None),
-                                     ("DELETE", "/mail/brake", None), ("PATCH", "", {"contact": {"email": "owner@example.com", "language": "de"}})):
+                                     ("DELETE", "/mail/throttle", None), ("PATCH", "", {"contact": {"email": "owner@example.com", "language": "de"}})):
             self.expect(200, method, f"{BOB}{action}", body)
         self.expect(204, "POST", f"{BOB}/processes", {"pid": self.run_outside(support.rest).pid})
         self.end_job(self.expect(202, "POST", f"{BOB}/drain", {"grace_seconds": 0}))
@@ -355,7 +355,7 @@ class ContractCase(support.AgentCase):
             for method, action, body in (("PATCH", "", {}), ("POST", "/suspend", None), ("POST", "/resume", None),
                                          ("POST", "/rate-limit", {}), ("POST", "/processes", {"pid": 1}), ("POST", "/drain", None),
                                          ("POST", "/mail/raise", {"messages_per_hour": 1000, "seconds": 60}), ("DELETE", "/mail/raise", None),
-                                         ("DELETE", "/mail/brake", None)):
+                                         ("DELETE", "/mail/throttle", None)):
                 self.expect(409, method, f"{STUCK}{action}", body)
             self.expect(200, "GET", STUCK)
         finally:

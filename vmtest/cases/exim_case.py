@@ -131,14 +131,14 @@ class EximCase(mta.MtaCase):
         super().setUp()
         self.addCleanup(empty_queue)
 
-    def test_unknown_recipients_brake_the_account(self):
-        self.assert_deliveries_brake()
+    def test_unknown_recipients_throttle_the_account(self):
+        self.assert_deliveries_throttle()
 
     def test_each_answer_is_understood_at_each_command(self):
         self.assert_each_answer_is_understood()
 
-    def test_block_list_brakes_nobody_and_invented_addresses_do(self):
-        self.assert_a_block_list_brakes_nobody_and_invented_addresses_do()
+    def test_block_list_throttles_nobody_and_invented_addresses_do(self):
+        self.assert_a_block_list_throttles_nobody_and_invented_addresses_do()
 
     def test_owner_gets_a_letter(self):
         self.assert_owner_gets_a_letter(lambda command: subprocess.run(command, capture_output=True, text=True))

@@ -290,7 +290,7 @@ class MtaCase(support.AgentCase):
 
     def assert_nobody_else_is_charged(self):
         ann = self.anns_mail()
-        self.assertEqual((ann["sent"]["recipients_per_hour"], sum(ann["deliveries"].values()), ann["brake"]), (0, 0, None))
+        self.assertEqual((ann["sent"]["recipients_per_hour"], sum(ann["deliveries"].values()), ann["throttle"]), (0, 0, None))
 
     def assert_local_forward_costs_nothing_more(self):
         self.bob(recipients_per_hour=20)
@@ -304,16 +304,16 @@ class MtaCase(support.AgentCase):
     def bobs_mail(self):
         return self.agent.ask("GET", "/api/v1/accounts/bob/mail")
 
-    def assert_deliveries_brake(self):
+    def assert_deliveries_throttle(self):
         """30 recipients that were taken, 15 that do not exist; 3 were put off and 3 blocked, which says little."""
         answer_mail(self, AWAY_ADDRESS)
         self.bob(messages_per_hour=400)
         for who, many in (("good", 30), ("later", 3), ("blocked", 3), ("unknown", 15)):
             self.assertEqual(self.by_smtp(1, recipients=[f"{who}{number}@{AWAY}" for number in range(many)])[0], 1)
         self.deliver()
-        brake = support.wait_until(lambda: self.bobs_mail()["brake"], SECONDS, "bob is braked")
+        throttle = support.wait_until(lambda: self.bobs_mail()["throttle"], SECONDS, "bob is throttled")
         support.wait_until(lambda: sum(self.bobs_mail()["deliveries"].values()) == 51, SECONDS, "all of the log is read")
-        self.assertEqual(brake["cause"], "unknown_recipients")
+        self.assertEqual(throttle["cause"], "unknown_recipients")
         self.assert_outcomes(accepted=30, unknown_recipients=15, deferred=3, unclear=3)
         self.assertEqual(self.bobs_mail()["limits"]["messages_per_hour"], 100)
         accepted, refusal = self.by_smtp(100)
@@ -355,7 +355,7 @@ class MtaCase(support.AgentCase):
         """Which of them could not be reached."""
         self.forget_queue()
 
-    def assert_a_block_list_brakes_nobody_and_invented_addresses_do(self):
+    def assert_a_block_list_throttles_nobody_and_invented_addresses_do(self):
         """20 accounts' mail of an hour meets a list that this server is on; bob invents addresses meanwhile."""
         sink.start(self, AWAY_ADDRESS, ANSWERING_PORT, connect="554 5.7.1 Service unavailable; Client host [192.0.2.77] blocked using zen.spamhaus.org")
         sink.start(self, "127.0.0.1", ANSWERING_PORT, rcpt="550 5.4.1 Recipient address rejected: Access denied")
@@ -371,8 +371,8 @@ class MtaCase(support.AgentCase):
             recipients = [f"invented{number}@{ANSWERS}" for number in range(start, start + 12)]
             self.assertEqual(self.run_outside(send_as, 1, recipients, "bob").hear(SECONDS)[0], 1)
         self.deliver()
-        brake = support.wait_until(lambda: self.bobs_mail()["brake"], SECONDS, "bob is braked")
-        self.assertEqual((brake["cause"], brake["percent"]), ("unknown_recipients", 100))
+        throttle = support.wait_until(lambda: self.bobs_mail()["throttle"], SECONDS, "bob is throttled")
+        self.assertEqual((throttle["cause"], throttle["percent"]), ("unknown_recipients", 100))
         self.assertEqual(self.bobs_mail()["limits"]["messages_per_hour"], 100)
         findings = support.wait_until(lambda: [each for each in self.agent.ask("GET", "/api/v1/mail/findings")["findings"] if each["accounts"] == 20],
                                       SECONDS, "all of the log is read")
@@ -381,11 +381,11 @@ class MtaCase(support.AgentCase):
         self.assertIn("block list", self.agent.ctl("mail", "findings"))
         for innocent in innocents:
             mail = self.agent.ask("GET", f"/api/v1/accounts/{innocent.name}/mail")
-            self.assertIsNone(mail["brake"], mail)
+            self.assertIsNone(mail["throttle"], mail)
             self.assertEqual(mail["deliveries"]["server"], sum(mail["deliveries"].values()), mail)
         events = [event for event in self.agent.ask("GET", "/api/v1/events?limit=1000")["events"] if event["id"] > seen]
         self.assertEqual([event["kind"] for event in events if event["kind"].startswith("mail_finding")], ["mail_finding"])
-        self.assertEqual([event["account"] for event in events if event["kind"] == "mail_braked"], ["bob"])
+        self.assertEqual([event["account"] for event in events if event["kind"] == "mail_throttled"], ["bob"])
         why = self.agent.ctl("mail", "why", "bob")
         for text in ("100 % unknown_recipients", 'answers.example: "550 5.4.1 Recipient address rejected: Access denied"', "off the list"):
             self.assertIn(text, why)

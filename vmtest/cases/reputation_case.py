@@ -14,7 +14,7 @@ import mail_case
 import support
 
 BOB_UID = 4001
-RULE = "brake_unknown_percent = 20\nbrake_deferred_percent = 60\nbrake_content_percent = 5\nbrake_recipients = 20\nbrake_minutes = 30\n"
+RULE = "throttle_unknown_percent = 20\nthrottle_deferred_percent = 60\nthrottle_content_percent = 5\nthrottle_recipients = 20\nthrottle_minutes = 30\n"
 # Each message has a recipient of its own: one who is tried often counts once.
 REMOTE = "R=dnslookup T=remote_smtp H=mx.elsewhere.example [192.0.2.7]: SMTP error from remote mail server after RCPT TO:<x@elsewhere.example>:"
 ACCEPTED = "=> WHO@elsewhere.example R=dnslookup T=remote_smtp H=mx.elsewhere.example [192.0.2.7] C=\"250 OK\""
@@ -62,8 +62,8 @@ class ReputationCase(support.AgentCase):
     def mail(self):
         return self.agent.ask("GET", "/api/v1/accounts/bob/mail")
 
-    def wait_until_braked(self):
-        return support.wait_until(lambda: self.mail()["brake"], SECONDS, "bob is braked")
+    def wait_until_throttled(self):
+        return support.wait_until(lambda: self.mail()["throttle"], SECONDS, "bob is throttled")
 
     def wait_for_deliveries(self, **wanted):
         support.wait_until(lambda: {outcome: many for outcome, many in self.mail()["deliveries"].items() if many} == wanted, SECONDS,
@@ -80,46 +80,46 @@ class ReputationCase(support.AgentCase):
         events = self.agent.ask("GET", "/api/v1/events?account=bob")["events"]
         return [event["detail"] for event in events if event["kind"] == kind and event["id"] > self.seen]
 
-    def test_unknown_recipients_brake_to_a_quarter(self):
+    def test_unknown_recipients_throttle_to_a_quarter(self):
         self.bob(mail={"messages_per_hour": 400, "messages_per_15min": 400})
         self.send(ACCEPTED, 16)
         self.send(UNKNOWN, 3)
         self.wait_for_deliveries(accepted=16, unknown_recipients=3)
-        self.assertIsNone(self.mail()["brake"])  # 19 recipients mean nothing
+        self.assertIsNone(self.mail()["throttle"])  # 19 recipients mean nothing
         self.send(UNKNOWN, 1)
-        brake = self.wait_until_braked()
-        self.assertEqual((brake["cause"], brake["percent"]), ("unknown_recipients", 20))
+        throttle = self.wait_until_throttled()
+        self.assertEqual((throttle["cause"], throttle["percent"]), ("unknown_recipients", 20))
         self.assertEqual(self.mail()["limits"]["messages_per_hour"], 100)
         accepted, answer = self.accepted(100)
         self.assertEqual(accepted, 80)  # 20 were sent before
         self.assertIn("account bob has a limit of 100 messages in 15 minutes", answer)
         metrics = self.agent.request("GET", "/metrics").body.decode()
-        for line in ('npanel_mail_braked{account="bob"} 1', 'npanel_mail_deliveries{account="bob",outcome="unknown_recipient"} 4',
+        for line in ('npanel_mail_throttled{account="bob"} 1', 'npanel_mail_deliveries{account="bob",outcome="unknown_recipient"} 4',
                      'npanel_mail_rate_limit_configured{account="bob",limit="messages_per_hour"} 100'):
             self.assertIn(f"\n{line}\n", metrics)
-        self.assertEqual(self.events("mail_braked")[0]["reason"], "20 % of the recipients of an hour do not exist")
+        self.assertEqual(self.events("mail_throttled")[0]["reason"], "20 % of the recipients of an hour do not exist")
 
-    def test_greylisting_brakes_nobody(self):
+    def test_greylisting_throttles_nobody(self):
         self.bob()
         self.send(ACCEPTED, 20)
         self.send(DEFERRED, 20)
         self.wait_for_deliveries(accepted=20, deferred=20)
-        self.assertIsNone(self.mail()["brake"])
+        self.assertIsNone(self.mail()["throttle"])
         self.send(DEFERRED, 40)  # a newsletter's first try: who has it half an hour later is not known yet
         self.wait_for_deliveries(accepted=20, deferred=60)
         time.sleep(2)
-        self.assertIsNone(self.mail()["brake"])
+        self.assertIsNone(self.mail()["throttle"])
 
-    def test_only_the_account_that_sent_is_braked(self):
+    def test_only_the_account_that_sent_is_throttled(self):
         self.bob()
         self.account("eve")
         self.send(ACCEPTED, 30, login="eve")
         self.send(UNKNOWN, 30)
         with open(self.log, "a") as log:
             log.write(f"2026-11-25 19:00:00 1rZZZZ-000000-2x {UNKNOWN}\n" * 100)  # nobody's
-        self.wait_until_braked()
+        self.wait_until_throttled()
         eve = self.agent.ask("GET", "/api/v1/accounts/eve/mail")
-        self.assertEqual((eve["brake"], eve["deliveries"]["accepted"]), (None, 30))
+        self.assertEqual((eve["throttle"], eve["deliveries"]["accepted"]), (None, 30))
 
     def test_recipient_of_a_message_counts_once(self):
         self.bob()
@@ -181,72 +181,72 @@ class ReputationCase(support.AgentCase):
         self.send(UNKNOWN, 10)
         self.log.rename(self.log.with_suffix(".1"))
         self.send(UNKNOWN, 10)
-        self.wait_until_braked()
+        self.wait_until_throttled()
         self.assertEqual(self.mail()["deliveries"]["unknown_recipients"], 20)
 
-    def test_brake_outlives_a_killed_agent_and_ends_by_itself(self):
+    def test_throttle_outlives_a_killed_agent_and_ends_by_itself(self):
         self.bob(mail={"messages_per_hour": 400})
         self.send(UNKNOWN, 20)
-        before = self.wait_until_braked()
+        before = self.wait_until_throttled()
         self.agent.end(signal.SIGKILL)
         self.agent.start()
-        self.assertEqual(self.mail()["brake"], before)
+        self.assertEqual(self.mail()["throttle"], before)
         self.assertEqual(self.mail()["limits"]["messages_per_hour"], 100)
         self.agent.end()
         with contextlib.closing(sqlite3.connect(self.agent.directory / "npanel.db")) as database, database:
-            database.execute("UPDATE mail_care SET brake_until_ms = ?", (int(time.time() * 1000) + 2000,))
+            database.execute("UPDATE mail_care SET throttle_until_ms = ?", (int(time.time() * 1000) + 2000,))
         self.agent.start()
-        support.wait_until(lambda: self.mail()["brake"] is None, SECONDS, "the brake has ended")
+        support.wait_until(lambda: self.mail()["throttle"] is None, SECONDS, "the throttle has ended")
         self.assertEqual(self.mail()["limits"]["messages_per_hour"], 400)
-        self.assertEqual(len(self.events("mail_brake_released")), 1)
+        self.assertEqual(len(self.events("mail_throttle_released")), 1)
 
-    def set_brake_minutes(self, minutes):
-        self.agent.config_path.write_text(re.sub(r"brake_minutes = \d+", f"brake_minutes = {minutes}", self.agent.config_path.read_text()))
+    def set_throttle_minutes(self, minutes):
+        self.agent.config_path.write_text(re.sub(r"throttle_minutes = \d+", f"throttle_minutes = {minutes}", self.agent.config_path.read_text()))
         self.agent.ask("POST", "/api/v1/reload")
 
-    def test_second_brake_needs_new_evidence(self):
+    def test_second_throttle_needs_new_evidence(self):
         self.agent.change_feature("graceful_reloads", enabled=True)
-        self.addCleanup(self.set_brake_minutes, 30)
+        self.addCleanup(self.set_throttle_minutes, 30)
         self.bob()
         self.send(UNKNOWN, 20)
-        first = self.wait_until_braked()
+        first = self.wait_until_throttled()
         with mail_case.set_clock(1):
-            support.wait_until(lambda: self.mail()["brake"]["until"] > first["until"], SECONDS, "its end moves with the clock")
+            support.wait_until(lambda: self.mail()["throttle"]["until"] > first["until"], SECONDS, "its end moves with the clock")
             time.sleep(2)
-            self.assertIsNotNone(self.mail()["brake"])
-        self.set_brake_minutes(1)
-        support.wait_until(lambda: self.mail()["brake"] is None, 75, "the brake has ended")
+            self.assertIsNotNone(self.mail()["throttle"])
+        self.set_throttle_minutes(1)
+        support.wait_until(lambda: self.mail()["throttle"] is None, 75, "the throttle has ended")
         self.send(ACCEPTED, 1)
         time.sleep(2)
-        self.assertEqual(len(self.events("mail_braked")), 1)
+        self.assertEqual(len(self.events("mail_throttled")), 1)
         self.send(UNKNOWN, 20)
-        self.wait_until_braked()
-        self.assertEqual(len(self.events("mail_braked")), 2)
+        self.wait_until_throttled()
+        self.assertEqual(len(self.events("mail_throttled")), 2)
 
-    def test_brake_ends_as_soon_as_its_cause_is_under_the_bound(self):
+    def test_throttle_ends_as_soon_as_its_cause_is_under_the_bound(self):
         self.bob(mail={"messages_per_hour": 4000, "messages_per_15min": 4000})
         self.send(UNKNOWN, 20)
-        self.wait_until_braked()
+        self.wait_until_throttled()
         self.send(ACCEPTED, 79)
         self.wait_for_deliveries(accepted=79, unknown_recipients=20)
-        self.assertIsNotNone(self.mail()["brake"])
+        self.assertIsNotNone(self.mail()["throttle"])
         self.send(ACCEPTED, 2)
-        support.wait_until(lambda: self.mail()["brake"] is None, SECONDS, "the brake has ended")
-        self.assertEqual(len(self.events("mail_brake_released")), 1)
+        support.wait_until(lambda: self.mail()["throttle"] is None, SECONDS, "the throttle has ended")
+        self.assertEqual(len(self.events("mail_throttle_released")), 1)
 
-    def test_five_spam_verdicts_brake(self):
+    def test_five_spam_verdicts_throttle(self):
         self.bob(mail={"messages_per_hour": 400}, contact={"email": "owner@example.com"})
         self.send(SPAM, 4)
         self.wait_for_deliveries(content=4)
-        self.assertIsNone(self.mail()["brake"])
+        self.assertIsNone(self.mail()["throttle"])
         self.send(SPAM, 1)
-        self.assertEqual(self.wait_until_braked()["cause"], "content")
+        self.assertEqual(self.wait_until_throttled()["cause"], "content")
         text = self.letter().get_content()
         for wanted in ("100 % of the recipients of an hour were refused it as spam", "elsewhere.example: 550 5.7.1 Message rejected as spam", "asked for it"):
             self.assertIn(wanted, text)
         self.assertNotIn("The first message that was held back", text)  # there is none yet
 
-    def test_dns_fault_brakes_nobody_and_the_owner_is_told_what_to_mend(self):
+    def test_dns_fault_throttles_nobody_and_the_owner_is_told_what_to_mend(self):
         self.bob(mail={"messages_per_hour": 400}, contact={"email": "owner@example.com"})
         self.send(DNS, 30)
         letter = self.letter()
@@ -255,20 +255,20 @@ class ReputationCase(support.AgentCase):
             self.assertIn(wanted, letter.get_content())
         for never in ("broken into", "held back for a while"):
             self.assertNotIn(never, letter.get_content())
-        self.assertIsNone(self.mail()["brake"])
+        self.assertIsNone(self.mail()["throttle"])
         self.assertEqual(self.events("owner_told"), [{"to": "owner@example.com", "reason": "authentication"}])
         (self.notices / "bob.eml").unlink()
         self.send(UNKNOWN, 30)  # another letter, for another thing
         self.assertEqual(self.letter()["Subject"], "Mail of bob on vmtest is held back")
 
-    def test_what_most_accounts_meet_brakes_nobody_and_is_told_once(self):
+    def test_what_most_accounts_meet_throttles_nobody_and_is_told_once(self):
         self.bob()
         for number in range(6):
             self.account(f"shop{number}")
             self.send(SPAM, 6, login=f"shop{number}")
         support.wait_until(lambda: self.agent.ask("GET", "/api/v1/mail/findings")["findings"], SECONDS, "it is told")
         time.sleep(2)
-        self.assertEqual([self.agent.ask("GET", f"/api/v1/accounts/shop{number}/mail")["brake"] for number in range(6)], [None] * 6)
+        self.assertEqual([self.agent.ask("GET", f"/api/v1/accounts/shop{number}/mail")["throttle"] for number in range(6)], [None] * 6)
         events = self.agent.ask("GET", "/api/v1/events")["events"]
         self.assertEqual([event["kind"] for event in events if event["id"] > self.seen and event["kind"] == "mail_finding"], ["mail_finding"])
         health = self.agent.request("GET", "/healthz").body.decode()
@@ -277,16 +277,16 @@ class ReputationCase(support.AgentCase):
     def test_administrator_releases_it(self):
         self.bob(mail={"messages_per_hour": 400})
         self.send(UNKNOWN, 20)
-        self.wait_until_braked()
-        self.assertIn("braked", self.agent.ctl("mail", "top"))
+        self.wait_until_throttled()
+        self.assertIn("throttled", self.agent.ctl("mail", "top"))
         self.assertIn("100 % unknown_recipients", self.agent.ctl("mail", "why", "bob"))
         self.agent.ctl("mail", "release", "bob")
-        self.assertEqual((self.mail()["brake"], self.mail()["limits"]["messages_per_hour"]), (None, 400))
+        self.assertEqual((self.mail()["throttle"], self.mail()["limits"]["messages_per_hour"]), (None, 400))
         self.send(ACCEPTED, 1)
         self.wait_for_deliveries(accepted=1)  # the bad ones are forgotten
-        self.assertIsNone(self.mail()["brake"])
+        self.assertIsNone(self.mail()["throttle"])
         self.agent.enable("audit_logs_v2")
-        entries = self.agent.ask("GET", "/api/v1/audit?action=account.mail_brake")["entries"]
+        entries = self.agent.ask("GET", "/api/v1/audit?action=account.mail_throttle")["entries"]
         self.assertEqual([entry["after"] is None for entry in entries[:2]], [True, False])
 
     def letter(self):

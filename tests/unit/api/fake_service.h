@@ -104,7 +104,7 @@ struct FakeService final : Service {
     view->account.raise.reset();
     return *view;
   }
-  Result<AccountView> release_brake(const Caller& who, const std::string& name) override {
+  Result<AccountView> release_throttle(const Caller& who, const std::string& name) override {
     AccountView* view = NP_TRY(find(name));
     NP_TRY(note(who));
     return *view;

@@ -96,13 +96,13 @@ TEST_F(MailRoutes, UnclearAnswersAndFindingsAreShown) {
 TEST_F(MailRoutes, WhyHasOutcomesAndExamples) {
   MailStatus status = bob();
   status.figures.deliveries[Outcome::content] = 5;
-  status.brake = MailBrake{.cause = BrakeCause::content, .percent = 50, .until_ms = 1};
+  status.throttle = MailThrottle{.cause = ThrottleCause::content, .percent = 50, .until_ms = 1};
   status.examples = {{.outcome = Outcome::content, .domain = "y.example", .answer = "550 spam"}};
   service.mails = {status};
   const Json body = json_of(get(kMail));
   EXPECT_EQ(body["deliveries"]["content"], 5);
-  EXPECT_EQ(body["brake"]["cause"], "content");
-  EXPECT_FALSE(body["brake"]["advice"].get<std::string>().empty());
+  EXPECT_EQ(body["throttle"]["cause"], "content");
+  EXPECT_FALSE(body["throttle"]["advice"].get<std::string>().empty());
   EXPECT_EQ(body["examples"][0]["answer"], "550 spam");
 }
 

@@ -246,7 +246,7 @@ TEST_F(RequestGuardTest, AChangeWhoseAnswerWasLostIsAnsweredAsIfItWereTheFirstTi
       {"POST", bob + "/rate-limit", R"({"per_minute":7})", 200},
       {"POST", bob + "/mail/raise", R"({"messages_per_hour":1000,"seconds":60})", 200},
       {"DELETE", bob + "/mail/raise", "", 200},
-      {"DELETE", bob + "/mail/brake", "", 200},
+      {"DELETE", bob + "/mail/throttle", "", 200},
       {"POST", bob + "/processes", R"({"pid":1})", 204},
       {"PATCH", "/api/v1/features/email_rate_limiting", R"({"mode":"observe"})", 200},
       {"POST", "/api/v1/features/email_rate_limiting/overrides", R"({"account":"bob","enabled":false})", 200},

@@ -30,7 +30,7 @@ json mail(const char* changes = "{}") {
   json made = json::parse(
       R"({"name": "bob", "mode": "enforce", "limits": {"messages_per_hour": 500, "bytes_per_hour": 50000000},
     "sent": {"messages_per_15min": 20, "messages_per_hour": 480, "messages_per_day": 900, "bytes_per_hour": 1048576},
-    "free_in_seconds": 0, "raise": null, "brake": null,
+    "free_in_seconds": 0, "raise": null, "throttle": null,
     "deliveries": {"accepted": 30, "unknown_recipients": 4, "deferred": 1, "content": 2, "authentication": 6, "server": 7,
     "local": 8, "unclear": 9}, "deferred": 3, "would_have_deferred": 0,
     "direct": {"allowed": 1, "denied": 2, "redirected": 0}})");
@@ -46,7 +46,7 @@ TEST(Show, WhoSendsMostIsATable) {
 
 TEST(Show, WhyAnAccountWaitsNamesLimitsRaiseAndRefusals) {
   const std::string text = mail_why_view(mail(R"({"free_in_seconds": 600,
-    "brake": {"cause": "unknown_recipients", "percent": 30, "until": "2026-11-25T11:00:00.000Z", "advice": "mend it"},
+    "throttle": {"cause": "unknown_recipients", "percent": 30, "until": "2026-11-25T11:00:00.000Z", "advice": "mend it"},
     "examples": [{"outcome": "unknown_recipient", "domain": "y.example", "answer": "550 \u001b[2J no"}],
     "raise": {"messages_per_hour": 2000, "until": "2026-11-25T12:00:00.000Z"},
     "refusals": [{"time": "2026-11-25T10:00:00.000Z", "kind": "mail_deferred", "detail": {"script": "a\u001bb.php"}}]})"));
@@ -55,7 +55,7 @@ TEST(Show, WhyAnAccountWaitsNamesLimitsRaiseAndRefusals) {
         "free:               in 10 min", "delivered:          30 in the last hour, 4 to unknown recipients, 1 deferred",
         "2 refused as unwanted", "7 for this server or the destination, 8 by the local MTA, 9 unclear; 6 for SPF",
         R"(for example:        unknown_recipient, y.example: "550 \u001b[2J no")",
-        "braked:             to a quarter until 2026-11-25T11:00:00.000Z: 30 % unknown_recipients; mend it",
+        "throttled:          to a quarter until 2026-11-25T11:00:00.000Z: 30 % unknown_recipients; mend it",
         "to 2000 messages an hour until 2026-11-25T12:00:00.000Z", R"(mail_deferred script="a\u001bb.php")"})
     EXPECT_TRUE(has(text, part)) << part << " in\n" << text;
   EXPECT_TRUE(has(mail_why_view(mail(R"({"free_in_seconds": null})")), "it may send none"));

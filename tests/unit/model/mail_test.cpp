@@ -95,15 +95,15 @@ TEST(Mail, AccountThatMayNotSendIsRaisedToTheNumber) {
   EXPECT_EQ(raised.messages_per_hour, 9);
 }
 
-TEST(Mail, BrakeLeavesAQuarterAndNeverNothing) {
+TEST(Mail, ThrottleLeavesAQuarterAndNeverNothing) {
   MailLimits limits;
   limits.recipients_per_hour = 3;
   limits.recipients_per_day = 0;
-  const MailLimits braked = mail_in_force(limits, {}, true);
-  EXPECT_EQ(braked.messages_per_hour, 125);
-  EXPECT_EQ(braked.recipients_per_hour, 1);
-  EXPECT_EQ(braked.recipients_per_day, 0);
-  EXPECT_EQ(braked.connections, 10);
+  const MailLimits throttled = mail_in_force(limits, {}, true);
+  EXPECT_EQ(throttled.messages_per_hour, 125);
+  EXPECT_EQ(throttled.recipients_per_hour, 1);
+  EXPECT_EQ(throttled.recipients_per_day, 0);
+  EXPECT_EQ(throttled.connections, 10);
 }
 
 TEST(Mail, RaiseEndsByTheClockThatComesFirst) {

@@ -68,8 +68,8 @@ TEST(DeliveryHour, WhoIsOnlyGreylistedDoesNotCountUntilHeHasHadTime) {
   DeliveryHour hour;
   for (uint64_t id = 0; id < 30; ++id) hour.add(recipient(id, Outcome::deferred_recipient, kStart, false));
   EXPECT_EQ(hour.sum(kStart + kMinuteS)[Outcome::deferred_recipient], 30U);
-  EXPECT_FALSE(brake_for(hour.sum(kStart + kMinuteS), {}, kNowMs)) << "a newsletter's first try";
-  EXPECT_TRUE(brake_for(hour.sum(kSettled), {}, kNowMs)) << "half an hour later nobody has taken it";
+  EXPECT_FALSE(throttle_for(hour.sum(kStart + kMinuteS), {}, kNowMs)) << "a newsletter's first try";
+  EXPECT_TRUE(throttle_for(hour.sum(kSettled), {}, kNowMs)) << "half an hour later nobody has taken it";
 }
 
 TEST(DeliveryHour, HoldsTheNewestWhateverIsSent) {
@@ -81,15 +81,15 @@ TEST(DeliveryHour, HoldsTheNewestWhateverIsSent) {
   EXPECT_EQ(hour.recipients().size(), 64U);
 }
 
-TEST(DeliveryHour, ASecondBrakeNeedsNewEvidence) {
+TEST(DeliveryHour, ASecondThrottleNeedsNewEvidence) {
   DeliveryHour hour;
   for (uint64_t id = 0; id < 20; ++id) hour.add(recipient(id, Outcome::unknown_recipient));
   hour.spend();
-  EXPECT_TRUE(is_over_bound(BrakeCause::unknown, hour.sum(kStart), {})) << "the first lasts";
+  EXPECT_TRUE(is_over_bound(ThrottleCause::unknown, hour.sum(kStart), {})) << "the first lasts";
   for (uint64_t id = 0; id < 20; ++id) hour.add(recipient(id, Outcome::unknown_recipient, kStart + 9));
-  EXPECT_FALSE(brake_for(hour.sum(kStart + 9, {}, Counting::fresh), {}, kNowMs)) << "the same recipients";
+  EXPECT_FALSE(throttle_for(hour.sum(kStart + 9, {}, Counting::fresh), {}, kNowMs)) << "the same recipients";
   for (uint64_t id = 20; id < 40; ++id) hour.add(recipient(id, Outcome::unknown_recipient, kStart + 9));
-  EXPECT_TRUE(brake_for(hour.sum(kStart + 9, {}, Counting::fresh), {}, kNowMs));
+  EXPECT_TRUE(throttle_for(hour.sum(kStart + 9, {}, Counting::fresh), {}, kNowMs));
 }
 
 TEST(DeliveryHour, WhatIsExcusedIsTheServers) {
@@ -105,49 +105,49 @@ TEST(DeliveryHour, WhatIsExcusedIsTheServers) {
   EXPECT_EQ(hour.sum(kStart, everywhere)[Outcome::unknown_recipient], 0U);
 }
 
-TEST(BrakeFor, BrakesAtThePercentageAndNotBelow) {
-  const BrakeRule rule{.unknown_percent = 20, .deferred_percent = 60, .least = 20, .minutes = 90};
-  EXPECT_FALSE(brake_for(deliveries(81, 19), rule, kNowMs));
-  const auto brake = brake_for(deliveries(80, 20), rule, kNowMs);
-  ASSERT_TRUE(brake);
-  EXPECT_EQ(*brake, (MailBrake{.cause = BrakeCause::unknown, .percent = 20, .until_ms = kNowMs + 5'400'000}));
-  EXPECT_EQ(reason_text(*brake), "20 % of the recipients of an hour do not exist");
+TEST(ThrottleFor, ThrottlesAtThePercentageAndNotBelow) {
+  const ThrottleRule rule{.unknown_percent = 20, .deferred_percent = 60, .least = 20, .minutes = 90};
+  EXPECT_FALSE(throttle_for(deliveries(81, 19), rule, kNowMs));
+  const auto throttle = throttle_for(deliveries(80, 20), rule, kNowMs);
+  ASSERT_TRUE(throttle);
+  EXPECT_EQ(*throttle, (MailThrottle{.cause = ThrottleCause::unknown, .percent = 20, .until_ms = kNowMs + 5'400'000}));
+  EXPECT_EQ(reason_text(*throttle), "20 % of the recipients of an hour do not exist");
 }
 
-TEST(BrakeFor, DeferralsHaveAPercentageOfTheirOwn) {
-  EXPECT_FALSE(brake_for(deliveries(41, 0, 59), {}, kNowMs));
-  const auto brake = brake_for(deliveries(30, 0, 70), {}, kNowMs);
-  ASSERT_TRUE(brake);
-  EXPECT_EQ(brake->cause, BrakeCause::deferred);
-  EXPECT_EQ(brake->percent, 70U);
+TEST(ThrottleFor, DeferralsHaveAPercentageOfTheirOwn) {
+  EXPECT_FALSE(throttle_for(deliveries(41, 0, 59), {}, kNowMs));
+  const auto throttle = throttle_for(deliveries(30, 0, 70), {}, kNowMs);
+  ASSERT_TRUE(throttle);
+  EXPECT_EQ(throttle->cause, ThrottleCause::deferred);
+  EXPECT_EQ(throttle->percent, 70U);
 }
 
-TEST(BrakeFor, SpamVerdictsWeighMost) {
-  EXPECT_TRUE(brake_for(deliveries(95, 0, 0, 5), {}, kNowMs));
-  EXPECT_FALSE(brake_for(deliveries(96, 0, 0, 4), {}, kNowMs));
-  EXPECT_TRUE(brake_for(deliveries(0, 0, 0, 5), {}, kNowMs)) << "five are enough";
-  EXPECT_FALSE(brake_for(deliveries(0, 0, 0, 4), {}, kNowMs));
-  EXPECT_EQ(brake_for(deliveries(0, 50, 0, 50), {}, kNowMs)->cause, BrakeCause::content);
+TEST(ThrottleFor, SpamVerdictsWeighMost) {
+  EXPECT_TRUE(throttle_for(deliveries(95, 0, 0, 5), {}, kNowMs));
+  EXPECT_FALSE(throttle_for(deliveries(96, 0, 0, 4), {}, kNowMs));
+  EXPECT_TRUE(throttle_for(deliveries(0, 0, 0, 5), {}, kNowMs)) << "five are enough";
+  EXPECT_FALSE(throttle_for(deliveries(0, 0, 0, 4), {}, kNowMs));
+  EXPECT_EQ(throttle_for(deliveries(0, 50, 0, 50), {}, kNowMs)->cause, ThrottleCause::content);
 }
 
-TEST(BrakeFor, AFewRecipientsMeanNothing) {
-  EXPECT_FALSE(brake_for(deliveries(0, 19), {}, kNowMs));
-  EXPECT_TRUE(brake_for(deliveries(0, 20), {}, kNowMs));
-  EXPECT_TRUE(brake_for(deliveries(0, 1024), {.least = 1'000'000}, kNowMs)) << "more are not remembered";
+TEST(ThrottleFor, AFewRecipientsMeanNothing) {
+  EXPECT_FALSE(throttle_for(deliveries(0, 19), {}, kNowMs));
+  EXPECT_TRUE(throttle_for(deliveries(0, 20), {}, kNowMs));
+  EXPECT_TRUE(throttle_for(deliveries(0, 1024), {.least = 1'000'000}, kNowMs)) << "more are not remembered";
 }
 
-TEST(BrakeFor, APercentageOfZeroNeverBrakes) {
-  const BrakeRule rule{.unknown_percent = 0, .deferred_percent = 0, .content_percent = 0};
-  EXPECT_FALSE(brake_for(deliveries(0, 500, 500, 500), rule, kNowMs));
+TEST(ThrottleFor, APercentageOfZeroNeverThrottles) {
+  const ThrottleRule rule{.unknown_percent = 0, .deferred_percent = 0, .content_percent = 0};
+  EXPECT_FALSE(throttle_for(deliveries(0, 500, 500, 500), rule, kNowMs));
 }
 
-TEST(BrakeFor, WhatIsNotTheAccountsFaultNeitherBrakesNorDilutes) {
+TEST(ThrottleFor, WhatIsNotTheAccountsFaultNeitherThrottlesNorDilutes) {
   for (const Outcome outcome : {Outcome::server, Outcome::local, Outcome::unclear, Outcome::authentication}) {
     Deliveries hour = deliveries(0, 0);
     hour[outcome] = 1000;
-    EXPECT_FALSE(brake_for(hour, {}, kNowMs)) << to_string(outcome);
+    EXPECT_FALSE(throttle_for(hour, {}, kNowMs)) << to_string(outcome);
     hour[Outcome::unknown_recipient] = 20;
-    EXPECT_TRUE(brake_for(hour, {}, kNowMs)) << to_string(outcome);
+    EXPECT_TRUE(throttle_for(hour, {}, kNowMs)) << to_string(outcome);
   }
 }
 
@@ -161,12 +161,12 @@ TEST(DnsFault, IsToldAboveAFewAndAFifth) {
   EXPECT_FALSE(dns_fault_percent(hour));
 }
 
-TEST(BrakeCause, HasOneNameEachWay) {
-  for (const BrakeCause cause : kAllBrakeCauses) {
-    EXPECT_EQ(parse_brake_cause(to_string(cause)), cause);
+TEST(ThrottleCause, HasOneNameEachWay) {
+  for (const ThrottleCause cause : kAllThrottleCauses) {
+    EXPECT_EQ(parse_throttle_cause(to_string(cause)), cause);
     EXPECT_FALSE(advice(outcome_of(cause)).empty());
   }
-  EXPECT_FALSE(parse_brake_cause("")) << "what a column without one reads as";
+  EXPECT_FALSE(parse_throttle_cause("")) << "what a column without one reads as";
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ void add_mail(Line& line) {
       "findings", "Shows what is wrong with the server's own mail, as a block list, and what to do about it.");
   findings->callback([&line] { ask(line, mail_findings_view, {"GET", "/api/v1/mail/findings", {}}); });
   add_raise(*app, line);
-  add_plain(*app, line, "release", "Takes the brake off an account before its time.", "DELETE", "/mail/brake",
+  add_plain(*app, line, "release", "Ends the throttle of an account before its time.", "DELETE", "/mail/throttle",
             account_view);
   add_plain(*app, line, "lower", "Ends a raise before its time.", "DELETE", "/mail/raise", account_view);
 }

@@ -33,7 +33,7 @@ std::string free_text(const json& status) {
 }
 
 const char* state_text(const json& status) {
-  if (!field(status, "brake").is_null()) return "braked";
+  if (!field(status, "throttle").is_null()) return "throttled";
   return field(status, "raise").is_null() ? "-" : "raised";
 }
 
@@ -111,10 +111,10 @@ std::string mail_why_view(const json& answer) {
   if (const json& raise = field(answer, "raise"); !raise.is_null())
     pairs.emplace_back("raised", "to " + plain(field(raise, "messages_per_hour")) + " messages an hour until " +
                                      plain(field(raise, "until")));
-  if (const json& brake = field(answer, "brake"); !brake.is_null())
-    pairs.emplace_back("braked", "to a quarter until " + plain(field(brake, "until")) + ": " +
-                                     plain(field(brake, "percent")) + " % " + plain(field(brake, "cause")) + "; " +
-                                     plain(field(brake, "advice")));
+  if (const json& throttle = field(answer, "throttle"); !throttle.is_null())
+    pairs.emplace_back("throttled", "to a quarter until " + plain(field(throttle, "until")) + ": " +
+                                        plain(field(throttle, "percent")) + " % " + plain(field(throttle, "cause")) +
+                                        "; " + plain(field(throttle, "advice")));
   add_deliveries(pairs, answer);
   pairs.emplace_back("deferred", plain(field(answer, "deferred")));
   for (const json& refusal : field(answer, "refusals"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// brake.cpp: who sends to those who are not there, or whom nobody wants to hear, sends slower for a while.
+// mail_throttle.cpp: who sends to those who are not there, or whom nobody wants to hear, sends slower for a while.
 #include <algorithm>
 
 #include "agent/agent.h"
@@ -11,16 +11,16 @@ namespace npanel {
 namespace {
 
 constexpr int64_t kMsAMinute = 60'000;
-constexpr size_t kAtOnce = 5;  // accounts a second that are braked, or released: each is a write to the disk
+constexpr size_t kAtOnce = 5;  // accounts a second that are throttled, or released: each is a write to the disk
 
-Notes notes_of(const Caller& caller, const std::string& account, const std::optional<MailBrake>& before,
-               const std::optional<MailBrake>& after) {
-  const Json detail{{"reason", after ? Json(reason_text(*after)) : Json(nullptr)}, {"brake", encode(after)}};
+Notes notes_of(const Caller& caller, const std::string& account, const std::optional<MailThrottle>& before,
+               const std::optional<MailThrottle>& after) {
+  const Json detail{{"reason", after ? Json(reason_text(*after)) : Json(nullptr)}, {"throttle", encode(after)}};
   return {.events = {{.at_ms = now_ms(),
                       .account = account,
-                      .kind = after ? "mail_braked" : "mail_brake_released",
+                      .kind = after ? "mail_throttled" : "mail_throttle_released",
                       .detail = detail.dump()}},
-          .audit = {audit_entry(caller, "account.mail_brake", account, "", encode(before), encode(after))}};
+          .audit = {audit_entry(caller, "account.mail_throttle", account, "", encode(before), encode(after))}};
 }
 
 }  // namespace
@@ -52,8 +52,8 @@ void Agent::mind_deliveries() {
   for (const std::string& complaint : deliveries_.read(owner_of))
     log_error("what becomes of mail is not known: " + complaint);
   tell_of_findings();
-  brake_the_unwanted();
-  end_brakes();
+  throttle_the_unwanted();
+  end_throttles();
 }
 
 // Once: what lasts is in complaints() and in mail_findings().
@@ -68,24 +68,24 @@ void Agent::tell_of_findings() {
   if (!notes.empty()) save_notes(std::move(notes));
 }
 
-void Agent::brake_the_unwanted() {
-  size_t braked = 0;
+void Agent::throttle_the_unwanted() {
+  size_t throttled = 0;
   for (const std::string& name : deliveries_.take_changed()) {
     const auto found = accounts_.find(name);
     const bool is_judged = found != accounts_.end() && found->second.account.state != AccountState::deleting;
     if (!is_judged) continue;
     look_at_dns(name);
-    if (care_of(name).brake) continue;
-    const auto brake = brake_for(deliveries_.last_hour(name, Counting::fresh), config_.brake, now_ms());
-    if (!brake) continue;
-    if (++braked > kAtOnce)
+    if (care_of(name).throttle) continue;
+    const auto throttle = throttle_for(deliveries_.last_hour(name, Counting::fresh), config_.mail_throttle, now_ms());
+    if (!throttle) continue;
+    if (++throttled > kAtOnce)
       deliveries_.look_again(name);
     else
-      put_brake(found->second, brake);
+      set_throttle(found->second, throttle);
   }
 }
 
-// An account whose DNS is wrong is told, and never braked for it.
+// An account whose DNS is wrong is told, and never throttled for it.
 void Agent::look_at_dns(const std::string& account) {
   const auto percent = dns_fault_percent(deliveries_.last_hour(account));
   if (!percent) return;
@@ -101,42 +101,43 @@ std::vector<std::string> Agent::examples_of(const std::string& account, Outcome 
   return texts;
 }
 
-void Agent::put_brake(Entry& entry, std::optional<MailBrake> brake) {
+void Agent::set_throttle(Entry& entry, std::optional<MailThrottle> throttle) {
   const std::string& name = entry.account.name;
   MailCare care = care_of(name);
-  Notes notes = notes_of(agent_itself(), name, care.brake, brake);
+  Notes notes = notes_of(agent_itself(), name, care.throttle, throttle);
   log_warning("account " + name + ": " + notes.events.front().kind + " " + notes.events.front().detail);
-  care.brake = brake;
+  care.throttle = throttle;
   mail_.inherited.erase(name);
-  if (brake) deliveries_.spend(name);
+  if (throttle) deliveries_.spend(name);
   put_care(name, care, std::move(notes));
   reconcile(entry);
-  // Where the brake holds nothing back there is nothing to tell.
+  // Where the throttle holds nothing back there is nothing to tell.
   const bool enforced = gates_.mode_for(NP_EMAIL_RATE_LIMITING, name) == GateMode::enforce;
-  if (brake && enforced && mail_now(entry.account) != entry.account.mail)
-    owe_notice(name, {.reason = to_string(brake->cause),
-                      .number = brake->percent,
-                      .examples = examples_of(name, outcome_of(brake->cause))});
+  if (throttle && enforced && mail_now(entry.account) != entry.account.mail)
+    owe_notice(name, {.reason = to_string(throttle->cause),
+                      .number = throttle->percent,
+                      .examples = examples_of(name, outcome_of(throttle->cause))});
 }
 
 // As soon as what caused it is under the bound. An agent that has started since does not know what that was: then what
 // has come since must be enough to be judged, and good.
-bool Agent::has_ended(const std::string& account, const MailBrake& brake) const {
+bool Agent::has_ended(const std::string& account, const MailThrottle& throttle) const {
   const Deliveries hour = deliveries_.last_hour(account);
-  const bool known = !mail_.inherited.contains(account) || hour.judged() >= config_.brake.least;
-  return known && !is_over_bound(brake.cause, hour, config_.brake);
+  const bool known = !mail_.inherited.contains(account) || hour.judged() >= config_.mail_throttle.least;
+  return known && !is_over_bound(throttle.cause, hour, config_.mail_throttle);
 }
 
-// When its time is up, only what has come since can brake the account again.
-void Agent::end_brakes() {
+// When its time is up, only what has come since can throttle the account again.
+void Agent::end_throttles() {
   const int64_t now = now_ms();
-  const int64_t latest = now + static_cast<int64_t>(config_.brake.minutes) * kMsAMinute;
+  const int64_t latest = now + static_cast<int64_t>(config_.mail_throttle.minutes) * kMsAMinute;
   std::vector<std::string> over;
   for (auto& [name, care] : mail_.care) {
-    if (!care.brake) continue;
-    care.brake->until_ms = std::min(care.brake->until_ms, latest);  // a clock that was set back holds nobody for longer
+    if (!care.throttle) continue;
+    // A clock that was set back holds nobody for longer.
+    care.throttle->until_ms = std::min(care.throttle->until_ms, latest);
     const bool room = over.size() < kAtOnce;
-    if (room && (care.brake->until_ms <= now || has_ended(name, *care.brake))) over.push_back(name);
+    if (room && (care.throttle->until_ms <= now || has_ended(name, *care.throttle))) over.push_back(name);
   }
   for (const std::string& name : over) {
     const auto found = accounts_.find(name);
@@ -144,19 +145,19 @@ void Agent::end_brakes() {
       mail_.care.erase(name);
       continue;
     }
-    put_brake(found->second, brake_for(deliveries_.last_hour(name, Counting::fresh), config_.brake, now));
+    set_throttle(found->second, throttle_for(deliveries_.last_hour(name, Counting::fresh), config_.mail_throttle, now));
   }
 }
 
-Result<AccountView> Agent::release_brake(const Caller& caller, const std::string& name) {
+Result<AccountView> Agent::release_throttle(const Caller& caller, const std::string& name) {
   Entry* entry = NP_TRY(find_lasting(name));
   MailCare care = care_of(name);
   deliveries_.forget(name);
-  if (!care.brake) return view(*entry);
-  const auto brake = std::exchange(care.brake, std::nullopt);
+  if (!care.throttle) return view(*entry);
+  const auto throttle = std::exchange(care.throttle, std::nullopt);
   mail_.inherited.erase(name);
-  NP_TRY(store_.put(name, care, notes_of(caller, name, brake, std::nullopt)));
-  log_info("account " + name + ": mail_brake_released by " + caller.actor);
+  NP_TRY(store_.put(name, care, notes_of(caller, name, throttle, std::nullopt)));
+  log_info("account " + name + ": mail_throttle_released by " + caller.actor);
   mail_.care[name] = care;
   reconcile(*entry);
   return view(*entry);
