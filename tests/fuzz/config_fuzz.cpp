@@ -28,7 +28,8 @@ void judge(const Config& config) {
   for (const uint16_t port : config.smtp_ports) must(port != 0, "no port is 0");
   must(config.reconcile_per_second >= 1 && config.reconcile_per_second <= NP_SLOTS, "accounts_per_second");
   must(config.watchdog_interval_s >= 1 && config.watchdog_timeout_s >= 1, "the watchdog has a time");
-  must(config.budget_agent_percent > 0 && config.budget_kernel_percent > 0 && config.budget_seconds > 0, "a budget");
+  must(config.overhead_agent_percent > 0 && config.overhead_kernel_percent > 0 && config.overhead_seconds > 0,
+       "an overhead limit");
   must(config.tls_certificate.empty() == config.tls_key.empty(), "certificate and key come together");
   for (const std::string* text : {&config.cgroup_mount, &config.cgroup_path, &config.database, &config.socket,
                                   &config.socket_group, &config.pin_dir, &config.watchdog_socket})

@@ -54,7 +54,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
                   " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
   agent->mind_subuids();
-  agent->watch_spending();
+  agent->watch_overhead();
   agent->note_first_configuration(loaded.files);
   agent->heap_has_holes_ = true;  // reading the kernel's types was large, too
   return agent;
@@ -135,7 +135,7 @@ void Agent::reconcile_some() {
 }
 
 void Agent::reconcile(Entry& entry) {
-  const Spending::Meter meter(spending_, NP_CGROUPS_ISOLATION);
+  const Overhead::Meter meter(overhead_, NP_CGROUPS_ISOLATION);
   const std::vector<std::string> before = entry.applied.problems;
   entry.applied = reconciler_.apply(entry.account, mail_now(entry.account), gates_, entry.applied);
   ++figures_.passes;
@@ -146,7 +146,7 @@ void Agent::reconcile(Entry& entry) {
 
 void Agent::recount_open() {
   if (!reconciler_.smtp()) return;
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const Overhead::Meter meter(overhead_, NP_EMAIL_RATE_LIMITING);
   const auto corrected = reconciler_.smtp()->recount_open();
   if (!corrected)
     log_error(corrected.error().text + "; tried again every second");
@@ -260,7 +260,7 @@ void Agent::work() {
 
 void Agent::take_refusals() {
   if (!reconciler_.smtp()) return;
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const Overhead::Meter meter(overhead_, NP_EMAIL_RATE_LIMITING);
   const Look look = [this](const np_smtp_refusal& refusal, Seen seen) { look_for(refusal, std::move(seen)); };
   const auto drained = reconciler_.smtp()->drain_refusals(
       [this, &look](const np_smtp_refusal& refusal) { refusals_.add(refusal, look); });
@@ -270,7 +270,7 @@ void Agent::take_refusals() {
 // The slot's owner has only so many lookers at once: who makes them hang has no others.
 void Agent::look_for(const np_smtp_refusal& refusal, Seen seen) {
   constexpr auto kPatience = std::chrono::seconds(1);
-  if (spending_.shed(NP_EMAIL_RATE_LIMITING) > 0) {
+  if (overhead_.shed(NP_EMAIL_RATE_LIMITING) > 0) {
     seen({.missing = "shed"});
     return;
   }
@@ -282,7 +282,7 @@ void Agent::look_for(const np_smtp_refusal& refusal, Seen seen) {
 }
 
 void Agent::write_down_refusals(bool all) {
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const Overhead::Meter meter(overhead_, NP_EMAIL_RATE_LIMITING);
   std::vector<Event> events = refusals_.take([this](uint32_t slot) { return owner_of_slot(slot); }, all);
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
@@ -290,9 +290,9 @@ void Agent::write_down_refusals(bool all) {
   save_notes({.events = std::move(events), .audit = {}});
 }
 
-void Agent::watch_spending() {
+void Agent::watch_overhead() {
   if (const UsageWalk* usage = reconciler_.usage())
-    spending_.watch(NP_CGROUPS_ISOLATION, {.programs = usage->program_fds(), .maps = usage->map_fds()});
+    overhead_.watch(NP_CGROUPS_ISOLATION, {.programs = usage->program_fds(), .maps = usage->map_fds()});
   const SmtpGuard* smtp = reconciler_.smtp();
   if (!smtp) return;
   KernelCost::Objects mail{.programs = smtp->program_fds(), .maps = smtp->map_fds()};
@@ -300,7 +300,7 @@ void Agent::watch_spending() {
     for (const int fd : openers->program_fds()) mail.programs.push_back(fd);
     for (const int fd : openers->map_fds()) mail.maps.push_back(fd);
   }
-  spending_.watch(NP_EMAIL_RATE_LIMITING, mail);
+  overhead_.watch(NP_EMAIL_RATE_LIMITING, mail);
 }
 
 }  // namespace npanel

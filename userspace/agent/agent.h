@@ -14,10 +14,10 @@
 #include "agent/envelope_count.h"
 #include "agent/lowering.h"
 #include "agent/message_book.h"
+#include "agent/overhead.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
 #include "agent/senders.h"
-#include "agent/spending.h"
 #include "agent/subuids.h"
 #include "agent/unattributed_book.h"
 #include "agent/users.h"
@@ -213,7 +213,7 @@ class Agent final : public Service {
         version_(std::move(version)),
         store_(std::move(store)),
         backups_(config_.database),
-        spending_(config_),
+        overhead_(config_),
         helper_(config_.helper_socket),
         users_(helper_),
         lowering_(helper_),
@@ -337,7 +337,7 @@ class Agent final : public Service {
   void put_in_force(Feature feature, const FeatureState& state);
   void mind_the_budget();
   void switch_off(Feature feature, const std::string& why);
-  void shed(Feature feature, const BudgetOrder& order);
+  void shed(Feature feature, const OverheadOrder& order);
   void put_shed_in_force();
   [[nodiscard]] std::string shed_complaint(Feature feature) const;
   // Asks npanel-helper who was refused.
@@ -358,7 +358,7 @@ class Agent final : public Service {
   bool leave_directory(Entry& entry);
   void mind_renamed();
   void look_again(const std::string& account);
-  void watch_spending();
+  void watch_overhead();
 
   Result<Token> token_named(const std::string& name);
   // That the agent starts with; written down later when it cannot be now.
@@ -418,7 +418,7 @@ class Agent final : public Service {
   std::string store_complaint_;
   bool heap_has_holes_ = false;
   uint64_t ticks_ = 0;
-  Spending spending_;
+  Overhead overhead_;
   HelperClient helper_;
   Users users_;
   std::map<std::string, std::string>

@@ -154,11 +154,11 @@ Result<ReloadReport> Agent::reload(const Caller& caller) {
   reconciler_.follow(fresh.config);
   config_ = std::move(fresh.config);
   config_values_ = std::move(fresh.values);
-  spending_.set_budget(config_);
+  overhead_.set_limit(config_);
   configure_senders();
   users_.look_again();
   deliveries_.configure(config_);
-  watch_spending();
+  watch_overhead();
   tell_of_missing();
   if (tell_config_) tell_config_(config_);
   log_info("configuration " + std::to_string(report.version) + " is in force, " +

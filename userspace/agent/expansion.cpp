@@ -55,7 +55,7 @@ std::string Agent::answer_expanded(const PolicyRequest& request) {
 // Where Exim asks about recipients, what it has not asked about is not its own line. Else, what somebody else may have
 // written is no evidence, for or against anybody.
 std::optional<CountedDelivery> Agent::take_note(const LoggedDelivery& delivery, bool anybodys) {
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const Overhead::Meter meter(overhead_, NP_EMAIL_RATE_LIMITING);
   const bool asked = delivery.mta == Mta::exim && mail_.recipients_asked;
   if (anybodys && !asked) return std::nullopt;
   const auto message = message_of(delivery);

@@ -98,7 +98,7 @@ void Agent::notice_foreign_changes() {
 void Agent::put_in_force(Feature feature, const FeatureState& state) {
   const FeatureState before = gates_.state(feature);
   if (state.enabled && !before.enabled) {
-    spending_.reset(feature);
+    overhead_.reset(feature);
     put_shed_in_force();
   }
   if (state.enabled != before.enabled) ++toggles_[feature];
@@ -123,8 +123,8 @@ FeatureView Agent::feature(Feature feature) {
   return {.feature = feature,
           .state = gates_.state(feature),
           .accounts_on = per_account ? static_cast<size_t>(on) : 0,
-          .cost = spending_.cost(feature),
-          .shed = spending_.shed(feature)};
+          .cost = overhead_.cost(feature),
+          .shed = overhead_.shed(feature)};
 }
 
 Result<void> Agent::save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state) {
@@ -167,8 +167,8 @@ Result<FeatureView> Agent::override_feature(const Caller& caller, Feature featur
 }
 
 void Agent::mind_the_budget() {
-  for (const auto& [feature, order] : spending_.tick(gates_)) {
-    if (order.what == BudgetOrder::What::switch_off)
+  for (const auto& [feature, order] : overhead_.tick(gates_)) {
+    if (order.what == OverheadOrder::What::switch_off)
       switch_off(feature, order.why);
     else
       shed(feature, order);
@@ -188,8 +188,8 @@ void Agent::switch_off(Feature feature, const std::string& why) {
 }
 
 // Limits hold all the time: less is told of what they refuse.
-void Agent::shed(Feature feature, const BudgetOrder& order) {
-  const bool more = order.what == BudgetOrder::What::shed;
+void Agent::shed(Feature feature, const OverheadOrder& order) {
+  const bool more = order.what == OverheadOrder::What::shed;
   const std::string name = info(feature).name;
   const Json before{{"shed", more ? order.level - 1 : order.level + 1}};
   const Json after{{"shed", order.level}, {"why", order.why}};
@@ -211,12 +211,12 @@ void Agent::shed(Feature feature, const BudgetOrder& order) {
 void Agent::put_shed_in_force() {
   constexpr std::array<uint32_t, kShedMost + 1> kRecords = {NP_SMTP_RECORDS_A_SECOND, NP_SMTP_RECORDS_A_SECOND / 10, 0};
   if (!reconciler_.smtp()) return;
-  if (const auto set = reconciler_.smtp()->set_records_a_second(kRecords[spending_.shed(NP_EMAIL_RATE_LIMITING)]); !set)
+  if (const auto set = reconciler_.smtp()->set_records_a_second(kRecords[overhead_.shed(NP_EMAIL_RATE_LIMITING)]); !set)
     log_error("records of refusals: " + set.error().text + "; carrying on");
 }
 
 std::string Agent::shed_complaint(Feature feature) const {
-  const unsigned level = spending_.shed(feature);
+  const unsigned level = overhead_.shed(feature);
   if (level == 0) return {};
   return std::string(info(feature).name) + " costs too much (" + shed_why_[feature] +
          "): telemetry is left out, level " + std::to_string(level) + " of " + std::to_string(kShedMost) +

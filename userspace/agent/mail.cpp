@@ -130,7 +130,7 @@ void Agent::mind_uncharged(bool charged) {
 }
 
 std::string Agent::answer_mail(const PolicyRequest& request) {
-  const Spending::Meter meter(spending_, NP_EMAIL_RATE_LIMITING);
+  const Overhead::Meter meter(overhead_, NP_EMAIL_RATE_LIMITING);
   if (!reconciler_.smtp()) return kPass;
   if (request.state == kSelfCheckState) return kPass;
   if (request.state == kExpanded) return answer_expanded(request);

@@ -39,7 +39,7 @@ void Agent::open_missing() {
     if (!had_smtp && reconciler_.smtp() && tell_smtp_) tell_smtp_(reconciler_.smtp()->refusals_fd());
     reconcile_all();
     subuids_.look_again();
-    watch_spending();
+    watch_overhead();
   }
   if (!reconciler_.may_get_more()) missing_again_.succeeded();
   tell_of_missing();
@@ -107,7 +107,7 @@ void Agent::mind_rules() {
   rules_due_ = !set;
   if (set) {
     rules_again_.succeeded();
-    watch_spending();  // they are other programs now
+    watch_overhead();  // they are other programs now
     return;
   }
   rules_again_.failed(steady_ms());

@@ -232,7 +232,7 @@ Result<void> Agent::add_process(const Caller& caller, const std::string& name, p
 Result<std::span<const np_usage>> Agent::rows() {
   constexpr std::array<int64_t, kShedMost + 1> kAgeMostMs = {0, 10'000, 60'000};
   const int64_t now = steady_ms();
-  if (now - walked_ms_ < kAgeMostMs[spending_.shed(NP_CGROUPS_ISOLATION)]) return reconciler_.usage()->rows();
+  if (now - walked_ms_ < kAgeMostMs[overhead_.shed(NP_CGROUPS_ISOLATION)]) return reconciler_.usage()->rows();
   auto fresh = reconciler_.usage()->walk();
   if (fresh) walked_ms_ = now;
   return fresh;
@@ -300,8 +300,8 @@ std::vector<FeatureFigures> Agent::figures_of_features() const {
                        .mode = static_cast<GateMode>(gates_.kernel()[feature].mode),
                        .toggles = toggles_[feature],
                        .switched_off = switched_off_[feature],
-                       .cost = spending_.cost(feature),
-                       .shed = spending_.shed(feature)});
+                       .cost = overhead_.cost(feature),
+                       .shed = overhead_.shed(feature)});
   return figures;
 }
 

@@ -45,13 +45,13 @@ struct Config {
   std::string notice_language = "en";      // for accounts that have none
   std::vector<std::string> io_devices;     // nodes of whole devices; empty: wherever a limit holds (model/storage)
   std::vector<std::string> io_paths = {"/home", "/srv", "/tmp", "/var/tmp", "/var/www"};  // where accounts write, too
-  uid_t least_uid = kLeastUid;         // smaller ones belong to no account, 1 … 4294967294
-  uint64_t reconcile_per_second = 20;  // accounts compared with the kernel a second, 1 … 10000
-  double budget_agent_percent = 1.0;   // of one core, the agent itself: 0.01 … 100
-  double budget_kernel_percent = 1.0;  // of one core, its BPF programs: 0.01 … 100
-  uint64_t budget_memory_mb = 64;      // MiB, 1 … 4096
-  uint64_t budget_seconds = 300;       // over the budget so long, and what limits nobody goes off: 1 … 86400
-  bool budget_drop_limits = false;     // what limits accounts goes off, too
+  uid_t least_uid = kLeastUid;           // smaller ones belong to no account, 1 … 4294967294
+  uint64_t reconcile_per_second = 20;    // accounts compared with the kernel a second, 1 … 10000
+  double overhead_agent_percent = 1.0;   // of one core, the agent itself: 0.01 … 100
+  double overhead_kernel_percent = 1.0;  // of one core, its BPF programs: 0.01 … 100
+  uint64_t overhead_memory_mb = 64;      // MiB, 1 … 4096
+  uint64_t overhead_seconds = 300;       // over the limit so long, and what limits nobody goes off: 1 … 86400
+  bool overhead_drop_limits = false;     // what limits accounts goes off, too
   Limits default_limits;
   RateLimit default_rate_limit;
   MailLimits default_mail;

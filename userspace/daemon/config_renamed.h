@@ -17,7 +17,12 @@ inline constexpr std::array kRenamedKeys = {RenamedKey{"mail.brake_unknown_perce
                                             RenamedKey{"mail.brake_deferred_percent", "mail.throttle_deferred_percent"},
                                             RenamedKey{"mail.brake_content_percent", "mail.throttle_content_percent"},
                                             RenamedKey{"mail.brake_recipients", "mail.throttle_recipients"},
-                                            RenamedKey{"mail.brake_minutes", "mail.throttle_minutes"}};
+                                            RenamedKey{"mail.brake_minutes", "mail.throttle_minutes"},
+                                            RenamedKey{"budget.agent_percent", "overhead.agent_percent"},
+                                            RenamedKey{"budget.kernel_percent", "overhead.kernel_percent"},
+                                            RenamedKey{"budget.memory_mb", "overhead.memory_mb"},
+                                            RenamedKey{"budget.seconds", "overhead.seconds"},
+                                            RenamedKey{"budget.drop_limits", "overhead.drop_limits"}};
 
 // "mail.throttle_minutes" for "mail.brake_minutes"; nullopt when no key was ever called so.
 [[nodiscard]] std::optional<std::string> new_name_of_key(std::string_view former);

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/parse.h"
-#include "model/budget.h"
+#include "model/overhead.h"
 
 namespace npanel {
 namespace {

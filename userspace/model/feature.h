@@ -98,7 +98,7 @@ struct FeatureView {
   FeatureState state;
   size_t accounts_on = 0;  // for how many accounts it is on now
   std::optional<FeatureCost> cost = {};
-  unsigned shed = 0;  // how much telemetry it leaves out because of its cost (model/budget)
+  unsigned shed = 0;  // how much telemetry it leaves out because of its cost (model/overhead)
 };
 
 }  // namespace npanel

@@ -27,8 +27,8 @@ SWITCH_SECONDS = 0.1  # from the request until the kernel's verdict is another o
 SWITCHES = 10
 PACE_SECONDS = 0.005
 ACCOUNTS = 20
-BUDGET_SECONDS = 5
-NOTICE_SECONDS = 30  # the budget, and what it takes to be over it
+OVERHEAD_SECONDS = 5
+NOTICE_SECONDS = 30  # the overhead limit, and what it takes to be over it
 
 # What needs a feature, and which one.
 GATED = (
@@ -304,10 +304,10 @@ class LastingCase(GatesCase):
         self.assertEqual((on["source"], on["result"]), ("database", "ok"))
 
 
-class BudgetCase(GatesCase):
+class OverheadCase(GatesCase):
     """A feature that costs too much is switched off by the agent itself, where the administrator has asked for that; here
     anything is too much."""
-    config = f"[budget]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {BUDGET_SECONDS}\ndrop_limits = true\n"
+    config = f"[overhead]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {OVERHEAD_SECONDS}\ndrop_limits = true\n"
 
     def switched_off(self, name):
         feature = self.agent.feature(name)
@@ -323,7 +323,7 @@ class BudgetCase(GatesCase):
         self.agent.enable(name)
         reason = support.wait_until(lambda: self.switched_off(name), NOTICE_SECONDS, f"{name} is switched off")
         support.info(f"{name} was switched off after {time.monotonic() - began:.1f} s: {reason}")
-        self.assertGreaterEqual(time.monotonic() - began, BUDGET_SECONDS)
+        self.assertGreaterEqual(time.monotonic() - began, OVERHEAD_SECONDS)
         self.assertEqual(self.times_counted(name), ["1"])
         entry, = [entry for entry in self.audit(action="feature.switch_off") if entry["target"] == name]
         self.assertEqual((entry["actor"], entry["source"], entry["result"]), ("agent", "agent", "ok"))
@@ -355,7 +355,7 @@ class BudgetCase(GatesCase):
 
 class ShedCase(GatesCase):
     """A limit that is enforced is never dropped for its cost: telemetry is, and it comes back."""
-    config = f"[budget]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {BUDGET_SECONDS}\n"
+    config = f"[overhead]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {OVERHEAD_SECONDS}\n"
 
     def shed(self):
         return self.agent.feature(MAIL)["shed"]
@@ -374,7 +374,7 @@ class ShedCase(GatesCase):
         self.agent.enable(MAIL)
         flood = [self.run_in(bob, watch_verdict) for _ in range(4)]
         support.wait_until(lambda: self.shed() == 2, NOTICE_SECONDS, "all telemetry is left out")
-        time.sleep(2 * BUDGET_SECONDS)
+        time.sleep(2 * OVERHEAD_SECONDS)
         self.assertTrue(self.agent.feature(MAIL)["enabled"])
         self.assertEqual(self.agent.feature(MAIL)["switched_off"], None)
         before = bob.stats()["smtp"]["denied"], len([kind for kind in self.kinds() if kind == "smtp_denied"])

@@ -162,7 +162,7 @@ class Service(support.Agent):
         self.wait_until_watched()
 
     def allow_any_cost(self):
-        """In emulation everything takes many times as long: within the budget's five minutes a feature would switch itself off."""
+        """In emulation everything takes many times as long: within the overhead's five minutes a feature would switch itself off."""
         text = self.config_as_installed
         for key in ("agent_percent", "kernel_percent"):
             text = text.replace(f"#{key} = 1.0", f"{key} = 100.0")

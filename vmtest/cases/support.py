@@ -348,7 +348,7 @@ def fork_children(pipe, most):
 
 
 # In an emulated guest the agent costs many times what it does elsewhere, and would leave out telemetry.
-ANY_COST = "[budget]\nagent_percent = 100\nkernel_percent = 100\n"
+ANY_COST = "[overhead]\nagent_percent = 100\nkernel_percent = 100\n"
 
 
 class AgentCase(unittest.TestCase):

@@ -46,12 +46,12 @@ TEST_F(CommandLineTest, RunsWithTheFileAndTheFlags) {
 }
 
 TEST_F(CommandLineTest, HandsOverWhereToLoadAgain) {
-  const Ran ran = run_with({"--set=budget.seconds=7", "--config", file_});
+  const Ran ran = run_with({"--set=overhead.seconds=7", "--config", file_});
   dir_.write("agent.toml", "[smtp]\nports = [4]\n");
   const auto again = load_config(ran.sources);
   ASSERT_TRUE(again) << again.error().text;
   EXPECT_EQ(again->config.smtp_ports, std::vector<uint16_t>{4});
-  EXPECT_EQ(again->config.budget_seconds, 7U);
+  EXPECT_EQ(again->config.overhead_seconds, 7U);
 }
 
 TEST_F(CommandLineTest, TakesItsEnvironment) {

@@ -75,7 +75,7 @@ TEST_F(ConfigLoadTest, IsBuiltInWhereNoPlaceSaysAnything) {
   }
   EXPECT_EQ(value_of(loaded, "paths.cgroup").now.value, "\"npanel\"");
   EXPECT_EQ(value_of(loaded, "smtp.ports").now.value, "[25, 465, 587]");
-  EXPECT_EQ(value_of(loaded, "budget.agent_percent").now.value, "1.0");
+  EXPECT_EQ(value_of(loaded, "overhead.agent_percent").now.value, "1.0");
   EXPECT_EQ(value_of(loaded, "defaults.limits.memory_high_bytes").now.value, "\"max\"");
   EXPECT_EQ(value_of(loaded, "defaults.rate_limit.mode").now.value, "\"enforce\"");
 }
@@ -251,7 +251,7 @@ TEST_F(ConfigLoadTest, VariablesAreTomlAndTextsNeedNoQuotes) {
   EXPECT_EQ(with("NPANEL_DEFAULTS_LIMITS_PIDS_MAX", "max").default_limits.pids_max, std::nullopt);
   EXPECT_EQ(with("NPANEL_DEFAULTS_LIMITS_PIDS_MAX", "\"max\"").default_limits.pids_max, std::nullopt);
   EXPECT_EQ(with("NPANEL_DEFAULTS_RATE_LIMIT_MODE", "observe").default_rate_limit.mode, SmtpMode::observe);
-  EXPECT_EQ(with("NPANEL_BUDGET_AGENT_PERCENT", "2.5").budget_agent_percent, 2.5);
+  EXPECT_EQ(with("NPANEL_OVERHEAD_AGENT_PERCENT", "2.5").overhead_agent_percent, 2.5);
   EXPECT_EQ(with("NPANEL_API_GROUP", "www-data").socket_group, "www-data");
   EXPECT_EQ(with("NPANEL_API_GROUP", "\"www-data\"").socket_group, "www-data");
   EXPECT_EQ(with("NPANEL_API_GROUP", "'www-data'").socket_group, "www-data");
@@ -328,8 +328,8 @@ TEST_F(ConfigLoadTest, LastFlagWins) {
 }
 
 TEST_F(ConfigLoadTest, ValuesAreShownSoThatTheyCanBeReadAgain) {
-  sources_.sets = {"io.devices=[\"/dev/a\\\"b\\\\\", '/dev/c']", "api.group=\"a\\\"b\"", "budget.seconds=1_000",
-                   "budget.agent_percent=0.25"};
+  sources_.sets = {"io.devices=[\"/dev/a\\\"b\\\\\", '/dev/c']", "api.group=\"a\\\"b\"", "overhead.seconds=1_000",
+                   "overhead.agent_percent=0.25"};
   const LoadedConfig loaded = load();
   ConfigSources again = sources_;
   again.sets.clear();
@@ -342,8 +342,8 @@ TEST_F(ConfigLoadTest, ValuesAreShownSoThatTheyCanBeReadAgain) {
 
 TEST_F(ConfigLoadTest, ChangedKeysAreThoseWithOtherValuesNotOtherOrigins) {
   const LoadedConfig before = load();
-  sources_.sets = {"smtp.ports=[25, 465, 587]", "budget.seconds=5", "paths.cgroup=other"};
-  EXPECT_EQ(changed_keys(before.values, load().values), (std::vector<std::string>{"paths.cgroup", "budget.seconds"}));
+  sources_.sets = {"smtp.ports=[25, 465, 587]", "overhead.seconds=5", "paths.cgroup=other"};
+  EXPECT_EQ(changed_keys(before.values, load().values), (std::vector<std::string>{"paths.cgroup", "overhead.seconds"}));
 }
 
 TEST_F(ConfigLoadTest, PathsSocketsAndTheWatchdogNeedARestart) {

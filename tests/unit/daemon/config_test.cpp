@@ -33,7 +33,7 @@ TEST(Config, TakesEveryKind) {
   const auto config = read_text(
       "[paths]\ncgroup = \"hosting/accounts\"\n[smtp]\nports = [25]\n[io]\ndevices = [\"/dev/sda\"]\n"
       "[defaults.limits]\npids_max = 64\ncpu_percent = \"max\"\n[defaults.rate_limit]\nper_minute = 5\nburst = 2\nmode "
-      "= \"observe\"\n[budget]\nagent_percent = 2\nkernel_percent = 0.5\n");
+      "= \"observe\"\n[overhead]\nagent_percent = 2\nkernel_percent = 0.5\n");
   ASSERT_TRUE(config) << config.error().text;
   EXPECT_EQ(config->cgroup_path, "hosting/accounts");
   EXPECT_EQ(config->smtp_ports, std::vector<uint16_t>{25});
@@ -41,8 +41,8 @@ TEST(Config, TakesEveryKind) {
   EXPECT_EQ(config->default_limits.pids_max, 64u);
   EXPECT_EQ(config->default_limits.cpu_percent, std::nullopt);
   EXPECT_EQ(config->default_rate_limit, (RateLimit{.per_minute = 5, .burst = 2, .mode = SmtpMode::observe}));
-  EXPECT_EQ(config->budget_agent_percent, 2.0);
-  EXPECT_EQ(config->budget_kernel_percent, 0.5);
+  EXPECT_EQ(config->overhead_agent_percent, 2.0);
+  EXPECT_EQ(config->overhead_kernel_percent, 0.5);
 }
 
 TEST(Config, TakesRelaysAndTheAllowanceOfMailThatNobodyOwns) {
@@ -128,14 +128,14 @@ TEST(Config, NamesFileLineAndKeyOfAnError) {
       {"[api]\ntls_certificate = 1\n", "api.tls_certificate must be the absolute path"},
       {"[api]\nrequests_per_second = 0\n", "must be a whole number from 1 to 100000"},
       {"[api]\nburst = 100001\n", "must be a whole number from 1 to 100000"},
-      {"[budget]\nagent_percent = 0\n", "budget.agent_percent must be a number from 0.01 to 100"},
-      {"[budget]\nagent_percent = \"1\"\n", "budget.agent_percent must be a number from 0.01 to 100"},
-      {"[budget]\nkernel_percent = 100.1\n", "budget.kernel_percent must be a number from 0.01 to 100"},
-      {"[budget]\nkernel_percent = nan\n", "budget.kernel_percent must be a number from 0.01 to 100"},
-      {"[budget]\nmemory_mb = 4097\n", "must be a whole number from 1 to 4096"},
-      {"[budget]\nseconds = 86401\n", "must be a whole number from 1 to 86400"},
-      {"[budget]\ndrop_limits = \"yes\"\n", "budget.drop_limits must be true or false"},
-      {"[budget]\ndrop_limits = 1\n", "budget.drop_limits must be true or false"},
+      {"[overhead]\nagent_percent = 0\n", "overhead.agent_percent must be a number from 0.01 to 100"},
+      {"[overhead]\nagent_percent = \"1\"\n", "overhead.agent_percent must be a number from 0.01 to 100"},
+      {"[overhead]\nkernel_percent = 100.1\n", "overhead.kernel_percent must be a number from 0.01 to 100"},
+      {"[overhead]\nkernel_percent = nan\n", "overhead.kernel_percent must be a number from 0.01 to 100"},
+      {"[overhead]\nmemory_mb = 4097\n", "must be a whole number from 1 to 4096"},
+      {"[overhead]\nseconds = 86401\n", "must be a whole number from 1 to 86400"},
+      {"[overhead]\ndrop_limits = \"yes\"\n", "overhead.drop_limits must be true or false"},
+      {"[overhead]\ndrop_limits = 1\n", "overhead.drop_limits must be true or false"},
       {"[watchdog]\ninterval_seconds = 61\n", "must be a whole number from 1 to 60"},
       {"[watchdog]\ntimeout_seconds = 31\n", "must be a whole number from 1 to 30"},
       {"[watchdog]\nrestarts_per_hour = 0\n", "must be a whole number from 1 to 1000"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/spending.h"
+#include "agent/overhead.h"
 
 #include <ctime>
 
@@ -18,43 +18,43 @@ uint64_t thread_cpu_ns() {
   return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(used.tv_nsec);
 }
 
-Budget budget_of(const Config& config) {
-  return {.kernel_percent = config.budget_kernel_percent,
-          .agent_percent = config.budget_agent_percent,
-          .memory_bytes = config.budget_memory_mb << 20,
-          .seconds = static_cast<uint32_t>(config.budget_seconds),
-          .drop_limits = config.budget_drop_limits};
+OverheadLimit limit_of(const Config& config) {
+  return {.kernel_percent = config.overhead_kernel_percent,
+          .agent_percent = config.overhead_agent_percent,
+          .memory_bytes = config.overhead_memory_mb << 20,
+          .seconds = static_cast<uint32_t>(config.overhead_seconds),
+          .drop_limits = config.overhead_drop_limits};
 }
 
 }  // namespace
 
-Spending::Spending(const Config& config) : watch_(budget_of(config)) {}
+Overhead::Overhead(const Config& config) : watch_(limit_of(config)) {}
 
-void Spending::set_budget(const Config& config) {
-  watch_.set(budget_of(config));
+void Overhead::set_limit(const Config& config) {
+  watch_.set(limit_of(config));
 }
 
-void Spending::watch(Feature feature, const KernelCost::Objects& objects) {
+void Overhead::watch(Feature feature, const KernelCost::Objects& objects) {
   if (const auto watched = kernel_.watch(feature, objects); !watched)
     log_warning(std::string("cost of ") + info(feature).name + ": " + watched.error().text);
 }
 
-Spending::Meter::Meter(Spending& spending, Feature feature)
-    : total_(spending.spent_[feature]), began_ns_(thread_cpu_ns()) {}
+Overhead::Meter::Meter(Overhead& overhead, Feature feature)
+    : total_(overhead.spent_[feature]), began_ns_(thread_cpu_ns()) {}
 
-Spending::Meter::~Meter() {
+Overhead::Meter::~Meter() {
   total_.ns += thread_cpu_ns() - began_ns_;
   ++total_.tasks;
 }
 
-std::vector<std::pair<Feature, BudgetOrder>> Spending::tick(const Gates& gates) {
+std::vector<std::pair<Feature, OverheadOrder>> Overhead::tick(const Gates& gates) {
   const int64_t now_ms = steady_ms();
   kernel_.tick(now_ms);
   if (const std::string& reason = kernel_.reason(); complained_ != reason) {
     if (!reason.empty()) log_warning("the cost of BPF programs is not known: " + reason);
     complained_ = reason;
   }
-  std::vector<std::pair<Feature, BudgetOrder>> orders;
+  std::vector<std::pair<Feature, OverheadOrder>> orders;
   for (const Feature feature : kMeasured) {
     agent_[feature].add(spent_[feature].ns, spent_[feature].tasks, now_ms);
     const auto now = cost(feature);
@@ -66,13 +66,13 @@ std::vector<std::pair<Feature, BudgetOrder>> Spending::tick(const Gates& gates) 
   return orders;
 }
 
-FeatureCost Spending::judged(Feature feature, FeatureCost cost) const {
+FeatureCost Overhead::judged(Feature feature, FeatureCost cost) const {
   cost.kernel_percent = kernel_.percent(feature, kRunsASecondMost);
   cost.agent_percent = judged_percent(cost.agent_percent, agent_[feature].tasks_a_second(), kTasksASecondMost);
   return cost;
 }
 
-std::optional<FeatureCost> Spending::cost(Feature feature) const {
+std::optional<FeatureCost> Overhead::cost(Feature feature) const {
   const auto agent_percent = agent_[feature].percent();
   if (!agent_percent) return std::nullopt;
   return FeatureCost{.kernel_percent = kernel_.percent(feature),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// spending.h: what does each feature cost here, and which has cost too much for too long?
+// overhead.h: what does each feature cost here, and which has cost too much for too long?
 #pragma once
 
 #include <array>
@@ -10,15 +10,15 @@
 
 #include "daemon/config.h"
 #include "kernel/cost.h"
-#include "model/budget.h"
 #include "model/feature.h"
+#include "model/overhead.h"
 
 namespace npanel {
 
-class Spending {
+class Overhead {
  public:
-  explicit Spending(const Config& config);
-  void set_budget(const Config& config);
+  explicit Overhead(const Config& config);
+  void set_limit(const Config& config);
 
   // What the feature has in the kernel from now on.
   void watch(Feature feature, const KernelCost::Objects& objects);
@@ -30,7 +30,7 @@ class Spending {
   // CPU time of this thread between here and the end of the scope is the feature's: one task.
   class Meter {
    public:
-    Meter(Spending& spending, Feature feature);
+    Meter(Overhead& overhead, Feature feature);
     ~Meter();
     Meter(const Meter&) = delete;
     Meter& operator=(const Meter&) = delete;
@@ -41,7 +41,7 @@ class Spending {
   };
 
   // Once a second: what must be done about what costs too much, or does so no longer.
-  [[nodiscard]] std::vector<std::pair<Feature, BudgetOrder>> tick(const Gates& gates);
+  [[nodiscard]] std::vector<std::pair<Feature, OverheadOrder>> tick(const Gates& gates);
   // What the feature leaves out because of its cost, 0 … kShedMost.
   [[nodiscard]] unsigned shed(Feature feature) const { return watch_.level(feature); }
   // nullopt: not measured (yet).
@@ -51,7 +51,7 @@ class Spending {
 
  private:
   KernelCost kernel_;
-  BudgetWatch watch_;
+  OverheadWatch watch_;
   [[nodiscard]] FeatureCost judged(Feature feature, FeatureCost cost) const;
 
   std::array<Spent, NP_FEATURES> spent_{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/budget.h"
+#include "model/overhead.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kStart = 5'000'000;
 constexpr Feature kMail = NP_EMAIL_RATE_LIMITING;
 constexpr Feature kIsolation = NP_CGROUPS_ISOLATION;
-constexpr Budget kBudget{.kernel_percent = 0.5, .agent_percent = 1.0, .memory_bytes = 1'000'000, .seconds = 300};
+constexpr OverheadLimit kLimit{.kernel_percent = 0.5, .agent_percent = 1.0, .memory_bytes = 1'000'000, .seconds = 300};
 
 constexpr FeatureCost kCheap{.kernel_percent = 0.5, .agent_percent = 1.0, .memory_bytes = 1'000'000};
 constexpr FeatureCost kAgentOver{.kernel_percent = 0.1, .agent_percent = 3.2, .memory_bytes = 1000};
@@ -21,14 +21,14 @@ constexpr FeatureCost kMemoryOver{.kernel_percent = 0, .agent_percent = 0, .memo
 
 // A watch, and a clock that goes on a second with each sample.
 struct Story {
-  explicit Story(Budget budget = kBudget) : watch(budget) {}
+  explicit Story(OverheadLimit limit = kLimit) : watch(limit) {}
 
   // Why it is switched off, or nothing. What limits nobody, unless `limits`.
   std::optional<std::string> judge(const FeatureCost& cost, Feature feature = kMail) {
     const auto order = watch.judge(feature, cost, limits, ms);
     if (!order) return std::nullopt;
-    if (order->what == BudgetOrder::What::switch_off) return order->why;
-    steps.push_back({order->what == BudgetOrder::What::shed, order->level, (ms - kStart) / 1000});
+    if (order->what == OverheadOrder::What::switch_off) return order->why;
+    steps.push_back({order->what == OverheadOrder::What::shed, order->level, (ms - kStart) / 1000});
     return std::nullopt;
   }
   // The second in which it fired, the first one being 0; nullopt when it did not.
@@ -49,47 +49,47 @@ struct Story {
     int64_t second;
     bool operator==(const Step&) const = default;
   };
-  BudgetWatch watch;
+  OverheadWatch watch;
   bool limits = false;
   std::vector<Step> steps;
   int64_t ms = kStart;
 };
 
-TEST(Budget, SwitchesOffWhatIsOverForItsWholeTime) {
+TEST(Overhead, SwitchesOffWhatIsOverForItsWholeTime) {
   for (const FeatureCost& cost : {kAgentOver, kKernelOver, kMemoryOver}) {
     Story story;
     EXPECT_EQ(story.fires_within(400, cost), 300);
   }
 }
 
-TEST(Budget, LetsWhatUsesAllOfItsBudgetBe) {
+TEST(Overhead, LetsWhatUsesAllOfItsLimitBe) {
   Story story;
   EXPECT_EQ(story.fires_within(1000, kCheap), std::nullopt);
 }
 
-TEST(Budget, SaysWhichLimitIsPassedByHowMuchAndForHowLong) {
+TEST(Overhead, SaysWhichLimitIsPassedByHowMuchAndForHowLong) {
   const auto text = [](const FeatureCost& cost) {
     Story story;
     story.fires_within(299, cost);
     story.ms += 1000;
     return story.judge(cost);
   };
-  EXPECT_EQ(text(kAgentOver), "over its budget for 300 s: agent CPU 3.20 % of a core, budget 1.00 %");
-  EXPECT_EQ(text(kKernelOver), "over its budget for 300 s: kernel CPU 0.75 % of a core, budget 0.50 %");
-  EXPECT_EQ(text(kMemoryOver), "over its budget for 300 s: memory 1000001 bytes, budget 1000000");
+  EXPECT_EQ(text(kAgentOver), "over its overhead limit for 300 s: agent CPU 3.20 % of a core, limit 1.00 %");
+  EXPECT_EQ(text(kKernelOver), "over its overhead limit for 300 s: kernel CPU 0.75 % of a core, limit 0.50 %");
+  EXPECT_EQ(text(kMemoryOver), "over its overhead limit for 300 s: memory 1000001 bytes, limit 1000000");
   EXPECT_EQ(text({.kernel_percent = 2, .agent_percent = 0, .memory_bytes = 2'000'000}),
-            "over its budget for 300 s: kernel CPU 2.00 % of a core, budget 0.50 %; memory 2000000 bytes, budget "
+            "over its overhead limit for 300 s: kernel CPU 2.00 % of a core, limit 0.50 %; memory 2000000 bytes, limit "
             "1000000");
 }
 
-TEST(Budget, FigureThatIsNotKnownIsNotOver) {
+TEST(Overhead, FigureThatIsNotKnownIsNotOver) {
   Story story;
   EXPECT_EQ(story.fires_within(400, {.kernel_percent = {}, .agent_percent = 0.5, .memory_bytes = {}}), std::nullopt);
   story.ms += 1000;
   EXPECT_EQ(story.fires_within(400, {.kernel_percent = {}, .agent_percent = 1.5, .memory_bytes = {}}), 300);
 }
 
-TEST(Budget, OneCheapSampleStartsTheCountAgain) {
+TEST(Overhead, OneCheapSampleStartsTheCountAgain) {
   Story story;
   EXPECT_EQ(story.fires_within(299, kAgentOver), std::nullopt);
   story.ms += 1000;
@@ -98,20 +98,20 @@ TEST(Budget, OneCheapSampleStartsTheCountAgain) {
   EXPECT_EQ(story.fires_within(400, kAgentOver), 300);
 }
 
-TEST(Budget, OverOneLimitAndThenOverAnotherIsOverAllTheTime) {
+TEST(Overhead, OverOneLimitAndThenOverAnotherIsOverAllTheTime) {
   Story story;
   EXPECT_EQ(story.fires_within(150, kAgentOver), std::nullopt);
   EXPECT_EQ(story.fires_within(300, kMemoryOver), 150);
 }
 
-TEST(Budget, GapInTheSamplesIsABreak) {
+TEST(Overhead, GapInTheSamplesIsABreak) {
   Story story;
   EXPECT_EQ(story.fires_within(200, kAgentOver), std::nullopt);
   story.ms += 1'000'000;
   EXPECT_EQ(story.fires_within(400, kAgentOver), 300);
 }
 
-TEST(Budget, LateSampleIsNoGap) {
+TEST(Overhead, LateSampleIsNoGap) {
   Story story;
   EXPECT_EQ(story.fires_within(290, kAgentOver), std::nullopt);
   story.ms += 10'000;
@@ -123,14 +123,14 @@ TEST(Budget, LateSampleIsNoGap) {
   EXPECT_EQ(later.judge(kAgentOver), std::nullopt);
 }
 
-TEST(Budget, ClockThatWentBackIsABreak) {
+TEST(Overhead, ClockThatWentBackIsABreak) {
   Story story;
   EXPECT_EQ(story.fires_within(299, kAgentOver), std::nullopt);
   story.ms -= 200'000;
   EXPECT_EQ(story.fires_within(400, kAgentOver), 300);
 }
 
-TEST(Budget, JudgesEachFeatureAlone) {
+TEST(Overhead, JudgesEachFeatureAlone) {
   Story story;
   for (int second = 0; second < 300; ++second, story.ms += 1000) {
     EXPECT_EQ(story.judge(kAgentOver, kMail), std::nullopt);
@@ -140,7 +140,7 @@ TEST(Budget, JudgesEachFeatureAlone) {
   EXPECT_EQ(story.judge(kAgentOver, kIsolation), std::nullopt);
 }
 
-TEST(Budget, FiresOnceUntilSomebodyEnablesTheFeatureAgain) {
+TEST(Overhead, FiresOnceUntilSomebodyEnablesTheFeatureAgain) {
   Story story;
   EXPECT_EQ(story.fires_within(300, kAgentOver), 300);
   story.ms += 1000;
@@ -154,7 +154,7 @@ TEST(Budget, FiresOnceUntilSomebodyEnablesTheFeatureAgain) {
   EXPECT_EQ(story.fires_within(400, kAgentOver), 300) << "from the moment on that it was enabled";
 }
 
-TEST(Budget, EnablingOneFeatureLeavesTheOthersCount) {
+TEST(Overhead, EnablingOneFeatureLeavesTheOthersCount) {
   Story story;
   EXPECT_EQ(story.fires_within(299, kAgentOver), std::nullopt);
   story.watch.reset(kIsolation);
@@ -162,10 +162,11 @@ TEST(Budget, EnablingOneFeatureLeavesTheOthersCount) {
   EXPECT_NE(story.judge(kAgentOver), std::nullopt);
 }
 
-TEST(Budget, AnotherBudgetCountsFromItsFirstMoment) {
-  for (const Budget& other : {Budget{.kernel_percent = 0.6, .agent_percent = 1.0, .memory_bytes = 1'000'000},
-                              Budget{.kernel_percent = 0.5, .agent_percent = 2.0, .memory_bytes = 1'000'000},
-                              Budget{.kernel_percent = 0.5, .agent_percent = 1.0, .memory_bytes = 2'000'000}}) {
+TEST(Overhead, AnotherLimitCountsFromItsFirstMoment) {
+  for (const OverheadLimit& other :
+       {OverheadLimit{.kernel_percent = 0.6, .agent_percent = 1.0, .memory_bytes = 1'000'000},
+        OverheadLimit{.kernel_percent = 0.5, .agent_percent = 2.0, .memory_bytes = 1'000'000},
+        OverheadLimit{.kernel_percent = 0.5, .agent_percent = 1.0, .memory_bytes = 2'000'000}}) {
     Story story;
     EXPECT_EQ(story.fires_within(299, kAgentOver), std::nullopt);
     story.watch.set(other);
@@ -174,67 +175,67 @@ TEST(Budget, AnotherBudgetCountsFromItsFirstMoment) {
   }
 }
 
-TEST(Budget, SameBudgetSetAgainChangesNothing) {
+TEST(Overhead, SameLimitSetAgainChangesNothing) {
   Story story;
   EXPECT_EQ(story.fires_within(299, kAgentOver), std::nullopt);
-  story.watch.set(kBudget);
+  story.watch.set(kLimit);
   story.ms += 1000;
   EXPECT_NE(story.judge(kAgentOver), std::nullopt);
 }
 
-TEST(Budget, AnotherTimeHoldsFromItsFirstMoment) {
+TEST(Overhead, AnotherTimeHoldsFromItsFirstMoment) {
   Story story;
   EXPECT_EQ(story.fires_within(200, kAgentOver), std::nullopt);
-  Budget shorter = kBudget;
+  OverheadLimit shorter = kLimit;
   shorter.seconds = 20;
   story.watch.set(shorter);
   story.ms += 1000;
   EXPECT_EQ(story.fires_within(100, kAgentOver), 20);
 }
 
-TEST(Budget, AnotherBudgetDoesNotFireAgain) {
+TEST(Overhead, AnotherLimitDoesNotFireAgain) {
   Story story;
   EXPECT_EQ(story.fires_within(300, kAgentOver), 300);
-  Budget smaller = kBudget;
+  OverheadLimit smaller = kLimit;
   smaller.agent_percent = 0.1;
   story.watch.set(smaller);
   story.ms += 1000;
   EXPECT_EQ(story.fires_within(1000, kAgentOver), std::nullopt);
 }
 
-TEST(Budget, LargerBudgetLetsTheFeatureBe) {
+TEST(Overhead, LargerLimitLetsTheFeatureBe) {
   Story story;
   EXPECT_EQ(story.fires_within(299, kAgentOver), std::nullopt);
-  Budget larger = kBudget;
+  OverheadLimit larger = kLimit;
   larger.agent_percent = 5;
   story.watch.set(larger);
   story.ms += 1000;
   EXPECT_EQ(story.fires_within(1000, kAgentOver), std::nullopt);
 }
 
-TEST(Budget, WhatLimitsAccountsIsNeverSwitchedOff) {
+TEST(Overhead, WhatLimitsAccountsIsNeverSwitchedOff) {
   Story story;
   story.limits = true;
   EXPECT_EQ(story.fires_within(100'000, kAgentOver), std::nullopt);
   EXPECT_EQ(story.watch.level(kMail), kShedMost);
 }
 
-TEST(Budget, UnlessTheAdministratorSaidSo) {
-  Budget budget = kBudget;
-  budget.drop_limits = true;
-  Story story(budget);
+TEST(Overhead, UnlessTheAdministratorSaidSo) {
+  OverheadLimit limit = kLimit;
+  limit.drop_limits = true;
+  Story story(limit);
   story.limits = true;
   EXPECT_EQ(story.fires_within(400, kAgentOver), 300);
 }
 
-TEST(Budget, TelemetryGoesFirstALevelEachFifthOfTheTime) {
+TEST(Overhead, TelemetryGoesFirstALevelEachFifthOfTheTime) {
   Story story;
   story.limits = true;
   story.fires_within(1000, kKernelOver);
   EXPECT_EQ(story.steps, (std::vector<Story::Step>{{true, 1, 60}, {true, 2, 120}}));
 }
 
-TEST(Budget, WhatWasLeftOutComesBackWhenTheCostIsWellBelowForTheWholeTime) {
+TEST(Overhead, WhatWasLeftOutComesBackWhenTheCostIsWellBelowForTheWholeTime) {
   Story story;
   story.limits = true;
   story.fires_within(150, kAgentOver);
@@ -245,7 +246,7 @@ TEST(Budget, WhatWasLeftOutComesBackWhenTheCostIsWellBelowForTheWholeTime) {
   EXPECT_EQ(story.steps, (std::vector<Story::Step>{{false, 1, calm + 300}, {false, 0, calm + 600}}));
 }
 
-TEST(Budget, JustWithinTheBudgetNothingComesBackAndNothingMoreGoes) {
+TEST(Overhead, JustWithinTheLimitNothingComesBackAndNothingMoreGoes) {
   Story story;
   story.limits = true;
   story.fires_within(70, kAgentOver);
@@ -254,7 +255,7 @@ TEST(Budget, JustWithinTheBudgetNothingComesBackAndNothingMoreGoes) {
   EXPECT_EQ(story.watch.level(kMail), 1U);
 }
 
-TEST(Budget, OneDearMomentBeginsTheCalmTimeAnew) {
+TEST(Overhead, OneDearMomentBeginsTheCalmTimeAnew) {
   Story story;
   story.limits = true;
   story.fires_within(70, kAgentOver);
@@ -266,7 +267,7 @@ TEST(Budget, OneDearMomentBeginsTheCalmTimeAnew) {
   EXPECT_EQ(story.watch.level(kMail), 1U);
 }
 
-TEST(Budget, SheddingThatHelpsKeepsAFeatureThatLimitsNobodyOn) {
+TEST(Overhead, SheddingThatHelpsKeepsAFeatureThatLimitsNobodyOn) {
   Story story;
   story.fires_within(70, kAgentOver);
   story.ms += 1000;
@@ -274,7 +275,7 @@ TEST(Budget, SheddingThatHelpsKeepsAFeatureThatLimitsNobodyOn) {
   EXPECT_EQ(story.watch.level(kMail), 1U);
 }
 
-TEST(Budget, EnabledAgainItLeavesNothingOut) {
+TEST(Overhead, EnabledAgainItLeavesNothingOut) {
   Story story;
   story.fires_within(300, kAgentOver);
   story.watch.reset(kMail);

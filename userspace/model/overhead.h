@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// budget.h: what does a feature cost, and has it cost more than it may for too long?
+// overhead.h: what does a feature cost, and has it cost more than it may for too long?
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 namespace npanel {
 
 // Who makes a feature work is mostly an account: it connects, it sends. One that does so in a loop would have the
-// feature switched off that limits it; so what comes above these rates does not count against the budget, and a feature
+// feature switched off that limits it; so what comes above these rates does not count against the limit, and a feature
 // is judged by what it costs each time. At 20,000 runs a second 1 % of a core is 0.5 us a run; at 1,000 10 us.
 inline constexpr double kRunsASecondMost = 20'000;  // of BPF programs: connect(), close()
 inline constexpr double kTasksASecondMost = 1000;   // of the agent: a question of the MTA
@@ -41,44 +41,45 @@ class CostMeter {
 };
 
 // What one feature may cost. A figure that equals its limit is within it.
-struct Budget {
+struct OverheadLimit {
   double kernel_percent = 1.0;
   double agent_percent = 1.0;
   uint64_t memory_bytes = uint64_t{64} << 20;
   uint32_t seconds = 300;    // how long it may be over one limit or another, without a break
   bool drop_limits = false;  // the administrator's word: limits, too, go when they cost too much
 
-  bool operator==(const Budget&) const = default;
+  bool operator==(const OverheadLimit&) const = default;
 };
 
-// A feature that costs too much leaves out telemetry, a level more each fifth of the budget's time; what limits
+// A feature that costs too much leaves out telemetry, a level more each fifth of the limit's time; what limits
 // accounts is no telemetry. Level 1: no evidence of refused processes, a tenth of the records; figures of usage may be
 // 10 s old. Level 2: no records, only counters; figures may be a minute old.
 inline constexpr unsigned kShedMost = 2;
 
-struct BudgetOrder {
+struct OverheadOrder {
   enum class What { shed, restore, switch_off };
   What what;
   unsigned level;   // what is left out from now on
   std::string why;  // for an administrator
 
-  bool operator==(const BudgetOrder&) const = default;
+  bool operator==(const OverheadOrder&) const = default;
 };
 
 // Says once what must be done about a feature's cost.
 //
 // Only what limits nobody is switched off, after the whole time: an account that makes its own limits dear would be rid
 // of them, and with it everybody else (unless the administrator wants that: drop_limits). What was left out comes back,
-// a level each time the cost has been below four fifths of the budget for the budget's time.
-class BudgetWatch {
+// a level each time the cost has been below four fifths of the limit for the limit's time.
+class OverheadWatch {
  public:
-  explicit BudgetWatch(Budget budget) : budget_(budget) {}
+  explicit OverheadWatch(OverheadLimit limit) : limit_(limit) {}
 
-  // Another budget counts from now on; what was switched off stays so.
-  void set(const Budget& budget);
+  // Another limit counts from now on; what was switched off stays so.
+  void set(const OverheadLimit& limit);
   // Once a second or so for each feature that is on; `limits`: it holds accounts to something (enforce). `now_ms`:
   // CLOCK_MONOTONIC. More than 10 s without a sample are a break: nobody knows what it cost then.
-  [[nodiscard]] std::optional<BudgetOrder> judge(Feature feature, const FeatureCost& cost, bool limits, int64_t now_ms);
+  [[nodiscard]] std::optional<OverheadOrder> judge(Feature feature, const FeatureCost& cost, bool limits,
+                                                   int64_t now_ms);
   // What the feature leaves out, 0 … kShedMost.
   [[nodiscard]] unsigned level(Feature feature) const { return watched_[feature].level; }
   // Somebody enabled the feature again.
@@ -94,10 +95,10 @@ class BudgetWatch {
     bool fired = false;
     void forget_times() { over_since_ms = step_since_ms = below_since_ms = std::nullopt; }
   };
-  [[nodiscard]] std::optional<BudgetOrder> when_over(Watched& watched, const std::string& over, bool limits,
-                                                     int64_t now_ms) const;
-  [[nodiscard]] std::optional<BudgetOrder> when_within(Watched& watched, bool well, int64_t now_ms) const;
-  Budget budget_;
+  [[nodiscard]] std::optional<OverheadOrder> when_over(Watched& watched, const std::string& over, bool limits,
+                                                       int64_t now_ms) const;
+  [[nodiscard]] std::optional<OverheadOrder> when_within(Watched& watched, bool well, int64_t now_ms) const;
+  OverheadLimit limit_;
   std::array<Watched, NP_FEATURES> watched_;
 };
 
