@@ -166,7 +166,7 @@ int main() {
     auto guard = SmtpGuard::attach({.cgroup_fd = sandbox.tree().fd(),
                                     .account_level = sandbox.tree().account_level(),
                                     .pin_dir = sandbox.pin_dir(),
-                                    .gates = gates_on()});
+                                    .gates = features_on()});
     if (!guard) {
       std::fprintf(stderr, "%s\n", guard.error().text.c_str());
       return 1;

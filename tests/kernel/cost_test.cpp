@@ -42,7 +42,7 @@ class Cost : public testing::Test {
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
                                     .rules = {.ports = {kSmtp}},
-                                    .gates = gates_on()});
+                                    .gates = features_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
     const Account bob{

@@ -54,7 +54,7 @@ TEST_F(DirectMail, NeverRedirectsImplicitTls) {
 TEST_F(DirectMail, ObserveOnlyCountsWhatItWouldRedirect) {
   bob_.rate_limit.mode = SmtpMode::redirect;
   put();
-  gate({.enabled = true, .mode = GateMode::observe});
+  gate({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH});
   EXPECT_EQ(guard_->count(bob_.slot).would_redirect, 1U);
 }

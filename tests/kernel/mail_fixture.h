@@ -32,13 +32,13 @@ class MailKernel : public testing::Test {
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
                                     .rules = rules,
-                                    .gates = gates_on()});
+                                    .gates = features_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
   }
   void put() { ASSERT_TRUE(guard_->set(bob_, bob_.mail, cgroup_.id().value(), NP_OVERRIDE_NONE)); }
   void gate(const FeatureState& state) {
-    Gates gates;
+    Features gates;
     gates.set(NP_EMAIL_RATE_LIMITING, state);
     ASSERT_TRUE(guard_->set_gates(gates.kernel()));
   }

@@ -103,7 +103,7 @@ TEST_F(MailRecipients, CountOnceWhateverBecomesOfTheAgent) {
 
 TEST_F(MailRecipients, PassWhileObservedAndTheLogChargesThemNoMore) {
   limit(1);
-  gate({.enabled = true, .mode = GateMode::observe});
+  gate({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 1), NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 2), NP_MAIL_WOULD_DEFER);
@@ -135,7 +135,7 @@ TEST_F(MailKernel, AskingChargesNothing) {
 }
 
 TEST_F(MailKernel, ObservedPassesAndWhatIsOverTheLimitIsNotCharged) {
-  gate({.enabled = true, .mode = GateMode::observe});
+  gate({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(accepted(100), 100);
   EXPECT_EQ(ask().answer, NP_MAIL_WOULD_DEFER);
   EXPECT_EQ(ask(NP_MAIL_ASK).answer, NP_MAIL_WOULD_DEFER);
@@ -149,7 +149,7 @@ TEST_F(MailKernel, ObservedPassesAndWhatIsOverTheLimitIsNotCharged) {
 TEST_F(MailKernel, ObservedConnectionOverTheRateChargesNoMail) {
   bob_.rate_limit = {.per_minute = 1, .burst = 3};
   put();
-  gate({.enabled = true, .mode = GateMode::observe});
+  gate({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(connects(10, {"127.0.0.1", kSmtp}), std::vector<int>(10, 0));
   EXPECT_EQ(guard_->count(bob_.slot).allowed, 3U);
   EXPECT_EQ(guard_->count(bob_.slot).would_deny, 7U);
@@ -192,7 +192,7 @@ class ObservedHistories : public MailKernel {
     }
     return steps;
   }
-  Figures live(const std::vector<Step>& steps, GateMode mode) {
+  Figures live(const std::vector<Step>& steps, FeatureMode mode) {
     // No message of an earlier life is this one's.
     EXPECT_TRUE(guard_->reset(bob_.slot));
     gate({.enabled = true, .mode = mode});
@@ -207,7 +207,7 @@ class ObservedHistories : public MailKernel {
     }
     const np_mail_count mail = guard_->mail_count(bob_.slot);
     const np_smtp_count smtp = guard_->count(bob_.slot);
-    EXPECT_EQ(mode == GateMode::observe ? mail.deferred + smtp.denied : mail.would_defer + smtp.would_deny, 0U);
+    EXPECT_EQ(mode == FeatureMode::observe ? mail.deferred + smtp.denied : mail.would_defer + smtp.would_deny, 0U);
     return {.messages = mail.accepted.messages,
             .recipients = mail.accepted.recipients,
             .bytes = mail.accepted.bytes,
@@ -236,8 +236,8 @@ TEST_F(ObservedHistories, CountWhatTheSameHistoryEnforcedWouldRefuse) {
                  .bytes_per_hour = any(1, 40) * 1000};
     put();
     const auto steps = history(random);
-    const Figures enforced = live(steps, GateMode::enforce);
-    const Figures observed = live(steps, GateMode::observe);
+    const Figures enforced = live(steps, FeatureMode::enforce);
+    const Figures observed = live(steps, FeatureMode::observe);
     EXPECT_TRUE(observed == enforced) << "history " << i;
     refused += enforced.refused_mail + enforced.refused_connects;
   }
@@ -392,7 +392,7 @@ TEST_F(NestedMail, AllChildrenTogetherGetNoMoreThanTheParentHas) {
 
 TEST_F(NestedMail, ObservedIsChargedOnNoLevelWhenOneIsOver) {
   nest(2, 1);
-  gate({.enabled = true, .mode = GateMode::observe});
+  gate({.enabled = true, .mode = FeatureMode::observe});
   for (int i = 0; i < 4; ++i) ask();
   EXPECT_EQ(eve_connects(1), std::vector{0});
   EXPECT_EQ(sent_by(kAbove), 1U);

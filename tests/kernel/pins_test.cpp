@@ -58,7 +58,7 @@ class OtherAgent {
                                      .connections = 0,
                                      .step = NP_SMTP_LIMIT}};
     const uint64_t cgroup = bob.id().value();
-    const GateTable gates = gates_on();
+    const FeatureTable gates = features_on();
     const __u32 mail = NP_EMAIL_RATE_LIMITING;
     update(skeleton_->maps.np_gate, &mail, &gates[mail]);
     update(skeleton_->maps.np_smtp_limit, &kSlot, &limit);
@@ -99,7 +99,7 @@ class PinsTest : public testing::Test {
                               .account_level = sandbox_.tree().account_level(),
                               .pin_dir = sandbox_.pin_dir(),
                               .rules = {.ports = {kSmtp}},
-                              .gates = gates_on()});
+                              .gates = features_on()});
   }
   [[nodiscard]] std::string pin(const std::string& name) const { return sandbox_.pin_dir() + "/" + name; }
 

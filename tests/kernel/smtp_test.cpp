@@ -88,7 +88,7 @@ class Smtp : public testing::Test {
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
                                     .rules = rules_,
-                                    .gates = gates_on()});
+                                    .gates = features_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
   }
@@ -205,7 +205,7 @@ TEST_F(Smtp, ObservesWithoutRefusing) {
 
 TEST_F(Smtp, GateIsObeyedByTheNextConnect) {
   const auto gate = [&](const FeatureState& state) {
-    Gates gates;
+    Features gates;
     gates.set(NP_EMAIL_RATE_LIMITING, state);
     ASSERT_TRUE(guard_->set_gates(gates.kernel()));
   };
@@ -213,7 +213,7 @@ TEST_F(Smtp, GateIsObeyedByTheNextConnect) {
   gate({.enabled = false});
   expect_all_made(tries());
   EXPECT_EQ(guard_->count(bob_.slot).allowed, 0U);
-  gate({.enabled = true, .mode = GateMode::observe});
+  gate({.enabled = true, .mode = FeatureMode::observe});
   expect_all_made(tries());
   EXPECT_EQ(guard_->count(bob_.slot).would_deny, static_cast<uint64_t>(kTries - kBurst));
   gate({.enabled = true});
@@ -225,10 +225,10 @@ TEST_F(Smtp, GateIsObeyedByTheNextConnect) {
 TEST_F(Smtp, RolloutTakesTheAccountsThatUserSpaceThinksItTakes) {
   const auto place = np_rollout_place("bob", 3, NP_EMAIL_RATE_LIMITING);
   for (const uint32_t percent : {place, place + 1}) {
-    Gates gates;
+    Features gates;
     gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = percent});
     ASSERT_TRUE(guard_->set_gates(gates.kernel()));
-    const bool on = gates.mode_for(NP_EMAIL_RATE_LIMITING, "bob") != GateMode::off;
+    const bool on = gates.mode_for(NP_EMAIL_RATE_LIMITING, "bob") != FeatureMode::off;
     EXPECT_EQ(on, percent > place);
     const auto results = run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
     on ? expect_burst(results) : expect_all_made(results);
@@ -236,12 +236,12 @@ TEST_F(Smtp, RolloutTakesTheAccountsThatUserSpaceThinksItTakes) {
 }
 
 TEST_F(Smtp, OverrideDecidesWhateverThePercentageSays) {
-  Gates gates;
+  Features gates;
   gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = 0});
   ASSERT_TRUE(guard_->set_gates(gates.kernel()));
   ASSERT_TRUE(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_ON));
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  ASSERT_TRUE(guard_->set_gates(gates_on()));
+  ASSERT_TRUE(guard_->set_gates(features_on()));
   ASSERT_TRUE(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_OFF));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }

@@ -27,7 +27,7 @@ class Telemetry : public testing::Test {
                                     .account_level = sandbox_.tree().account_level(),
                                     .pin_dir = sandbox_.pin_dir(),
                                     .rules = {.ports = {kSmtp}},
-                                    .gates = gates_on()});
+                                    .gates = features_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
     const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 1, .burst = kBurst}};

@@ -66,10 +66,10 @@ Sandbox::~Sandbox() {
   remove_pin_directory(pin_dir());
 }
 
-GateTable gates_on() {
-  Gates gates;
-  for (const Feature feature : {NP_CGROUPS_ISOLATION, NP_EMAIL_RATE_LIMITING}) gates.set(feature, {.enabled = true});
-  return gates.kernel();
+FeatureTable features_on() {
+  Features features;
+  for (const Feature feature : {NP_CGROUPS_ISOLATION, NP_EMAIL_RATE_LIMITING}) features.set(feature, {.enabled = true});
+  return features.kernel();
 }
 
 }  // namespace npanel

@@ -33,6 +33,6 @@ class Sandbox {
 };
 
 // Every feature on, for every account.
-GateTable gates_on();
+FeatureTable features_on();
 
 }  // namespace npanel

@@ -32,13 +32,14 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   const Config& config = loaded.config;
   const bool absent = !exists(config.database);
   Opened opened = NP_TRY(open_with_care(config.database, config.scratch_directory()));
-  // A database that begins empty on a server whose kernel holds gates was lost, and lost with it what was switched on.
+  // A database that begins empty on a server whose kernel holds features was lost, and lost with it what was switched
+  // on.
   const bool knows_nothing = opened.accounts_lost || (absent && opened.repairs.empty());
-  const auto gates = knows_nothing ? std::nullopt : std::optional(NP_TRY(stored_gates(opened.store)));
-  std::unique_ptr<Agent> agent(new Agent(loaded, sources, std::move(version), std::move(opened.store), gates));
+  const auto features = knows_nothing ? std::nullopt : std::optional(NP_TRY(stored_features(opened.store)));
+  std::unique_ptr<Agent> agent(new Agent(loaded, sources, std::move(version), std::move(opened.store), features));
   agent->report(opened);
-  agent->gates_unknown_ = !gates;
-  if (!gates) agent->take_gates_from_kernel();
+  agent->features_unknown_ = !features;
+  if (!features) agent->take_features_from_kernel();
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
   agent->go_on_living();
@@ -137,7 +138,7 @@ void Agent::reconcile_some() {
 void Agent::reconcile(Entry& entry) {
   const Overhead::Meter meter(overhead_, NP_CGROUPS_ISOLATION);
   const std::vector<std::string> before = entry.applied.problems;
-  entry.applied = reconciler_.apply(entry.account, mail_now(entry.account), gates_, entry.applied);
+  entry.applied = reconciler_.apply(entry.account, mail_now(entry.account), features_, entry.applied);
   ++figures_.passes;
   figures_.writes += static_cast<uint64_t>(entry.applied.writes);
   if (!entry.applied.problems.empty()) ++figures_.errors;
@@ -204,7 +205,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   renamed_.erase(name);
   users_.look_again();  // who could not have this uid, may
   lowering_.forget(name);
-  gates_.forget_account(name);
+  features_.forget_account(name);
   accounts_.erase(name);
   return true;
 }
@@ -227,8 +228,8 @@ void Agent::tick() {
     if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)
       log_error("account " + name + ": " + gone.error().text + "; deletion goes on");
   notice_foreign_changes();
-  if (const auto set = reconciler_.set_gates(gates_.kernel()); set && *set > 0)
-    log_warning("feature gates in the kernel had been changed by others and were restored");
+  if (const auto set = reconciler_.set_features(features_.kernel()); set && *set > 0)
+    log_warning("features in the kernel had been changed by others and were restored");
   reconcile_some();
   mind_subuids();
   recount_open();

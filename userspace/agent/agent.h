@@ -52,7 +52,7 @@ void log_change(const Event& change, const Caller& caller);
 [[nodiscard]] MessageId message_id(const PolicyRequest& request);
 
 // The switches as they are stored; what is not there, or not known here, is off.
-[[nodiscard]] Result<Gates> stored_gates(Store& store);
+[[nodiscard]] Result<Features> stored_features(Store& store);
 
 // The desired state is in the store and, the same, in `accounts_`; the actual state is the kernel's. A request changes
 // the store first, then the kernel: what was acknowledged is on disk, and whatever the kernel refused is tried again by
@@ -122,7 +122,7 @@ class Agent final : public Service {
   [[nodiscard]] std::vector<std::string> complaints() override;
   [[nodiscard]] Result<std::string> metrics() override;
 
-  [[nodiscard]] bool enabled(Feature feature) const override { return gates_.on(feature); }
+  [[nodiscard]] bool enabled(Feature feature) const override { return features_.on(feature); }
   [[nodiscard]] std::vector<FeatureView> features() override;
   [[nodiscard]] FeatureView feature(Feature feature) override;
   Result<FeatureView> change_feature(const Caller& caller, Feature feature, const FeatureChange& change) override;
@@ -204,9 +204,9 @@ class Agent final : public Service {
     bool charged_once = false;
   };
 
-  // Without gates, those that the kernel holds stay.
+  // Without features, those that the kernel holds stay.
   Agent(const LoadedConfig& loaded, ConfigSources sources, std::string version, Store store,
-        const std::optional<Gates>& gates)
+        const std::optional<Features>& features)
       : config_(loaded.config),
         config_values_(loaded.values),
         sources_(std::move(sources)),
@@ -218,8 +218,8 @@ class Agent final : public Service {
         users_(helper_),
         lowering_(helper_),
         reconciler_(config_, users_.find_all(config_.smtp_exempt_users),
-                    gates ? std::optional(gates->kernel()) : std::nullopt, lowering_),
-        gates_(gates.value_or(Gates())),
+                    features ? std::optional(features->kernel()) : std::nullopt, lowering_),
+        features_(features.value_or(Features())),
         time_(std::nullopt, clocks_now()) {
     users_.on_answer([this](const std::string& user) { take_user(user); });
     lowering_.on_end([this](const std::string& account) { look_again(account); });
@@ -235,7 +235,7 @@ class Agent final : public Service {
   void open_netlink();
   void configure_senders();
   void put_unattributed_limits();
-  [[nodiscard]] GateMode unattributed_mode() const;
+  [[nodiscard]] FeatureMode unattributed_mode() const;
   [[nodiscard]] std::optional<std::string> unattributed_complaint();
   [[nodiscard]] std::optional<Opener> opener_of(const PolicyRequest& request);
   [[nodiscard]] std::optional<uint32_t> slot_of_user(uid_t uid);
@@ -319,7 +319,7 @@ class Agent final : public Service {
   void complain_of_store(const Error& error);
 
   // What the database lost and the kernel still knows.
-  void take_gates_from_kernel();
+  void take_features_from_kernel();
   // What of the kernel is missing is tried again.
   void mind_missing();
   void open_missing();
@@ -331,7 +331,7 @@ class Agent final : public Service {
   // Until it is done.
   void mind_rules();
   // What was said since the backup was made that came back.
-  void write_back_gates();
+  void write_back_features();
   void notice_foreign_changes();
   Result<void> save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state);
   void put_in_force(Feature feature, const FeatureState& state);
@@ -429,8 +429,8 @@ class Agent final : public Service {
   std::set<std::string> renamed_;           // accounts whose cgroup is not where their name says
   Lowering lowering_;
   Reconciler reconciler_;
-  Gates gates_;
-  bool gates_unknown_ = false;  // only the kernel knows them, and cannot be asked
+  Features features_;
+  bool features_unknown_ = false;  // only the kernel knows them, and cannot be asked
   std::map<std::string, std::string> missing_ = {};
   BackOff missing_again_;
   std::optional<NewProcess> new_process_;

@@ -66,7 +66,7 @@ void Agent::reopen_database() {
   if (read_only_) return;
   log_info("the database can be written");
   if (knew_all) {
-    write_back_gates();
+    write_back_features();
     // Whatever was restored, what we know is whole.
     if (const bool whole = write_back_accounts(); whole) {
       if (const auto ended = end_loss(); !ended) log_error(ended.error().text);
@@ -76,8 +76,8 @@ void Agent::reopen_database() {
   } else if (const auto loaded = load_accounts(); loaded) {
     recall_loss(false);
     take_over_held();
-    if (accounts_lost_) write_back_gates();
-    if (auto gates = stored_gates(store_)) gates_ = std::move(*gates);
+    if (accounts_lost_) write_back_features();
+    if (auto features = stored_features(store_)) features_ = std::move(*features);
     reconcile_all();
   } else {
     log_error(loaded.error().text);

@@ -25,7 +25,7 @@ StoredFeature stored(Feature feature, const FeatureState& state) {
 // Whatever was written into the table by hand; its own checks see to modes and percentages.
 FeatureState state_of(const StoredFeature& row) {
   return {.enabled = row.enabled,
-          .mode = parse_gate_mode(row.mode).value_or(GateMode::enforce),
+          .mode = parse_feature_mode(row.mode).value_or(FeatureMode::enforce),
           .rollout = std::min(row.rollout, 100U),
           .overrides = row.overrides,
           .switched_off = row.switched_off};
@@ -40,29 +40,29 @@ Json said(const FeatureState& state) {
 
 }  // namespace
 
-Result<Gates> stored_gates(Store& store) {
-  Gates gates;
+Result<Features> stored_features(Store& store) {
+  Features features;
   for (const StoredFeature& row : NP_TRY(store.features()))
-    if (const auto feature = parse_feature(row.name)) gates.set(*feature, state_of(row));
-  return gates;
+    if (const auto feature = parse_feature(row.name)) features.set(*feature, state_of(row));
+  return features;
 }
 
-void Agent::take_gates_from_kernel() {
+void Agent::take_features_from_kernel() {
   if (!reconciler_.smtp() && reconciler_.may_hold_accounts()) return;  // once it can be asked
-  if (reconciler_.smtp()) gates_ = Gates::from(reconciler_.smtp()->gates());
-  gates_unknown_ = false;
-  std::ignore = reconciler_.set_gates(gates_.kernel());  // in our words: nobody has changed them
-  write_back_gates();
+  if (reconciler_.smtp()) features_ = Features::from(reconciler_.smtp()->gates());
+  features_unknown_ = false;
+  std::ignore = reconciler_.set_features(features_.kernel());  // in our words: nobody has changed them
+  write_back_features();
 }
 
-void Agent::write_back_gates() {
-  const auto there = stored_gates(store_);
+void Agent::write_back_features() {
+  const auto there = stored_features(store_);
   if (!there) {
     log_error(there.error().text);
     return;
   }
   for (const Feature feature : kAllFeatures) {
-    const FeatureState& state = gates_.state(feature);
+    const FeatureState& state = features_.state(feature);
     if (state == there->state(feature)) continue;
     auto saved = store_.put(stored(feature, state), {});
     for (const auto& [account, on] : state.overrides)
@@ -76,7 +76,7 @@ void Agent::notice_foreign_changes() {
   const auto changes = store_.foreign_changes();
   if (!changes || *changes == foreign_changes_) return;
   foreign_changes_ = *changes;
-  const auto there = stored_gates(store_);
+  const auto there = stored_features(store_);
   if (!there) {
     log_error(there.error().text);
     return;
@@ -84,7 +84,7 @@ void Agent::notice_foreign_changes() {
   Caller caller = kSqlite;
   caller.began_us = steady_us();
   for (const Feature feature : kAllFeatures) {
-    const FeatureState before = gates_.state(feature);
+    const FeatureState before = features_.state(feature);
     const FeatureState& now = there->state(feature);
     if (before == now) continue;
     AuditEntry entry = audit_entry(caller, "feature.change", {}, info(feature).name, said(before), said(now));
@@ -96,16 +96,16 @@ void Agent::notice_foreign_changes() {
 
 // The kernel's map first: the very next connect() obeys. Cgroups follow, account by account.
 void Agent::put_in_force(Feature feature, const FeatureState& state) {
-  const FeatureState before = gates_.state(feature);
+  const FeatureState before = features_.state(feature);
   if (state.enabled && !before.enabled) {
     overhead_.reset(feature);
     put_shed_in_force();
   }
   if (state.enabled != before.enabled) ++toggles_[feature];
-  gates_.set(feature, state);
+  features_.set(feature, state);
   log_info(std::string("feature ") + info(feature).name + ": " + said(state).dump());
-  if (const auto set = reconciler_.set_gates(gates_.kernel()); !set)
-    log_error("feature gates in the kernel: " + set.error().text + "; tried again every second");
+  if (const auto set = reconciler_.set_features(features_.kernel()); !set)
+    log_error("features in the kernel: " + set.error().text + "; tried again every second");
   if (info(feature).per_account && !accounts_.empty()) apply_to_all(info(feature).name);
 }
 
@@ -119,16 +119,16 @@ std::vector<FeatureView> Agent::features() {
 FeatureView Agent::feature(Feature feature) {
   const bool per_account = info(feature).per_account;
   const auto on = std::ranges::count_if(
-      accounts_, [&](const auto& named) { return gates_.mode_for(feature, named.first) != GateMode::off; });
+      accounts_, [&](const auto& named) { return features_.mode_for(feature, named.first) != FeatureMode::off; });
   return {.feature = feature,
-          .state = gates_.state(feature),
+          .state = features_.state(feature),
           .accounts_on = per_account ? static_cast<size_t>(on) : 0,
           .cost = overhead_.cost(feature),
           .shed = overhead_.shed(feature)};
 }
 
 Result<void> Agent::save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state) {
-  const FeatureState& before = gates_.state(feature);
+  const FeatureState& before = features_.state(feature);
   if (state == before) return {};
   NP_TRY(store_.put(
       stored(feature, state),
@@ -138,7 +138,7 @@ Result<void> Agent::save_feature(const Caller& caller, const char* action, Featu
 }
 
 Result<FeatureView> Agent::change_feature(const Caller& caller, Feature feature, const FeatureChange& change) {
-  FeatureState state = NP_TRY(apply(feature, gates_.state(feature), change));
+  FeatureState state = NP_TRY(apply(feature, features_.state(feature), change));
   NP_TRY(save_feature(caller, "feature.change", feature, std::move(state)));
   return this->feature(feature);
 }
@@ -148,7 +148,7 @@ Result<FeatureView> Agent::override_feature(const Caller& caller, Feature featur
   NP_TRY(find_lasting(account));
   if (!info(feature).per_account)
     return refused("account", std::string("has no say here: ") + info(feature).name + " is of the whole server");
-  const FeatureState& before = gates_.state(feature);
+  const FeatureState& before = features_.state(feature);
   FeatureState state = before;
   state.overrides.erase(account);
   if (on) state.overrides.emplace(account, *on);
@@ -161,13 +161,13 @@ Result<FeatureView> Agent::override_feature(const Caller& caller, Feature featur
                              {.events = {},
                               .audit = {audit_entry(caller, "feature.override", account, info(feature).name,
                                                     override_in(before), override_in(state))}}));
-  gates_.set(feature, std::move(state));
+  features_.set(feature, std::move(state));
   reconcile(accounts_.at(account));
   return this->feature(feature);
 }
 
 void Agent::mind_the_budget() {
-  for (const auto& [feature, order] : overhead_.tick(gates_)) {
+  for (const auto& [feature, order] : overhead_.tick(features_)) {
     if (order.what == OverheadOrder::What::switch_off)
       switch_off(feature, order.why);
     else
@@ -176,7 +176,7 @@ void Agent::mind_the_budget() {
 }
 
 void Agent::switch_off(Feature feature, const std::string& why) {
-  FeatureState state = gates_.state(feature);
+  FeatureState state = features_.state(feature);
   state.enabled = false;
   state.switched_off = why;
   log_error(std::string("feature ") + info(feature).name + " switches itself off: " + why);

@@ -38,7 +38,7 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
   const SmtpGuard* smtp = reconciler_.smtp();
   const Account& account = entry.account;
   MailStatus status{.account = account.name,
-                    .mode = gates_.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
+                    .mode = features_.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
                     .limits = mail_now(account),
                     .raise = account.raise,
                     .throttle = care_of(account.name).throttle,

@@ -112,7 +112,7 @@ void Agent::set_throttle(Entry& entry, std::optional<MailThrottle> throttle) {
   put_care(name, care, std::move(notes));
   reconcile(entry);
   // Where the throttle holds nothing back there is nothing to tell.
-  const bool enforced = gates_.mode_for(NP_EMAIL_RATE_LIMITING, name) == GateMode::enforce;
+  const bool enforced = features_.mode_for(NP_EMAIL_RATE_LIMITING, name) == FeatureMode::enforce;
   if (throttle && enforced && mail_now(entry.account) != entry.account.mail)
     owe_notice(name, {.reason = to_string(throttle->cause),
                       .number = throttle->percent,

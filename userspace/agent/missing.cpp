@@ -31,10 +31,10 @@ void Agent::mind_missing() {
 void Agent::open_missing() {
   const bool had_smtp = reconciler_.smtp();
   const bool came = reconciler_.open_missing(config_, users_.find_all(config_.smtp_exempt_users),
-                                             gates_unknown_ ? std::nullopt : std::optional(gates_.kernel()));
+                                             features_unknown_ ? std::nullopt : std::optional(features_.kernel()));
   missing_again_.failed(steady_ms());
   if (came) {
-    if (gates_unknown_) take_gates_from_kernel();
+    if (features_unknown_) take_features_from_kernel();
     go_on_with_smtp();
     if (!had_smtp && reconciler_.smtp() && tell_smtp_) tell_smtp_(reconciler_.smtp()->refusals_fd());
     reconcile_all();

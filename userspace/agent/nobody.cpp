@@ -42,8 +42,9 @@ void Agent::put_unattributed_limits() {
   if (!written) log_error("mail that no account owns: " + written.error().text + "; tried again each second");
 }
 
-GateMode Agent::unattributed_mode() const {
-  return static_cast<GateMode>(np_gate_mode_of(&gates_.kernel()[NP_EMAIL_RATE_LIMITING], kLastPlace, NP_OVERRIDE_NONE));
+FeatureMode Agent::unattributed_mode() const {
+  return static_cast<FeatureMode>(
+      np_gate_mode_of(&features_.kernel()[NP_EMAIL_RATE_LIMITING], kLastPlace, NP_OVERRIDE_NONE));
 }
 
 UnattributedMail Agent::unattributed_mail() {
@@ -64,7 +65,7 @@ UnattributedMail Agent::unattributed_mail() {
 }
 
 std::optional<std::string> Agent::unattributed_complaint() {
-  if (unattributed_mode() != GateMode::enforce || !reconciler_.smtp()) return std::nullopt;
+  if (unattributed_mode() != FeatureMode::enforce || !reconciler_.smtp()) return std::nullopt;
   const UnattributedMail mail = unattributed_mail();
   const bool used_up = mail.free_in_s.value_or(0) > 0;  // a limit of 0 is what the administrator wants
   const int64_t since_ms = now_ms() - unattributed_.deferred_ms();

@@ -47,7 +47,7 @@ Overhead::Meter::~Meter() {
   ++total_.tasks;
 }
 
-std::vector<std::pair<Feature, OverheadOrder>> Overhead::tick(const Gates& gates) {
+std::vector<std::pair<Feature, OverheadOrder>> Overhead::tick(const Features& features) {
   const int64_t now_ms = steady_ms();
   kernel_.tick(now_ms);
   if (const std::string& reason = kernel_.reason(); complained_ != reason) {
@@ -58,8 +58,8 @@ std::vector<std::pair<Feature, OverheadOrder>> Overhead::tick(const Gates& gates
   for (const Feature feature : kMeasured) {
     agent_[feature].add(spent_[feature].ns, spent_[feature].tasks, now_ms);
     const auto now = cost(feature);
-    if (!now || !gates.on(feature)) continue;
-    const bool limits = gates.kernel()[feature].mode == NP_GATE_ENFORCE;
+    if (!now || !features.on(feature)) continue;
+    const bool limits = features.kernel()[feature].mode == NP_GATE_ENFORCE;
     if (auto order = watch_.judge(feature, judged(feature, *now), limits, now_ms))
       orders.emplace_back(feature, std::move(*order));
   }

@@ -41,7 +41,7 @@ class Overhead {
   };
 
   // Once a second: what must be done about what costs too much, or does so no longer.
-  [[nodiscard]] std::vector<std::pair<Feature, OverheadOrder>> tick(const Gates& gates);
+  [[nodiscard]] std::vector<std::pair<Feature, OverheadOrder>> tick(const Features& features);
   // What the feature leaves out because of its cost, 0 … kShedMost.
   [[nodiscard]] unsigned shed(Feature feature) const { return watch_.level(feature); }
   // nullopt: not measured (yet).

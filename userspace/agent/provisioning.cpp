@@ -172,7 +172,7 @@ Result<AccountView> Agent::rename(const Caller& caller, Entry& entry, Account ch
     return moved;
   }());
   slots_[changed.slot] = to;
-  gates_.rename_account(from, to);
+  features_.rename_account(from, to);
   deliveries_.rename(from, to);
   lowering_.forget(from);
   move_key(mail_.care, from, to);

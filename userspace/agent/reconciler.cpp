@@ -42,12 +42,12 @@ SmtpRules rules_of(const Config& config, const std::set<uid_t>& exempt) {
 
 }  // namespace
 
-Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
+Reconciler::Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<FeatureTable>& features,
                        Lowering& lowering)
     : pin_dir_(config.pin_dir), io_devices_(config.io_devices), io_paths_(config.io_paths), lowering_(lowering) {
   host_.page_bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   find_devices();
-  open_missing(config, exempt, gates);
+  open_missing(config, exempt, features);
 }
 
 std::map<std::string, std::string> Reconciler::missing() const {
@@ -78,7 +78,7 @@ bool Reconciler::open_tree(const Config& config) {
 }
 
 bool Reconciler::open_missing(const Config& config, const std::set<uid_t>& exempt,
-                              const std::optional<GateTable>& gates) {
+                              const std::optional<FeatureTable>& features) {
   bool came = open_tree(config);
   if (!tree_) {
     smtp_reason_ = usage_reason_ = openers_reason_ = tree_reason_;
@@ -101,7 +101,7 @@ bool Reconciler::open_missing(const Config& config, const std::set<uid_t>& exemp
                                                .account_level = tree_->account_level(),
                                                .pin_dir = config.pin_dir,
                                                .rules = rules_of(config, exempt),
-                                               .gates = gates}),
+                                               .gates = features}),
                             smtp_reason_);
     attached_first_ = attached_first_ && smtp_;
     if (attached_first_) std::ignore = set_mark(pin_dir_, kAttachedMark + std::to_string(boot_ms()));
@@ -164,9 +164,9 @@ bool Reconciler::find_devices() {
   return host_.devices != before;
 }
 
-Result<int> Reconciler::set_gates(const GateTable& gates) {
+Result<int> Reconciler::set_features(const FeatureTable& features) {
   if (!smtp_) return 0;
-  return smtp_->set_gates(gates);
+  return smtp_->set_gates(features);
 }
 
 Result<SmtpGuard::Former> Reconciler::set_rules(const Config& config, const std::set<uid_t>& exempt) {
@@ -186,9 +186,10 @@ void Reconciler::follow(const Config& config) {
   if (smtp_) watch_connections(config);
 }
 
-Applied Reconciler::apply(const Account& account, const MailLimits& mail, const Gates& gates, const Applied& before) {
+Applied Reconciler::apply(const Account& account, const MailLimits& mail, const Features& features,
+                          const Applied& before) {
   Applied applied;
-  const Account now = in_force(account, gates);
+  const Account now = in_force(account, features);
   if (tree_) {
     if (const auto cgroup = tree_->find_or_make(cgroup_directory(account))) {
       if (const auto id = cgroup->id()) applied.cgroup_id = *id;
@@ -209,7 +210,7 @@ Applied Reconciler::apply(const Account& account, const MailLimits& mail, const 
       if (const auto removed = smtp_->remove(gone, before.cgroup_id); !removed)
         applied.problems.push_back(removed.error().text);
     if (const auto written =
-            smtp_->set(account, mail, applied.cgroup_id, gates.override_for(NP_EMAIL_RATE_LIMITING, account.name)))
+            smtp_->set(account, mail, applied.cgroup_id, features.override_for(NP_EMAIL_RATE_LIMITING, account.name)))
       applied.writes += *written;
     else
       applied.problems.push_back("smtp: " + written.error().text);
@@ -337,7 +338,7 @@ Result<void> Reconciler::kill_all(const Account& account) const {
   return NP_TRY(tree_->find(cgroup_directory(account))).kill();
 }
 
-Result<void> Reconciler::add_process(const Account& account, const Gates& gates, pid_t pid, bool by_root) const {
+Result<void> Reconciler::add_process(const Account& account, const Features& features, pid_t pid, bool by_root) const {
   const Move move{.account_uid = account.uid, .by_root = by_root};
   const HeldProcess process = NP_TRY(HeldProcess::hold(pid));
   NP_TRY(check_movable(process, move));
@@ -345,12 +346,12 @@ Result<void> Reconciler::add_process(const Account& account, const Gates& gates,
     const Cgroup cgroup = NP_TRY(tree_->find_or_make(cgroup_directory(account)));
     NP_TRY(move_process(process, cgroup, tree_->mount_fd(), move));
   }
-  return apply_stand_ins(pid, stand_ins_for(in_force(account, gates), host_));
+  return apply_stand_ins(pid, stand_ins_for(in_force(account, features), host_));
 }
 
-std::vector<std::string> Reconciler::degraded(const Account& account, const Gates& gates,
+std::vector<std::string> Reconciler::degraded(const Account& account, const Features& features,
                                               const Applied& applied) const {
-  const Account now = in_force(account, gates);
+  const Account now = in_force(account, features);
   std::vector<std::string> reasons = npanel::degraded(now, host_);
   reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
   reasons.insert(reasons.end(), applied.pending.begin(), applied.pending.end());

@@ -35,12 +35,12 @@ struct Applied {
 class Reconciler {
  public:
   // Opens every part of the kernel that is to be had; see open_missing().
-  Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates,
+  Reconciler(const Config& config, const std::set<uid_t>& exempt, const std::optional<FeatureTable>& features,
              Lowering& lowering);
 
-  // Opens what is missing; true when something of it, or a controller, has come. Without gates, those that the kernel
-  // holds stay. `exempt`: the uids of smtp.exempt_users, as far as they are known.
-  bool open_missing(const Config& config, const std::set<uid_t>& exempt, const std::optional<GateTable>& gates);
+  // Opens what is missing; true when something of it, or a controller, has come. Without features, those that the
+  // kernel holds stay. `exempt`: the uids of smtp.exempt_users, as far as they are known.
+  bool open_missing(const Config& config, const std::set<uid_t>& exempt, const std::optional<FeatureTable>& features);
   // Why, by part: "cgroups", "usage", "smtp", "openers".
   [[nodiscard]] std::map<std::string, std::string> missing() const;
   // What is missing now may be there another time.
@@ -48,10 +48,10 @@ class Reconciler {
 
   // `before`: what was there last time, so that a cgroup that somebody made anew is noticed.
   // `mail`: the account's mail limits as they are at the moment.
-  [[nodiscard]] Applied apply(const Account& account, const MailLimits& mail, const Gates& gates,
+  [[nodiscard]] Applied apply(const Account& account, const MailLimits& mail, const Features& features,
                               const Applied& before);
   // Obeyed by the very next connect(); what cgroups hold follows with apply().
-  Result<int> set_gates(const GateTable& gates);
+  Result<int> set_features(const FeatureTable& features);
   // The rules of direct SMTP, all of them or none; put_back() brings those before back. Without SMTP nothing is done.
   Result<SmtpGuard::Former> set_rules(const Config& config, const std::set<uid_t>& exempt);
   Result<void> put_back(SmtpGuard::Former former);
@@ -87,7 +87,7 @@ class Reconciler {
 
   [[nodiscard]] Result<std::vector<pid_t>> processes(const Account& account) const;
   // `by_root`: whoever asks is root on this host, and no token or group (kernel/movable.h).
-  Result<void> add_process(const Account& account, const Gates& gates, pid_t pid, bool by_root) const;
+  Result<void> add_process(const Account& account, const Features& features, pid_t pid, bool by_root) const;
   // SIGTERM to the account's processes that are not in `asked` yet; returns how many there are. SIGKILL to all.
   Result<size_t> ask_to_end(const Account& account, std::set<pid_t>& asked) const;
   Result<void> kill_all(const Account& account) const;
@@ -100,7 +100,7 @@ class Reconciler {
   // Devices of io.devices that are not there, or are no devices, one sentence each.
   [[nodiscard]] const std::vector<std::string>& device_complaints() const { return device_complaints_; }
   [[nodiscard]] const HostAbilities& host() const { return host_; }
-  [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Gates& gates,
+  [[nodiscard]] std::vector<std::string> degraded(const Account& account, const Features& features,
                                                   const Applied& applied) const;
 
   // nullptr when missing; the reason says why.

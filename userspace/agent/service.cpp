@@ -36,7 +36,7 @@ void log_change(const Event& change, const Caller& caller) {
 }
 
 std::vector<std::string> Agent::degraded(const Entry& entry) const {
-  std::vector<std::string> reasons = reconciler_.degraded(entry.account, gates_, entry.applied);
+  std::vector<std::string> reasons = reconciler_.degraded(entry.account, features_, entry.applied);
   if (auto why = why_no_uid(entry.account.name)) reasons.push_back(std::move(*why));
   return reasons;
 }
@@ -45,8 +45,8 @@ AccountView Agent::view(const Entry& entry) const {
   const std::string& name = entry.account.name;
   return {.account = entry.account,
           .degraded = degraded(entry),
-          .isolation = gates_.mode_for(NP_CGROUPS_ISOLATION, name),
-          .mail = gates_.mode_for(NP_EMAIL_RATE_LIMITING, name)};
+          .isolation = features_.mode_for(NP_CGROUPS_ISOLATION, name),
+          .mail = features_.mode_for(NP_EMAIL_RATE_LIMITING, name)};
 }
 
 Result<Agent::Entry*> Agent::find(const std::string& name) {
@@ -220,7 +220,7 @@ Result<std::vector<pid_t>> Agent::processes(const std::string& name) {
 
 Result<void> Agent::add_process(const Caller& caller, const std::string& name, pid_t pid) {
   Entry* entry = NP_TRY(find_lasting(name));
-  NP_TRY(reconciler_.add_process(entry->account, gates_, pid, caller.root));
+  NP_TRY(reconciler_.add_process(entry->account, features_, pid, caller.root));
   const Json what{{"pid", pid}};
   const Event added = event(name, "process_added", what);
   log_change(added, caller);
@@ -297,7 +297,7 @@ std::vector<FeatureFigures> Agent::figures_of_features() const {
   figures.reserve(kAllFeatures.size());
   for (const Feature feature : kAllFeatures)
     figures.push_back({.feature = feature,
-                       .mode = static_cast<GateMode>(gates_.kernel()[feature].mode),
+                       .mode = static_cast<FeatureMode>(features_.kernel()[feature].mode),
                        .toggles = toggles_[feature],
                        .switched_off = switched_off_[feature],
                        .cost = overhead_.cost(feature),

@@ -219,7 +219,7 @@ Json encode(const Account& account) {
 Json encode(const AccountView& view) {
   Json json = encode(view.account);
   json["degraded"] = view.degraded;
-  json["gates"] = {{"cgroups_isolation", to_string(view.isolation)}, {"email_rate_limiting", to_string(view.mail)}};
+  json["features"] = {{"cgroups_isolation", to_string(view.isolation)}, {"email_rate_limiting", to_string(view.mail)}};
   return json;
 }
 

@@ -43,7 +43,7 @@ Result<FeatureChange> decode_change(const Json& body) {
   if (body.contains("enabled")) change.enabled = NP_TRY(yes_or_no(body["enabled"], "enabled"));
   if (body.contains("mode")) {
     const std::string mode = NP_TRY(text_in(body, "mode"));
-    change.mode = parse_gate_mode(mode);
+    change.mode = parse_feature_mode(mode);
     if (!change.mode) return refused("mode", R"(must be "observe" or "enforce"; "enabled" switches off)");
   }
   if (body.contains("rollout"))

@@ -90,7 +90,7 @@ RequestGuard::Answered RequestGuard::admit(const Request& request, const Found& 
   const Route& route = *found.route;
   if (auto refusal = authorize(request, route, principal)) return std::move(*refusal);
   if (auto refusal = limit_rate(request, route, principal)) return std::move(*refusal);
-  if (auto refusal = refuse_gated(route)) return std::move(*refusal);
+  if (auto refusal = require_feature(route)) return std::move(*refusal);
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
   const bool may_keep = route.access != Access::secret || request.method == "DELETE";
@@ -123,7 +123,7 @@ std::optional<RequestGuard::Answered> RequestGuard::limit_rate(const Request& re
   return Answered{.response = too_many_requests(), .news = refusal->news};
 }
 
-std::optional<RequestGuard::Answered> RequestGuard::refuse_gated(const Route& route) const {
+std::optional<RequestGuard::Answered> RequestGuard::require_feature(const Route& route) const {
   if (!route.feature || service_.enabled(*route.feature)) return std::nullopt;
   const std::string name = info(*route.feature).name;
   return Answered{

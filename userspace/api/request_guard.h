@@ -8,7 +8,7 @@
 
 namespace npanel {
 
-// Route, who asks, scope, rate, gate, size, Idempotency-Key, handler: the first that refuses is the answer. Refused
+// Route, who asks, scope, rate, feature, size, Idempotency-Key, handler: the first that refuses is the answer. Refused
 // changes go to the audit trail.
 class RequestGuard {
  public:
@@ -27,7 +27,7 @@ class RequestGuard {
   Answered admit(const Request& request, const Found& found, const Principal& principal);
   std::optional<Answered> authorize(const Request& request, const Route& route, const Principal& principal);
   std::optional<Answered> limit_rate(const Request& request, const Route& route, const Principal& principal);
-  std::optional<Answered> refuse_gated(const Route& route) const;
+  std::optional<Answered> require_feature(const Route& route) const;
   void audit(const Request& request, const Found& found, const Principal& principal, const Response& response);
 
   Service& service_;

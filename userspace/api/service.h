@@ -28,9 +28,9 @@ namespace npanel {
 
 struct AccountView {
   Account account;
-  std::vector<std::string> degraded;   // one sentence for each limit that is not in force as asked for
-  GateMode isolation = GateMode::off;  // what the gates say of it now
-  GateMode mail = GateMode::off;
+  std::vector<std::string> degraded;         // one sentence for each limit that is not in force as asked for
+  FeatureMode isolation = FeatureMode::off;  // what the features make of it now
+  FeatureMode mail = FeatureMode::off;
 };
 
 // Implemented by the agent. A change is on disk, with its Caller's key, when the call returns. The code of an error
@@ -92,7 +92,7 @@ class Service {
   [[nodiscard]] virtual std::vector<std::string> complaints() = 0;
   [[nodiscard]] virtual Result<std::string> metrics() = 0;
 
-  // Is the feature on for the server? What a gated route asks.
+  // Is the feature on for the server? What a route that needs it asks.
   [[nodiscard]] virtual bool enabled(Feature feature) const = 0;
   [[nodiscard]] virtual std::vector<FeatureView> features() = 0;
   [[nodiscard]] virtual FeatureView feature(Feature feature) = 0;

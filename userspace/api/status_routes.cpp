@@ -14,8 +14,8 @@ Result<Response> show_status(const Call& call) {
 // 200 as long as the agent serves: what the host lacks is no reason to restart it.
 Result<Response> health(const Call& call) {
   const auto reasons = call.service.complaints();
-  const GateMode watchdog =
-      call.service.enabled(NP_AGENT_WATCHDOG) ? call.service.feature(NP_AGENT_WATCHDOG).state.mode : GateMode::off;
+  const FeatureMode watchdog =
+      call.service.enabled(NP_AGENT_WATCHDOG) ? call.service.feature(NP_AGENT_WATCHDOG).state.mode : FeatureMode::off;
   return ok({{"status", reasons.empty() ? "ok" : "degraded"}, {"reasons", reasons}, {"watchdog", to_string(watchdog)}});
 }
 

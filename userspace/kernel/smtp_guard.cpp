@@ -43,7 +43,7 @@ RateLimit rate_limit_in(const np_smtp_limit& limit) {
 using RingPtr = std::unique_ptr<ring_buffer, decltype([](ring_buffer* ring) { ring_buffer__free(ring); })>;
 using RefusalHandler = std::function<void(const np_smtp_refusal&)>;
 
-Result<int> write_gates(const np_smtp_bpf& skeleton, const GateTable& gates) {
+Result<int> write_gates(const np_smtp_bpf& skeleton, const FeatureTable& gates) {
   int written = 0;
   for (__u32 feature = 0; feature < gates.size(); ++feature)
     written += NP_TRY(make_say(skeleton.maps.np_gate, feature, gates[feature]));
@@ -238,14 +238,14 @@ Result<SmtpGuard::Former> SmtpGuard::swap(Former fresh) {
   return std::exchange(attached_->skeleton, std::move(fresh));
 }
 
-GateTable SmtpGuard::gates() const {
-  GateTable gates{};
+FeatureTable SmtpGuard::gates() const {
+  FeatureTable gates{};
   for (__u32 feature = 0; feature < gates.size(); ++feature)
     gates[feature] = lookup<np_gate>(attached_->skeleton->maps.np_gate, feature).value_or(np_gate{});
   return gates;
 }
 
-Result<int> SmtpGuard::set_gates(const GateTable& gates) {
+Result<int> SmtpGuard::set_gates(const FeatureTable& gates) {
   return write_gates(*attached_->skeleton, gates);
 }
 

@@ -48,7 +48,7 @@ class SmtpGuard {
     int account_level;    // depth of an account's cgroup below the cgroup v2 root
     std::string pin_dir;  // below a bpffs
     SmtpRules rules = {};
-    std::optional<GateTable> gates;  // in force before the first connect() is seen; nullopt: as they are pinned
+    std::optional<FeatureTable> gates;  // in force before the first connect() is seen; nullopt: as they are pinned
   };
   static Result<SmtpGuard> attach(const Options& options);
   SmtpGuard(SmtpGuard&&) noexcept;
@@ -61,9 +61,9 @@ class SmtpGuard {
   Result<Former> set_rules(const SmtpRules& rules);
   // The rules before are in force again.
   Result<void> put_back(Former former);
-  [[nodiscard]] GateTable gates() const;
+  [[nodiscard]] FeatureTable gates() const;
   // Obeyed by the very next connect(). Returns how many entries were not right already.
-  Result<int> set_gates(const GateTable& gates);
+  Result<int> set_gates(const FeatureTable& gates);
   // Makes the kernel say what the account says; returns how many map entries were not right already.
   // `mail`: the account's limits as they are at the moment (model/mail). `parent`: the slot of an account whose mail
   // limits bound the sum of its children's mail; it may have one itself, no more. The error's field is "parent".

@@ -23,7 +23,7 @@ std::string render_metrics(const WatchdogStatus& status) {
             static_cast<double>(*status.last_check_latency_us) / 1e6);
   prometheus::MetricFamily& modes = out.family(
       Gauge, "npanel_watchdog_mode", "1 for the mode of agent_watchdog that the watchdog obeys, 0 for the others");
-  for (const GateMode mode : {GateMode::off, GateMode::observe, GateMode::enforce})
+  for (const FeatureMode mode : {FeatureMode::off, FeatureMode::observe, FeatureMode::enforce})
     modes.metric.push_back(series(Gauge, mode == status.mode ? 1 : 0, {{"mode", std::string(to_string(mode))}}));
   out.add(Gauge, "npanel_watchdog_restarts_last_hour", "Restarts of the agent within the last hour",
           static_cast<double>(status.restarts_last_hour));

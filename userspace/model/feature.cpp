@@ -104,20 +104,20 @@ static_assert(std::size(kFeatures) == NP_FEATURES);
 
 }  // namespace
 
-std::string_view to_string(GateMode mode) {
+std::string_view to_string(FeatureMode mode) {
   switch (mode) {
-    case GateMode::off:
+    case FeatureMode::off:
       return "off";
-    case GateMode::observe:
+    case FeatureMode::observe:
       return "observe";
-    case GateMode::enforce:
+    case FeatureMode::enforce:
       return "enforce";
   }
   return "?";
 }
 
-std::optional<GateMode> parse_gate_mode(std::string_view text) {
-  for (const GateMode mode : {GateMode::observe, GateMode::enforce})
+std::optional<FeatureMode> parse_feature_mode(std::string_view text) {
+  for (const FeatureMode mode : {FeatureMode::observe, FeatureMode::enforce})
     if (text == to_string(mode)) return mode;
   return std::nullopt;
 }
@@ -138,8 +138,9 @@ Result<FeatureState> apply(Feature feature, FeatureState state, const FeatureCha
   const std::string name = known.name;
   if (change.enabled.value_or(false) && !known.available)
     return refused("enabled", "must be false: " + name + " is not built in this version");
-  if (change.mode == GateMode::off) return refused("mode", R"(must be "observe" or "enforce"; "enabled" switches off)");
-  if (change.mode == GateMode::observe && !known.observable)
+  if (change.mode == FeatureMode::off)
+    return refused("mode", R"(must be "observe" or "enforce"; "enabled" switches off)");
+  if (change.mode == FeatureMode::observe && !known.observable)
     return refused("mode", "must be \"enforce\": " + name + " cannot be observed without being in force");
   if (change.rollout && *change.rollout > kWhole) return refused("rollout", "must be a whole number from 0 to 100");
   if (change.rollout && *change.rollout != kWhole && !known.per_account)
@@ -151,31 +152,31 @@ Result<FeatureState> apply(Feature feature, FeatureState state, const FeatureCha
   return state;
 }
 
-void Gates::set(Feature feature, FeatureState state) {
+void Features::set(Feature feature, FeatureState state) {
   const FeatureInfo& known = info(feature);
   const bool on = state.enabled && known.available;
-  const GateMode mode = known.observable ? state.mode : GateMode::enforce;
-  kernel_[feature] = {.mode = static_cast<__u32>(on ? mode : GateMode::off),
+  const FeatureMode mode = known.observable ? state.mode : FeatureMode::enforce;
+  kernel_[feature] = {.mode = static_cast<__u32>(on ? mode : FeatureMode::off),
                       .percent = known.per_account ? state.rollout : kWhole};
   states_[feature] = std::move(state);
 }
 
-Gates Gates::from(const GateTable& kernel) {
-  Gates gates;
+Features Features::from(const FeatureTable& kernel) {
+  Features features;
   for (size_t i = 0; i < kernel.size(); ++i)
-    gates.set(static_cast<Feature>(i),
-              {.enabled = kernel[i].mode != NP_GATE_OFF,
-               .mode = kernel[i].mode == NP_GATE_OBSERVE ? GateMode::observe : GateMode::enforce,
-               .rollout = kernel[i].mode == NP_GATE_OFF ? kWhole : std::min(kernel[i].percent, kWhole)});
-  return gates;
+    features.set(static_cast<Feature>(i),
+                 {.enabled = kernel[i].mode != NP_GATE_OFF,
+                  .mode = kernel[i].mode == NP_GATE_OBSERVE ? FeatureMode::observe : FeatureMode::enforce,
+                  .rollout = kernel[i].mode == NP_GATE_OFF ? kWhole : std::min(kernel[i].percent, kWhole)});
+  return features;
 }
 
-void Gates::forget_account(std::string_view account) {
+void Features::forget_account(std::string_view account) {
   for (FeatureState& state : states_)
     if (const auto found = state.overrides.find(account); found != state.overrides.end()) state.overrides.erase(found);
 }
 
-void Gates::rename_account(std::string_view from, const std::string& to) {
+void Features::rename_account(std::string_view from, const std::string& to) {
   for (FeatureState& state : states_) {
     state.overrides.erase(to);  // of nobody's who is there
     const auto found = state.overrides.find(from);
@@ -186,18 +187,18 @@ void Gates::rename_account(std::string_view from, const std::string& to) {
   }
 }
 
-np_override Gates::override_for(Feature feature, std::string_view account) const {
+np_override Features::override_for(Feature feature, std::string_view account) const {
   const auto& overrides = states_[feature].overrides;
   const auto found = overrides.find(account);
   if (found == overrides.end()) return NP_OVERRIDE_NONE;
   return found->second ? NP_OVERRIDE_ON : NP_OVERRIDE_OFF;
 }
 
-GateMode Gates::mode_for(Feature feature, std::string_view account) const {
+FeatureMode Features::mode_for(Feature feature, std::string_view account) const {
   const np_gate& gate = kernel_[feature];
-  if (gate.mode == NP_GATE_OFF) return GateMode::off;
+  if (gate.mode == NP_GATE_OFF) return FeatureMode::off;
   const __u32 place = np_rollout_place(account.data(), static_cast<__u32>(account.size()), feature);
-  return static_cast<GateMode>(np_gate_mode_of(&gate, place, override_for(feature, account)));
+  return static_cast<FeatureMode>(np_gate_mode_of(&gate, place, override_for(feature, account)));
 }
 
 }  // namespace npanel

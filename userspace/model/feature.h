@@ -16,9 +16,9 @@ namespace npanel {
 
 using Feature = np_feature;
 
-enum class GateMode : uint32_t { off = NP_GATE_OFF, observe = NP_GATE_OBSERVE, enforce = NP_GATE_ENFORCE };
-[[nodiscard]] std::string_view to_string(GateMode mode);
-[[nodiscard]] std::optional<GateMode> parse_gate_mode(std::string_view text);  // observe, enforce
+enum class FeatureMode : uint32_t { off = NP_GATE_OFF, observe = NP_GATE_OBSERVE, enforce = NP_GATE_ENFORCE };
+[[nodiscard]] std::string_view to_string(FeatureMode mode);
+[[nodiscard]] std::optional<FeatureMode> parse_feature_mode(std::string_view text);  // observe, enforce
 
 struct FeatureInfo {
   const char* name;
@@ -41,7 +41,7 @@ inline constexpr auto kAllFeatures = [] {
 // What the administrator said about one feature.
 struct FeatureState {
   bool enabled = false;
-  GateMode mode = GateMode::enforce;                        // when enabled: observe or enforce
+  FeatureMode mode = FeatureMode::enforce;                  // when enabled: observe or enforce
   uint32_t rollout = 100;                                   // percent of the accounts, 0 … 100
   std::map<std::string, bool, std::less<>> overrides = {};  // by account, whatever the percentage says
   // Why the agent switched it off by itself (its cost); empty otherwise. An administrator's change clears it.
@@ -53,37 +53,37 @@ struct FeatureState {
 // What a request may change; the rest stays.
 struct FeatureChange {
   std::optional<bool> enabled = {};
-  std::optional<GateMode> mode = {};
+  std::optional<FeatureMode> mode = {};
   std::optional<uint32_t> rollout = {};
 };
 // Field "enabled" (not available), "mode" (not observable) or "rollout" (over 100; not per account).
 [[nodiscard]] Result<FeatureState> apply(Feature feature, FeatureState state, const FeatureChange& change);
 
 // As the kernel's map has them. Index: enum np_feature.
-using GateTable = std::array<np_gate, NP_FEATURES>;
+using FeatureTable = std::array<np_gate, NP_FEATURES>;
 
 // All of them, as the administrator said. Asking is a few nanoseconds: nothing is looked up by text but an account's
 // override. A feature that is not available is off, whatever was stored.
-class Gates {
+class Features {
  public:
   [[nodiscard]] const FeatureState& state(Feature feature) const { return states_[feature]; }
   void set(Feature feature, FeatureState state);
   // What can be told from the kernel's map when the database is lost.
-  [[nodiscard]] static Gates from(const GateTable& kernel);
+  [[nodiscard]] static Features from(const FeatureTable& kernel);
   void forget_account(std::string_view account);
   void rename_account(std::string_view from, const std::string& to);
 
   // Of the whole server.
   [[nodiscard]] bool on(Feature feature) const { return kernel_[feature].mode != NP_GATE_OFF; }
-  [[nodiscard]] GateMode mode_for(Feature feature, std::string_view account) const;
+  [[nodiscard]] FeatureMode mode_for(Feature feature, std::string_view account) const;
   [[nodiscard]] np_override override_for(Feature feature, std::string_view account) const;
-  [[nodiscard]] const GateTable& kernel() const { return kernel_; }
+  [[nodiscard]] const FeatureTable& kernel() const { return kernel_; }
 
-  bool operator==(const Gates& other) const { return states_ == other.states_; }
+  bool operator==(const Features& other) const { return states_ == other.states_; }
 
  private:
   std::array<FeatureState, NP_FEATURES> states_;
-  GateTable kernel_{};
+  FeatureTable kernel_{};
 };
 
 // What a feature costs this server, over the last minute.

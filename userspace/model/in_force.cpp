@@ -7,18 +7,18 @@ namespace npanel {
 
 namespace {
 
-SmtpMode most(GateMode gate) {
-  if (gate == GateMode::off) return SmtpMode::off;
-  return gate == GateMode::observe ? SmtpMode::observe : SmtpMode::enforce;
+SmtpMode most(FeatureMode mode) {
+  if (mode == FeatureMode::off) return SmtpMode::off;
+  return mode == FeatureMode::observe ? SmtpMode::observe : SmtpMode::enforce;
 }
 
 }  // namespace
 
-Account in_force(Account account, const Gates& gates) {
-  if (gates.mode_for(NP_CGROUPS_ISOLATION, account.name) == GateMode::off)
+Account in_force(Account account, const Features& features) {
+  if (features.mode_for(NP_CGROUPS_ISOLATION, account.name) == FeatureMode::off)
     for (const LimitField& field : kLimitFields) (account.limits.*field.member).reset();
   account.rate_limit.mode =
-      std::min(account.rate_limit.mode, most(gates.mode_for(NP_EMAIL_RATE_LIMITING, account.name)));
+      std::min(account.rate_limit.mode, most(features.mode_for(NP_EMAIL_RATE_LIMITING, account.name)));
   return account;
 }
 

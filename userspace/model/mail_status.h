@@ -38,7 +38,7 @@ struct MailFigures {
 
 struct MailStatus {
   std::string account;
-  GateMode mode = GateMode::off;
+  FeatureMode mode = FeatureMode::off;
   MailLimits limits = {};  // in force now
   std::optional<MailRaise> raise = {};
   std::optional<MailThrottle> throttle = {};

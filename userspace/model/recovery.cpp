@@ -36,13 +36,13 @@ const char* to_string(Recovery::Phase phase) {
   return "?";
 }
 
-std::optional<GateMode> parse_watchdog_mode(std::string_view text) {
-  for (const GateMode mode : {GateMode::off, GateMode::observe, GateMode::enforce})
+std::optional<FeatureMode> parse_watchdog_mode(std::string_view text) {
+  for (const FeatureMode mode : {FeatureMode::off, FeatureMode::observe, FeatureMode::enforce})
     if (text == to_string(mode)) return mode;
   return std::nullopt;
 }
 
-void Recovery::set_mode(GateMode mode) {
+void Recovery::set_mode(FeatureMode mode) {
   memory_.mode = mode;
   if (enforces() || !start_at_ms_) return;
   start_at_ms_.reset();
@@ -81,7 +81,7 @@ Orders Recovery::fail(const std::string& reason, int64_t died_ms, int restarts, 
   checked_.reset();
   phase_ = Phase::recovering;
   failed_on_ = cure == Orders::Unit::leave ? "" : unit_.invocation;
-  if (memory_.mode == GateMode::observe) orders.would = cure;
+  if (memory_.mode == FeatureMode::observe) orders.would = cure;
   if (enforces() && !budget_allows(restarts, now)) return give_up(std::move(orders));
   chain_->ours = enforces() && cure != Orders::Unit::leave;
   if (!chain_->ours) return orders;

@@ -40,7 +40,7 @@ struct RecoveryMemory {
   uint64_t by_systemd = 0;
   uint64_t by_watchdog = 0;
   // Of the feature agent_watchdog, as the agent said last: it cannot be asked when it matters.
-  GateMode mode = GateMode::off;
+  FeatureMode mode = FeatureMode::off;
 
   bool operator==(const RecoveryMemory&) const = default;
 };
@@ -83,7 +83,7 @@ class Recovery {
   // Some times a second.
   Orders on_time(Moment now);
   // As the agent answered. A start that waits for its back-off is called off by all but enforce.
-  void set_mode(GateMode mode);
+  void set_mode(FeatureMode mode);
 
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] const RecoveryMemory& memory() const { return memory_; }
@@ -96,7 +96,7 @@ class Recovery {
     bool ours;     // the last start was ordered by us
   };
 
-  [[nodiscard]] bool enforces() const { return memory_.mode == GateMode::enforce; }
+  [[nodiscard]] bool enforces() const { return memory_.mode == FeatureMode::enforce; }
   Orders fail(const std::string& reason, int64_t died_ms, int restarts, Orders::Unit cure, Moment now);
   Orders give_up(Orders orders);
   Orders cured(Moment now);
@@ -126,12 +126,12 @@ class Recovery {
 
 [[nodiscard]] const char* to_string(Recovery::Phase phase);
 // "off", "observe" or "enforce".
-[[nodiscard]] std::optional<GateMode> parse_watchdog_mode(std::string_view text);
+[[nodiscard]] std::optional<FeatureMode> parse_watchdog_mode(std::string_view text);
 
 // What the watchdog knows at one moment.
 struct WatchdogStatus {
   std::string version;
-  GateMode mode = GateMode::off;
+  FeatureMode mode = FeatureMode::off;
   Recovery::Phase phase = Recovery::Phase::stopped;
   bool agent_healthy = false;                          // the last check was answered, and nothing has died since
   std::optional<int64_t> last_check_latency_us = {};   // nullopt: no check has ended

@@ -44,9 +44,9 @@ struct ReconcileFigures {
 
 struct FeatureFigures {
   Feature feature;
-  GateMode mode = GateMode::off;  // of the server
-  uint64_t toggles = 0;           // since start, whoever turned it
-  uint64_t switched_off = 0;      // by itself, since start
+  FeatureMode mode = FeatureMode::off;  // of the server
+  uint64_t toggles = 0;                 // since start, whoever turned it
+  uint64_t switched_off = 0;            // by itself, since start
   std::optional<FeatureCost> cost = {};
   unsigned shed = 0;  // of its telemetry, because of its cost
 };

@@ -53,7 +53,7 @@ struct NobodySender {
 };
 
 struct UnattributedMail {
-  GateMode mode = GateMode::off;
+  FeatureMode mode = FeatureMode::off;
   MailLimits limits = {};
   MailFigures figures = {};
   std::optional<uint64_t> free_in_s = 0;  // until one more message fits; nullopt: none ever

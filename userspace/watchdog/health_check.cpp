@@ -39,7 +39,7 @@ bool is_whole(std::string_view answer) {
   return answer.size() - head - kBlankLine.size() >= content_length(answer.substr(0, head)).value_or(0);
 }
 
-std::optional<GateMode> mode_in(std::string_view answer) {
+std::optional<FeatureMode> mode_in(std::string_view answer) {
   const auto head = answer.find(kBlankLine);
   if (head == std::string_view::npos) return std::nullopt;
   const auto json = nlohmann::json::parse(answer.substr(head + kBlankLine.size()), nullptr, false);

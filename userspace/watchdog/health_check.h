@@ -22,9 +22,9 @@ namespace npanel {
 class HealthCheck {
  public:
   struct Answer {
-    int64_t latency_us = 0;          // until the answer, or the end
-    std::optional<std::string> why;  // not healthy
-    std::optional<GateMode> mode;    // "watchdog" in the answer; nullopt: it does not say
+    int64_t latency_us = 0;           // until the answer, or the end
+    std::optional<std::string> why;   // not healthy
+    std::optional<FeatureMode> mode;  // "watchdog" in the answer; nullopt: it does not say
   };
 
   static Result<HealthCheck> make(std::string socket, int64_t timeout_ms);

@@ -20,7 +20,7 @@ RecoveryMemory read_memory(const std::string& path) {
             .gave_up_on = json.at("gave_up_on").get<std::string>(),
             .by_systemd = json.at("recovered_by_systemd").get<uint64_t>(),
             .by_watchdog = json.at("recovered_by_watchdog").get<uint64_t>(),
-            .mode = parse_watchdog_mode(json.value("mode", "")).value_or(GateMode::off)};
+            .mode = parse_watchdog_mode(json.value("mode", "")).value_or(FeatureMode::off)};
   } catch (const Json::exception&) {
     return {};
   }

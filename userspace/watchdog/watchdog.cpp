@@ -80,7 +80,7 @@ void Watchdog::look() {
 // Signals say when to look; the clock makes sure that a lost one does no harm.
 void Watchdog::tick() {
   // Without enforce nothing is under way that would need it, and that may last for days.
-  const bool soon = recovery_.phase() == Recovery::Phase::recovering && recovery_.memory().mode == GateMode::enforce;
+  const bool soon = recovery_.phase() == Recovery::Phase::recovering && recovery_.memory().mode == FeatureMode::enforce;
   if (soon || now().steady_ms - looked_ms_ >= rules_.interval_ms) look();
   obey(recovery_.on_time(now()));
   if (!to_stop_.empty()) stop_units();
@@ -96,7 +96,7 @@ void Watchdog::take_answer() {
   obey(recovery_.on_answer(last_answer_.why, now()));
 }
 
-void Watchdog::take_mode(GateMode mode) {
+void Watchdog::take_mode(FeatureMode mode) {
   if (mode == recovery_.memory().mode) return;
   log_info("the agent's feature agent_watchdog is now: " + std::string(to_string(mode)));
   recovery_.set_mode(mode);

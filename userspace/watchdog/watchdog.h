@@ -31,7 +31,7 @@ class Watchdog {
   void look();
   void tick();
   void take_answer();
-  void take_mode(GateMode mode);
+  void take_mode(FeatureMode mode);
   void obey(const Orders& orders);
   void obey(Orders::Unit order);
   void stop_units();

@@ -218,7 +218,7 @@ class ContractCase(support.AgentCase):
         self.provoke_good_answers()
         self.account()
         for provoke in (self.provoke_wrong_queries, self.provoke_missing_names, self.provoke_other_versions, self.provoke_known_versions,
-                        self.provoke_large_bodies, self.provoke_keys_used_twice, self.provoke_closed_gates, self.provoke_conflicts,
+                        self.provoke_large_bodies, self.provoke_keys_used_twice, self.provoke_features_that_are_off, self.provoke_conflicts,
                         self.provoke_narrow_scopes, self.provoke_strangers, self.provoke_haste):
             provoke()
         self.assertEqual(self.contract.missing(), [], "documented answers that did not come")
@@ -318,7 +318,7 @@ class ContractCase(support.AgentCase):
             self.expect(422, method, filled(path), {}, Idempotency_Key=key)
         self.expect(422, "POST", f"{BOB}/processes", {"pid": NO_SUCH_PID})
 
-    def provoke_closed_gates(self):
+    def provoke_features_that_are_off(self):
         for method, path, operation in self.contract.having("403"):
             if (feature := operation.get("x-feature")) is None:
                 continue

@@ -11,7 +11,7 @@ namespace npanel {
 
 struct FakeService final : Service {
   std::map<std::string, AccountView> views;
-  Gates gates;
+  Features feature_states;
   std::vector<Token> all_tokens;
   std::map<std::string, Token, std::less<>> secrets;  // by text
   std::map<std::pair<std::string, std::string>, IdempotentReply> kept;
@@ -31,7 +31,9 @@ struct FakeService final : Service {
   AccountView& add(const std::string& name) {
     return views.emplace(name, AccountView{.account = {.name = name}, .degraded = {}}).first->second;
   }
-  void enable(Feature feature, FeatureState state = {.enabled = true}) { gates.set(feature, std::move(state)); }
+  void enable(Feature feature, FeatureState state = {.enabled = true}) {
+    feature_states.set(feature, std::move(state));
+  }
   void enable_all() {
     for (const Feature feature : kAllFeatures) enable(feature);
   }
@@ -156,27 +158,27 @@ struct FakeService final : Service {
   std::vector<std::string> complaints() override { return wrong; }
   Result<std::string> metrics() override { return "npanel_up 1\n"; }
 
-  bool enabled(Feature feature) const override { return gates.on(feature); }
+  bool enabled(Feature feature) const override { return feature_states.on(feature); }
   std::vector<FeatureView> features() override {
     std::vector<FeatureView> all;
     for (const Feature each : kAllFeatures) all.push_back(feature(each));
     return all;
   }
-  FeatureView feature(Feature feature) override { return {.feature = feature, .state = gates.state(feature)}; }
+  FeatureView feature(Feature feature) override { return {.feature = feature, .state = feature_states.state(feature)}; }
   Result<FeatureView> change_feature(const Caller& who, Feature which, const FeatureChange& wanted) override {
-    FeatureState state = NP_TRY(apply(which, gates.state(which), wanted));
+    FeatureState state = NP_TRY(apply(which, feature_states.state(which), wanted));
     NP_TRY(note(who));
-    gates.set(which, std::move(state));
+    feature_states.set(which, std::move(state));
     return feature(which);
   }
   Result<FeatureView> override_feature(const Caller& who, Feature which, const std::string& account,
                                        std::optional<bool> on) override {
     NP_TRY(find(account));
     NP_TRY(note(who));
-    FeatureState state = gates.state(which);
+    FeatureState state = feature_states.state(which);
     state.overrides.erase(account);
     if (on) state.overrides[account] = *on;
-    gates.set(which, std::move(state));
+    feature_states.set(which, std::move(state));
     return feature(which);
   }
 

@@ -10,7 +10,7 @@ constexpr const char* kRaise = "/api/v1/accounts/bob/mail/raise";
 class MailRoutes : public Visit {
  protected:
   static MailStatus bob() {
-    MailStatus status{.account = "bob", .mode = GateMode::enforce, .free_in_s = 600};
+    MailStatus status{.account = "bob", .mode = FeatureMode::enforce, .free_in_s = 600};
     status.figures.sent[NP_MAIL_HOUR] = {.messages = 500, .recipients = 700, .bytes = 9000};
     status.figures.count.deferred = 7;
     status.figures.open = 2;
@@ -41,7 +41,7 @@ TEST_F(MailRoutes, TopHasAsManyAsAreWantedAndNoRefusals) {
 }
 
 TEST_F(MailRoutes, MailOfNoAccountIsShownWithWhoSentIt) {
-  service.unattributed.mode = GateMode::enforce;
+  service.unattributed.mode = FeatureMode::enforce;
   service.unattributed.figures.sent[NP_MAIL_HOUR] = {.messages = 500, .recipients = 700, .bytes = 9000};
   service.unattributed.figures.count.deferred = 7;
   service.unattributed.free_in_s = 600;

@@ -133,13 +133,13 @@ TEST_F(RequestGuardTest, WrongTokensShareOneBucketAndStopNobodyElse) {
   EXPECT_EQ(ask(later).status, 401);
 }
 
-struct Gated {
+struct Needing {
   const char* method;
   const char* path;
   Feature feature;
   int status;  // when the feature is on
 };
-constexpr Gated kGated[] = {
+constexpr Needing kNeeding[] = {
     {"POST", "/api/v1/accounts/bob/rate-limit", NP_EMAIL_RATE_LIMITING, 400},
     {"POST", "/api/v1/accounts/bob/drain", NP_PROGRESS_TRACKING, 202},
     {"POST", "/api/v1/reload", NP_GRACEFUL_RELOADS, 200},
@@ -153,8 +153,8 @@ constexpr Gated kGated[] = {
     {"POST", "/api/v1/backup", NP_PROGRESS_TRACKING, 202},
 };
 
-TEST_F(RequestGuardTest, GatedRoutesNameTheFeatureThatIsOff) {
-  for (const Gated& row : kGated) {
+TEST_F(RequestGuardTest, RoutesOfAFeatureThatIsOffNameIt) {
+  for (const Needing& row : kNeeding) {
     EXPECT_EQ(ask(local(row.method, row.path)).status, row.status) << row.path;
     service.enable(row.feature, {.enabled = false});
     const Response refused = ask(local(row.method, row.path));
@@ -166,7 +166,7 @@ TEST_F(RequestGuardTest, GatedRoutesNameTheFeatureThatIsOff) {
   }
 }
 
-TEST_F(RequestGuardTest, OtherRoutesAreNotGated) {
+TEST_F(RequestGuardTest, OtherRoutesNeedNoFeature) {
   for (const Feature feature : kAllFeatures) service.enable(feature, {.enabled = false});
   for (const char* path : {"/healthz", "/metrics", "/api/v1/status", "/api/v1/failures", "/api/v1/events",
                            "/api/v1/stats", kAccounts, kBob, "/api/v1/features", "/api/v1/tokens"})

@@ -26,7 +26,7 @@ using Names = std::vector<std::string>;
 
 TEST_F(Routes, HealthSaysWhatTheWatchdogMayDo) {
   EXPECT_EQ(json_of(get("/healthz")), Json::parse(R"({"status":"ok","reasons":[],"watchdog":"enforce"})"));
-  service.enable(NP_AGENT_WATCHDOG, {.enabled = true, .mode = GateMode::observe});
+  service.enable(NP_AGENT_WATCHDOG, {.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(json_of(get("/healthz"))["watchdog"], "observe");
   service.enable(NP_AGENT_WATCHDOG, {.enabled = false});
   service.wrong = {"no io controller"};
@@ -34,10 +34,10 @@ TEST_F(Routes, HealthSaysWhatTheWatchdogMayDo) {
             Json::parse(R"({"status":"degraded","reasons":["no io controller"],"watchdog":"off"})"));
 }
 
-TEST_F(Routes, AnAccountSaysWhatTheGatesLetThrough) {
-  service.views["bob"].isolation = GateMode::enforce;
-  service.views["bob"].mail = GateMode::observe;
-  EXPECT_EQ(json_of(get(kBob))["gates"],
+TEST_F(Routes, AnAccountSaysWhatTheFeaturesLetThrough) {
+  service.views["bob"].isolation = FeatureMode::enforce;
+  service.views["bob"].mail = FeatureMode::observe;
+  EXPECT_EQ(json_of(get(kBob))["features"],
             Json::parse(R"({"cgroups_isolation":"enforce","email_rate_limiting":"observe"})"));
 }
 
@@ -333,7 +333,7 @@ TEST_F(Routes, AnEtagChangesWithWhatTheAdministratorSaid) {
   const std::string before = header_of(get(kBob), "ETag");
   ASSERT_EQ(before.size(), 18u);
   service.views["bob"].degraded = {"no io controller"};
-  service.views["bob"].isolation = GateMode::enforce;
+  service.views["bob"].isolation = FeatureMode::enforce;
   EXPECT_EQ(header_of(get(kBob), "ETag"), before) << "of the moment";
   const Response changed = patch(kBob, kLimits);
   EXPECT_NE(header_of(changed, "ETag"), before);

@@ -124,17 +124,17 @@ TEST(Show, CostThatTheKernelDoesNotTellIsADash) {
   EXPECT_TRUE(has(feature_view(feature(cost)), "kernel -, agent 1.000% of one core, memory -\n"));
 }
 
-TEST(Show, AccountWhoseGatesAreNotOnIsMarked) {
+TEST(Show, AccountWhoseFeaturesAreNotOnIsMarked) {
   json account = {{"name", "bob"}, {"degraded", json::array()}};
   const auto list = [&account] { return accounts_view({{"accounts", json::array({account})}}); };
   EXPECT_TRUE(list().ends_with("  no        -\n")) << "an agent that does not say";
-  account["gates"] = {{"cgroups_isolation", "enforce"}, {"email_rate_limiting", "enforce"}};
+  account["features"] = {{"cgroups_isolation", "enforce"}, {"email_rate_limiting", "enforce"}};
   EXPECT_TRUE(list().ends_with("  enforce\n"));
   EXPECT_TRUE(has(account_view(account), "every limit is in force"));
-  account["gates"] = {{"cgroups_isolation", "off"}, {"email_rate_limiting", "observe"}};
+  account["features"] = {{"cgroups_isolation", "off"}, {"email_rate_limiting", "observe"}};
   EXPECT_TRUE(list().ends_with("  cgroups_isolation off, email_rate_limiting observe\n"));
-  EXPECT_TRUE(has(account_view(account), "gate:        cgroups_isolation off\n")) << account_view(account);
-  EXPECT_TRUE(has(account_view(account), "gate:        email_rate_limiting observe\n"));
+  EXPECT_TRUE(has(account_view(account), "feature:     cgroups_isolation off\n")) << account_view(account);
+  EXPECT_TRUE(has(account_view(account), "feature:     email_rate_limiting observe\n"));
   EXPECT_FALSE(has(account_view(account), "every limit is in force"));
 }
 
@@ -184,7 +184,7 @@ TEST(Show, RefusalNamesTheRequest) {
   EXPECT_EQ(refusal({.status = 204, .body = "", .request_id = "7f3a"}), std::nullopt);
 }
 
-TEST(Show, RefusalByAGateSaysHowToOpenIt) {
+TEST(Show, RefusalByAFeatureSaysHowToTurnItOn) {
   const Response refused{
       .status = 403, .body = R"({"detail": "closed", "feature": "progress_tracking"})", .request_id = "7f3a"};
   EXPECT_EQ(refusal(refused),

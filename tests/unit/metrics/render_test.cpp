@@ -99,7 +99,7 @@ TEST(Metrics, TellWhichFeaturesAreOnAndWhatTheyCost) {
   for (const Feature feature : kAllFeatures) agent.features.push_back({.feature = feature});
   agent.features[NP_EMAIL_RATE_LIMITING] = {
       .feature = NP_EMAIL_RATE_LIMITING,
-      .mode = GateMode::observe,
+      .mode = FeatureMode::observe,
       .toggles = 3,
       .switched_off = 1,
       .cost = FeatureCost{.kernel_percent = std::nullopt, .agent_percent = 0.5, .memory_bytes = 4096}};

@@ -12,7 +12,7 @@ bool has_line(const std::string& text, const std::string& line) {
 
 TEST(WatchdogMetrics, SayHowTheAgentIs) {
   WatchdogStatus status{.version = "1.2.3",
-                        .mode = GateMode::observe,
+                        .mode = FeatureMode::observe,
                         .phase = Recovery::Phase::watching,
                         .agent_healthy = true,
                         .last_check_latency_us = 1500,

@@ -26,16 +26,16 @@ std::vector<std::string> accounts() {
   return names;
 }
 
-Gates with(Feature feature, const FeatureState& state) {
-  Gates gates;
-  gates.set(feature, state);
-  return gates;
+Features with(Feature feature, const FeatureState& state) {
+  Features features;
+  features.set(feature, state);
+  return features;
 }
 
-std::set<std::string> on_for(const Gates& gates, Feature feature) {
+std::set<std::string> on_for(const Features& features, Feature feature) {
   std::set<std::string> on;
   for (const std::string& name : accounts())
-    if (gates.mode_for(feature, name) != GateMode::off) on.insert(name);
+    if (features.mode_for(feature, name) != FeatureMode::off) on.insert(name);
   return on;
 }
 
@@ -54,11 +54,11 @@ TEST(Feature, FifteenNamesStandAtTheirPlaces) {
 }
 
 TEST(Feature, AllAreOffAtFirst) {
-  const Gates gates;
+  const Features features;
   for (const Feature feature : all_features()) {
-    EXPECT_FALSE(gates.on(feature));
-    EXPECT_EQ(gates.mode_for(feature, "bob"), GateMode::off);
-    EXPECT_EQ(gates.kernel()[feature].mode, static_cast<__u32>(NP_GATE_OFF));
+    EXPECT_FALSE(features.on(feature));
+    EXPECT_EQ(features.mode_for(feature, "bob"), FeatureMode::off);
+    EXPECT_EQ(features.kernel()[feature].mode, static_cast<__u32>(NP_GATE_OFF));
   }
 }
 
@@ -66,20 +66,20 @@ TEST(Feature, AllAreOffAtFirst) {
 TEST(Feature, EveryStateGivesWhatItSays) {
   for (const Feature feature : all_features())
     for (const bool enabled : {false, true})
-      for (const GateMode mode : {GateMode::observe, GateMode::enforce})
+      for (const FeatureMode mode : {FeatureMode::observe, FeatureMode::enforce})
         for (const uint32_t rollout : {0U, 50U, 100U})
           for (const std::optional<bool> override :
                {std::optional<bool>(), std::optional(true), std::optional(false)}) {
             FeatureState state{.enabled = enabled, .mode = mode, .rollout = rollout};
             if (override) state.overrides["bob"] = *override;
-            const Gates gates = with(feature, state);
+            const Features features = with(feature, state);
             const FeatureInfo& known = info(feature);
             const bool on = enabled && known.available;
             const uint32_t percent = known.per_account ? rollout : 100;
             const bool below = np_rollout_place("bob", 3, feature) < percent;
-            const GateMode as = known.observable ? mode : GateMode::enforce;
-            EXPECT_EQ(gates.on(feature), on) << known.name;
-            EXPECT_EQ(gates.mode_for(feature, "bob"), on && override.value_or(below) ? as : GateMode::off)
+            const FeatureMode as = known.observable ? mode : FeatureMode::enforce;
+            EXPECT_EQ(features.on(feature), on) << known.name;
+            EXPECT_EQ(features.mode_for(feature, "bob"), on && override.value_or(below) ? as : FeatureMode::off)
                 << known.name << " " << rollout;
           }
 }
@@ -128,9 +128,9 @@ TEST(Feature, ChangesAreCheckedBeforeTheyAreMade) {
   };
   EXPECT_EQ(field(NP_SOAK_TESTING, {.enabled = true}), "enabled");
   EXPECT_EQ(field(NP_SOAK_TESTING, {.enabled = false}), "accepted");
-  EXPECT_EQ(field(NP_CGROUPS_ISOLATION, {.mode = GateMode::observe}), "mode");
-  EXPECT_EQ(field(NP_EMAIL_RATE_LIMITING, {.mode = GateMode::observe}), "accepted");
-  EXPECT_EQ(field(NP_EMAIL_RATE_LIMITING, {.mode = GateMode::off}), "mode");
+  EXPECT_EQ(field(NP_CGROUPS_ISOLATION, {.mode = FeatureMode::observe}), "mode");
+  EXPECT_EQ(field(NP_EMAIL_RATE_LIMITING, {.mode = FeatureMode::observe}), "accepted");
+  EXPECT_EQ(field(NP_EMAIL_RATE_LIMITING, {.mode = FeatureMode::off}), "mode");
   EXPECT_EQ(field(NP_EMAIL_RATE_LIMITING, {.rollout = 101}), "rollout");
   EXPECT_EQ(field(NP_EMAIL_RATE_LIMITING, {.rollout = 0}), "accepted");
   EXPECT_EQ(field(NP_AGENT_WATCHDOG, {.rollout = 50}), "rollout");
@@ -139,38 +139,38 @@ TEST(Feature, ChangesAreCheckedBeforeTheyAreMade) {
 
 TEST(Feature, AChangeKeepsWhatItDoesNotNameAndClearsTheReason) {
   const FeatureState before{.enabled = true,
-                            .mode = GateMode::observe,
+                            .mode = FeatureMode::observe,
                             .rollout = 30,
                             .overrides = {{"bob", true}},
                             .switched_off = "it cost too much"};
   const auto after = apply(NP_EMAIL_RATE_LIMITING, before, {.rollout = 40});
   ASSERT_TRUE(after);
   EXPECT_EQ(*after,
-            (FeatureState{.enabled = true, .mode = GateMode::observe, .rollout = 40, .overrides = {{"bob", true}}}));
+            (FeatureState{.enabled = true, .mode = FeatureMode::observe, .rollout = 40, .overrides = {{"bob", true}}}));
 }
 
 TEST(Feature, ADeletedAccountLeavesNoOverrideForTheNextOfItsName) {
-  Gates gates = with(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 0, .overrides = {{"bob", true}}});
-  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob"), GateMode::enforce);
-  gates.forget_account("bob");
-  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob"), GateMode::off);
+  Features features = with(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 0, .overrides = {{"bob", true}}});
+  EXPECT_EQ(features.mode_for(NP_CGROUPS_ISOLATION, "bob"), FeatureMode::enforce);
+  features.forget_account("bob");
+  EXPECT_EQ(features.mode_for(NP_CGROUPS_ISOLATION, "bob"), FeatureMode::off);
 }
 
 TEST(Feature, OverridesFollowARenamedAccount) {
-  Gates gates =
+  Features features =
       with(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 0, .overrides = {{"bob", true}, {"old", true}}});
-  gates.rename_account("bob", "bob.2");
-  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob.2"), GateMode::enforce);
-  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "bob"), GateMode::off);
-  gates.rename_account("nobody", "old");
-  EXPECT_EQ(gates.mode_for(NP_CGROUPS_ISOLATION, "old"), GateMode::off) << "what was said of a namesake is gone";
+  features.rename_account("bob", "bob.2");
+  EXPECT_EQ(features.mode_for(NP_CGROUPS_ISOLATION, "bob.2"), FeatureMode::enforce);
+  EXPECT_EQ(features.mode_for(NP_CGROUPS_ISOLATION, "bob"), FeatureMode::off);
+  features.rename_account("nobody", "old");
+  EXPECT_EQ(features.mode_for(NP_CGROUPS_ISOLATION, "old"), FeatureMode::off) << "what was said of a namesake is gone";
 }
 
-TEST(Feature, GatesComeBackFromTheKernel) {
-  Gates gates;
-  gates.set(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 30});
-  gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .mode = GateMode::observe});
-  EXPECT_EQ(Gates::from(gates.kernel()), gates);
+TEST(Feature, FeaturesComeBackFromTheKernel) {
+  Features features;
+  features.set(NP_CGROUPS_ISOLATION, {.enabled = true, .rollout = 30});
+  features.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .mode = FeatureMode::observe});
+  EXPECT_EQ(Features::from(features.kernel()), features);
 }
 
 }  // namespace

@@ -6,20 +6,20 @@
 namespace npanel {
 namespace {
 
-Gates with(bool isolation, const FeatureState& mail) {
-  Gates gates;
-  gates.set(NP_CGROUPS_ISOLATION, {.enabled = isolation});
-  gates.set(NP_EMAIL_RATE_LIMITING, mail);
-  return gates;
+Features with(bool isolation, const FeatureState& mail) {
+  Features features;
+  features.set(NP_CGROUPS_ISOLATION, {.enabled = isolation});
+  features.set(NP_EMAIL_RATE_LIMITING, mail);
+  return features;
 }
 
 TEST(InForce, NothingIsAtFirst) {
-  const Account none = in_force({.name = "bob"}, Gates());
+  const Account none = in_force({.name = "bob"}, Features());
   for (const LimitField& field : kLimitFields) EXPECT_EQ(none.limits.*field.member, std::nullopt) << field.name;
   EXPECT_EQ(none.rate_limit.mode, SmtpMode::off);
 }
 
-TEST(InForce, EachGateLetsItsOwnLimitsThrough) {
+TEST(InForce, EachFeatureLetsItsOwnLimitsThrough) {
   const Account bob{.name = "bob"};
   EXPECT_EQ(in_force(bob, with(true, {.enabled = true})), bob);
   EXPECT_EQ(in_force(bob, with(true, {})).limits, bob.limits);
@@ -31,16 +31,16 @@ TEST(InForce, EachGateLetsItsOwnLimitsThrough) {
 TEST(InForce, TheLowerOfTheTwoModesHolds) {
   for (const SmtpMode own : {SmtpMode::off, SmtpMode::observe, SmtpMode::redirect, SmtpMode::enforce}) {
     const Account bob{.name = "bob", .rate_limit = {.mode = own}};
-    const auto under = [&](GateMode gate) {
-      return in_force(bob, with(false, {.enabled = true, .mode = gate})).rate_limit.mode;
+    const auto under = [&](FeatureMode feature) {
+      return in_force(bob, with(false, {.enabled = true, .mode = feature})).rate_limit.mode;
     };
-    EXPECT_EQ(under(GateMode::enforce), own);
-    EXPECT_EQ(under(GateMode::observe), std::min(own, SmtpMode::observe));
+    EXPECT_EQ(under(FeatureMode::enforce), own);
+    EXPECT_EQ(under(FeatureMode::observe), std::min(own, SmtpMode::observe));
   }
 }
 
 TEST(InForce, ASuspendedAccountStaysSuspended) {
-  EXPECT_EQ(in_force({.name = "bob", .state = AccountState::suspended}, Gates()).state, AccountState::suspended);
+  EXPECT_EQ(in_force({.name = "bob", .state = AccountState::suspended}, Features()).state, AccountState::suspended);
 }
 
 }  // namespace

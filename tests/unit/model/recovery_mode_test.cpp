@@ -8,8 +8,8 @@ namespace npanel {
 namespace {
 
 // Both modes that order nothing.
-class Spectator : public testing::TestWithParam<GateMode> {};
-INSTANTIATE_TEST_SUITE_P(Recovery, Spectator, testing::Values(GateMode::off, GateMode::observe));
+class Spectator : public testing::TestWithParam<FeatureMode> {};
+INSTANTIATE_TEST_SUITE_P(Recovery, Spectator, testing::Values(FeatureMode::off, FeatureMode::observe));
 
 TEST_P(Spectator, RecordsADeadUnitOnceAndLeavesIt) {
   Story story(GetParam());
@@ -17,7 +17,7 @@ TEST_P(Spectator, RecordsADeadUnitOnceAndLeavesIt) {
   const Orders orders = story.unit(failed("a", story.ms));
   EXPECT_EQ(orders.unit, Unit::leave);
   EXPECT_EQ(orders.failed->reason, "killed by signal 9 (SIGKILL)");
-  EXPECT_EQ(orders.would, GetParam() == GateMode::observe ? Unit::start : Unit::leave);
+  EXPECT_EQ(orders.would, GetParam() == FeatureMode::observe ? Unit::start : Unit::leave);
   for (int i = 0; i < 100; ++i) {
     story.ms += 2000;
     EXPECT_FALSE(story.unit(failed("a", kStart)).failed);
@@ -35,7 +35,7 @@ TEST_P(Spectator, RecordsAHangOnceAndMeasuresUntilItAnswersAgain) {
     const Orders orders = story.answer("no answer within 3000 ms");
     EXPECT_EQ(orders.unit, Unit::leave);
     EXPECT_EQ(orders.failed.has_value(), i == 0);
-    EXPECT_EQ(orders.would, i == 0 && GetParam() == GateMode::observe ? Unit::restart : Unit::leave);
+    EXPECT_EQ(orders.would, i == 0 && GetParam() == FeatureMode::observe ? Unit::restart : Unit::leave);
   }
   story.ms += 3000;
   story.time();
@@ -127,14 +127,14 @@ TEST_P(Spectator, WhatWasOrderedBeforeIsTheWatchdogsYetAndNothingFollows) {
 }
 
 TEST(RecoveryMode, WithoutAWordFromTheAgentTheModeIsOff) {
-  EXPECT_EQ(RecoveryMemory{}.mode, GateMode::off);
+  EXPECT_EQ(RecoveryMemory{}.mode, FeatureMode::off);
 }
 
 TEST(RecoveryMode, EnforceActsOnWhatWasOnlyRecorded) {
-  Story story(GateMode::observe);
+  Story story(FeatureMode::observe);
   story.healthy("a");
   EXPECT_EQ(story.unit(failed("a", story.ms)).unit, Unit::leave);
-  story.recovery.set_mode(GateMode::enforce);
+  story.recovery.set_mode(FeatureMode::enforce);
   EXPECT_EQ(story.unit(failed("a", kStart)).unit, Unit::start);
 }
 
@@ -152,9 +152,9 @@ TEST(RecoveryMode, StartThatWasNotNeededAnyMoreIsNotOrdered) {
 }
 
 TEST(RecoveryMode, ModeIsOneOfThreeWords) {
-  EXPECT_EQ(parse_watchdog_mode("off"), GateMode::off);
-  EXPECT_EQ(parse_watchdog_mode("observe"), GateMode::observe);
-  EXPECT_EQ(parse_watchdog_mode("enforce"), GateMode::enforce);
+  EXPECT_EQ(parse_watchdog_mode("off"), FeatureMode::off);
+  EXPECT_EQ(parse_watchdog_mode("observe"), FeatureMode::observe);
+  EXPECT_EQ(parse_watchdog_mode("enforce"), FeatureMode::enforce);
   for (const char* text : {"", "on", "Enforce", "enforce "}) EXPECT_EQ(parse_watchdog_mode(text), std::nullopt) << text;
 }
 

@@ -35,7 +35,7 @@ inline UnitState in(Activity activity, const std::string& invocation) {
   return {.activity = activity, .restarts = 0, .invocation = invocation, .death = "", .died_ms = 0};
 }
 
-inline RecoveryMemory with_mode(GateMode mode) {
+inline RecoveryMemory with_mode(FeatureMode mode) {
   RecoveryMemory memory;
   memory.mode = mode;
   return memory;
@@ -43,8 +43,8 @@ inline RecoveryMemory with_mode(GateMode mode) {
 
 // A recovery, a clock, and the words for what happens.
 struct Story {
-  explicit Story(GateMode mode) : Story(with_mode(mode)) {}
-  explicit Story(RecoveryMemory memory = with_mode(GateMode::enforce))
+  explicit Story(FeatureMode mode) : Story(with_mode(mode)) {}
+  explicit Story(RecoveryMemory memory = with_mode(FeatureMode::enforce))
       : recovery({.interval_ms = 3000, .restarts_per_hour = 5}, memory) {}
 
   [[nodiscard]] Moment now() const { return {.steady_ms = ms, .unix_ms = ms + kUnixOffset}; }

@@ -134,7 +134,7 @@ TEST(Recovery, AdministratorsRestartIsNoFailure) {
 
 TEST(Recovery, BacksOffUpToTwoSecondsWhenStartsFail) {
   Story story;
-  story.recovery = Recovery({.interval_ms = 3000, .restarts_per_hour = 100}, with_mode(GateMode::enforce));
+  story.recovery = Recovery({.interval_ms = 3000, .restarts_per_hour = 100}, with_mode(FeatureMode::enforce));
   story.healthy("a");
   EXPECT_EQ(story.unit(failed("a", story.ms)).unit, Unit::start);
   std::string invocation = "a";

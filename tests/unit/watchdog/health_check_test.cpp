@@ -133,7 +133,7 @@ std::string answer_with(const std::string& body, const std::string& length = "Co
 TEST_F(HealthCheckTest, AnswerSaysTheMode) {
   serve({answer_with(R"({"status":"ok","reasons":[],"watchdog":"enforce"})", "content-length")});
   HealthCheck check = begin();
-  EXPECT_EQ(wait(check).mode, GateMode::enforce);
+  EXPECT_EQ(wait(check).mode, FeatureMode::enforce);
 }
 
 TEST_F(HealthCheckTest, AnswerThatDoesNotSayTheModeIsHealthyAllTheSame) {
@@ -161,7 +161,7 @@ TEST_F(HealthCheckTest, ModeInAnAnswerOfManyPiecesIsFound) {
     const std::string piece = text.substr(sent, 3000);
     ASSERT_EQ(::send(connection.get(), piece.data(), piece.size(), MSG_NOSIGNAL), static_cast<ssize_t>(piece.size()));
   }
-  EXPECT_EQ(wait(check).mode, GateMode::observe);
+  EXPECT_EQ(wait(check).mode, FeatureMode::observe);
 }
 
 TEST_F(HealthCheckTest, AnswerThatIsCutOffIsHealthyWithoutAMode) {

@@ -28,7 +28,7 @@ TEST_F(MemoryFile, ComesBackAsItWasWritten) {
                               .gave_up_on = "ab12",
                               .by_systemd = 3,
                               .by_watchdog = 4,
-                              .mode = GateMode::observe};
+                              .mode = FeatureMode::observe};
   ASSERT_TRUE(write_memory(path_, memory));
   EXPECT_EQ(read_memory(path_), memory);
 }
@@ -48,7 +48,7 @@ TEST_F(MemoryFile, ModeThatIsMissingOrUnknownIsOff) {
       R"("restarts_unix_ms":[],"gave_up_on":"","recovered_by_systemd":3,"recovered_by_watchdog":0)";
   for (const std::string mode : {R"()", R"(,"mode":"on")", R"(,"mode":"")"}) {
     std::ofstream(path_) << "{" << rest << mode << "}";
-    EXPECT_EQ(read_memory(path_).mode, GateMode::off) << mode;
+    EXPECT_EQ(read_memory(path_).mode, FeatureMode::off) << mode;
     EXPECT_EQ(read_memory(path_).by_systemd, 3U) << mode;
   }
 }

@@ -62,20 +62,20 @@ void add_stats(Table& table, const json& stats) {
 }
 
 // Which of the features that hold limits are not on for the account.
-std::string gates_cell(const json& account) {
-  const json& gates = field(account, "gates");
-  if (!gates.is_object()) return kUnavailable;
+std::string features_cell(const json& account) {
+  const json& features = field(account, "features");
+  if (!features.is_object()) return kUnavailable;
   std::string text;
-  for (const auto& [name, mode] : gates.items())
+  for (const auto& [name, mode] : features.items())
     if (mode != "enforce") text.append(text.empty() ? "" : ", ").append(name).append(" ").append(plain(mode));
   return text.empty() ? "enforce" : text;
 }
 
 void add_degraded(Pairs& pairs, const json& account) {
   const json& degraded = field(account, "degraded");
-  const json& gates = field(account, "gates");
-  const bool gated = std::ranges::any_of(gates, [](const json& mode) { return mode != "enforce"; });
-  if (degraded.empty()) pairs.emplace_back("degraded", gated ? "no" : "no, every limit is in force");
+  const json& features = field(account, "features");
+  const bool limited_less = std::ranges::any_of(features, [](const json& mode) { return mode != "enforce"; });
+  if (degraded.empty()) pairs.emplace_back("degraded", limited_less ? "no" : "no, every limit is in force");
   for (const json& reason : degraded) pairs.emplace_back("degraded", plain(reason));
 }
 
@@ -86,9 +86,9 @@ std::string smtp_state(const json& smtp) {
 }
 
 std::string reason_of(long status, const json& answer) {
-  const json& gate = field(answer, "feature");
-  if (status == kForbidden && gate.is_string())
-    return plain(gate) + " is off; turn it on with: npanelctl feature enable " + plain(gate);
+  const json& feature = field(answer, "feature");
+  if (status == kForbidden && feature.is_string())
+    return plain(feature) + " is off; turn it on with: npanelctl feature enable " + plain(feature);
   const json& detail = field(answer, "detail");
   return detail.is_string() ? plain(detail) : "the agent answered with HTTP status " + std::to_string(status);
 }
@@ -104,7 +104,7 @@ std::string accounts_view(const json& answer) {
     table.add({plain(field(account, "name")), plain(field(account, "uid")), plain(field(account, "state")),
                cell("cpu_percent"), cell("memory_max_bytes"), cell("swap_max_bytes"), cell("io_read_bytes_per_s"),
                cell("io_write_bytes_per_s"), cell("pids_max"), smtp_cell(field(account, "rate_limit")),
-               field(account, "degraded").empty() ? "no" : "yes", gates_cell(account)});
+               field(account, "degraded").empty() ? "no" : "yes", features_cell(account)});
   }
   return table.text();
 }
@@ -136,7 +136,8 @@ std::string account_view(const json& answer) {
   if (const json& raise = field(answer, "raise"); !raise.is_null())
     pairs.emplace_back("raised",
                        plain(field(raise, "messages_per_hour")) + " messages/h until " + plain(field(raise, "until")));
-  for (const auto& [name, mode] : field(answer, "gates").items()) pairs.emplace_back("gate", name + " " + plain(mode));
+  for (const auto& [name, mode] : field(answer, "features").items())
+    pairs.emplace_back("feature", name + " " + plain(mode));
   add_degraded(pairs, answer);
   return key_values(pairs);
 }

@@ -61,7 +61,7 @@ def watch_verdict(pipe):
         time.sleep(PACE_SECONDS)
 
 
-class GatesCase(support.AgentCase):
+class FeaturesCase(support.AgentCase):
     """Everything is off when a test begins."""
     features = ()
 
@@ -118,12 +118,12 @@ class GatesCase(support.AgentCase):
         return self.agent.ask("GET", f"/api/v1/audit?{words}")["entries"]
 
 
-class SwitchCase(GatesCase):
+class SwitchCase(FeaturesCase):
     def test_everything_is_off_at_first_and_nothing_is_limited(self):
         features = self.agent.ask("GET", "/api/v1/features")["features"]
         self.assertEqual([feature["name"] for feature in features if feature["enabled"]], [])
         bob = self.limited()
-        self.assertEqual(set(bob.show()["gates"].values()), {"off"})
+        self.assertEqual(set(bob.show()["features"].values()), {"off"})
         self.assertEqual(self.settings(bob), UNLIMITED)
         self.assert_forks(bob, (GREED, None))
         self.assertEqual(self.run_in(bob, smtp_case.attempt).hear(), [PASSED] * smtp_case.ATTEMPTS)
@@ -144,7 +144,7 @@ class SwitchCase(GatesCase):
         bob = self.limited()
         self.agent.enable(ISOLATION)
         self.assert_becomes(bob, LIMITED)
-        self.assertEqual(bob.show()["gates"][ISOLATION], "enforce")
+        self.assertEqual(bob.show()["features"][ISOLATION], "enforce")
         self.assert_forks(bob, (LIMIT - 1, errno.EAGAIN))
         self.run_in(bob, support.spin)
         support.wait_until(lambda: bob.flat("cpu.stat")["nr_throttled"] > 2, 5, "bob is throttled")
@@ -175,7 +175,7 @@ class SwitchCase(GatesCase):
     def test_observe_lets_all_pass_and_counts_what_it_would_have_denied(self):
         bob = self.account(rate_limit=smtp_case.NO_REFILL)
         self.agent.change_feature(MAIL, enabled=True, mode="observe")
-        self.assertEqual(bob.show()["gates"][MAIL], "observe")
+        self.assertEqual(bob.show()["features"][MAIL], "observe")
         self.assertEqual(self.run_in(bob, smtp_case.attempt).hear(), [PASSED] * smtp_case.ATTEMPTS)
         self.assertEqual(bob.stats()["smtp"], smtp_case.counts(allowed=smtp_case.BURST,
                                                                      would_have_denied=smtp_case.ATTEMPTS - smtp_case.BURST))
@@ -199,7 +199,7 @@ class SwitchCase(GatesCase):
         self.assertEqual(self.agent.feature(name), before)
 
 
-class RolloutCase(GatesCase):
+class RolloutCase(FeaturesCase):
     def refused(self, workers):
         return {name for name, worker in workers.items() if self.verdict(worker) == REFUSED}
 
@@ -212,7 +212,7 @@ class RolloutCase(GatesCase):
             refused = self.refused(workers)
             self.assertLessEqual(before, refused)
             self.assertEqual(self.agent.feature(MAIL)["accounts_on"], len(refused))
-            self.assertEqual({one.name for one in accounts if one.show()["gates"][MAIL] == "enforce"}, refused)
+            self.assertEqual({one.name for one in accounts if one.show()["features"][MAIL] == "enforce"}, refused)
             before = refused
             counts.append(len(refused))
         support.info(f"rollout to 0, 25, 50, 100 % of {ACCOUNTS} accounts: on for {counts}")
@@ -222,7 +222,7 @@ class RolloutCase(GatesCase):
     def test_rollout_of_isolation_limits_the_same_accounts_by_effect(self):
         accounts = [self.account(f"site{index:02}", pids_max=LIMIT) for index in range(ACCOUNTS)]
         self.agent.change_feature(ISOLATION, enabled=True, rollout=50)
-        on = {one.name for one in accounts if one.show()["gates"][ISOLATION] == "enforce"}
+        on = {one.name for one in accounts if one.show()["features"][ISOLATION] == "enforce"}
         self.assertTrue(0 < len(on) < ACCOUNTS)
         wanted = {one.name: str(LIMIT) if one.name in on else "max" for one in accounts}
         support.wait_until(lambda: {one.name: one.read("pids.max") for one in accounts} == wanted, FOLLOW_SECONDS, wanted)
@@ -250,7 +250,7 @@ class RolloutCase(GatesCase):
         self.assertEqual(answer.status, 404)
 
 
-class LastingCase(GatesCase):
+class LastingCase(FeaturesCase):
     """Switches that outlive the agent, or that nobody told it of."""
 
     def test_killed_agent_leaves_the_switches_in_force_and_finds_them_again(self):
@@ -304,7 +304,7 @@ class LastingCase(GatesCase):
         self.assertEqual((on["source"], on["result"]), ("database", "ok"))
 
 
-class OverheadCase(GatesCase):
+class OverheadCase(FeaturesCase):
     """A feature that costs too much is switched off by the agent itself, where the administrator has asked for that; here
     anything is too much."""
     config = f"[overhead]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {OVERHEAD_SECONDS}\ndrop_limits = true\n"
@@ -353,7 +353,7 @@ class OverheadCase(GatesCase):
         self.assertEqual(self.verdict(worker), REFUSED)
 
 
-class ShedCase(GatesCase):
+class ShedCase(FeaturesCase):
     """A limit that is enforced is never dropped for its cost: telemetry is, and it comes back."""
     config = f"[overhead]\nagent_percent = 0.01\nkernel_percent = 0.01\nseconds = {OVERHEAD_SECONDS}\n"
 

@@ -37,19 +37,19 @@ bool overridden_on(size_t account) {
   return account / kOverrideEvery % 2 == 0;
 }
 
-Gates gates_of(const std::vector<std::string>& names) {
-  FeatureState state{.enabled = true, .mode = GateMode::enforce, .rollout = kRollout};
+Features features_of(const std::vector<std::string>& names) {
+  FeatureState state{.enabled = true, .mode = FeatureMode::enforce, .rollout = kRollout};
   for (size_t i = 0; i < names.size(); i += kOverrideEvery) state.overrides.emplace(names[i], overridden_on(i));
-  Gates gates;
-  gates.set(kFeature, std::move(state));
-  return gates;
+  Features features;
+  features.set(kFeature, std::move(state));
+  return features;
 }
 
 // The same as tables, as an agent without a cache would ask them: a file, WAL, and nobody else at it.
 class Tables {
  public:
   explicit Tables(const std::vector<std::string>& names)
-      : database_(directory_ + "/gates.db", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
+      : database_(directory_ + "/features.db", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
     database_.exec("PRAGMA journal_mode = WAL");
     database_.exec(
         "CREATE TABLE feature_flags (name TEXT PRIMARY KEY, enabled INTEGER NOT NULL, mode TEXT NOT NULL,"
@@ -84,17 +84,17 @@ class Tables {
             " ON o.feature = f.name AND o.account = ?2 WHERE f.name = ?1 AND f.enabled = 1"};
   }
 
-  static GateMode answer(SQLite::Statement& question, const std::string& account) {
+  static FeatureMode answer(SQLite::Statement& question, const std::string& account) {
     question.reset();
     question.bindNoCopy(1, info(kFeature).name);
     question.bindNoCopy(2, account);
-    if (!question.executeStep()) return GateMode::off;
+    if (!question.executeStep()) return FeatureMode::off;
     const np_gate gate{.mode = NP_GATE_ENFORCE, .percent = question.getColumn(1).getUInt()};
     const SQLite::Column override = question.getColumn(2);
     np_override said = NP_OVERRIDE_NONE;
     if (!override.isNull()) said = override.getInt() ? NP_OVERRIDE_ON : NP_OVERRIDE_OFF;
     const uint32_t place = np_rollout_place(account.data(), static_cast<uint32_t>(account.size()), kFeature);
-    return static_cast<GateMode>(np_gate_mode_of(&gate, place, said));
+    return static_cast<FeatureMode>(np_gate_mode_of(&gate, place, said));
   }
 
  private:
@@ -130,30 +130,30 @@ void print(const char* what, double per_second) {
 
 int main() {
   const std::vector<std::string> names = account_names();
-  const Gates gates = gates_of(names);
+  const Features features = features_of(names);
   const Tables tables(names);
   SQLite::Statement kept = tables.question();
   for (const std::string& name : names)
-    if (Tables::answer(kept, name) != gates.mode_for(kFeature, name)) {
+    if (Tables::answer(kept, name) != features.mode_for(kFeature, name)) {
       std::fprintf(stderr, "bench: the two do not agree on %s\n", name.c_str());
       return 1;
     }
 
-  const double server = median_per_second(kReads, [&](size_t) { return gates.on(kFeature); });
+  const double server = median_per_second(kReads, [&](size_t) { return features.on(kFeature); });
   const double account =
-      median_per_second(kReads, [&](size_t i) { return gates.mode_for(kFeature, names[i]) != GateMode::off; });
+      median_per_second(kReads, [&](size_t i) { return features.mode_for(kFeature, names[i]) != FeatureMode::off; });
   const double prepared =
-      median_per_second(kQueries, [&](size_t i) { return Tables::answer(kept, names[i]) != GateMode::off; });
+      median_per_second(kQueries, [&](size_t i) { return Tables::answer(kept, names[i]) != FeatureMode::off; });
   const double naive = median_per_second(kQueries, [&](size_t i) {
     SQLite::Statement fresh = tables.question();
-    return Tables::answer(fresh, names[i]) != GateMode::off;
+    return Tables::answer(fresh, names[i]) != FeatureMode::off;
   });
   std::printf("one core, 1,000 accounts, 100 overrides, rollout 50 %%\n%-46s %14s %10s\n", "", "reads/s", "ns/read");
-  print("Gates::on: the server", server);
-  print("Gates::mode_for: an account", account);
+  print("Features::on: the server", server);
+  print("Features::mode_for: an account", account);
   print("SQLite, an account, statement kept", prepared);
   print("SQLite, an account, statement made each time", naive);
-  std::printf("goal gates.reads_per_second %.0f reads/s %.0f %s\n", account, kGoal,
+  std::printf("goal features.reads_per_second %.0f reads/s %.0f %s\n", account, kGoal,
               account >= kGoal ? "met" : "missed");
   return 0;
 }
