@@ -138,7 +138,7 @@ void Agent::reconcile_some() {
 void Agent::reconcile(Entry& entry) {
   const Overhead::Meter meter(overhead_, NP_CGROUPS_ISOLATION);
   const std::vector<std::string> before = entry.applied.problems;
-  entry.applied = reconciler_.apply(entry.account, mail_now(entry.account), features_, entry.applied);
+  entry.applied = reconciler_.apply(entry.account, effective_mail(entry.account), features_, entry.applied);
   ++figures_.passes;
   figures_.writes += static_cast<uint64_t>(entry.applied.writes);
   if (!entry.applied.problems.empty()) ++figures_.errors;

@@ -226,7 +226,7 @@ class Agent final : public Service {
   }
 
   // The account's mail limits at this moment: raised, throttled.
-  [[nodiscard]] MailLimits mail_now(const Account& account) const;
+  [[nodiscard]] MailLimits effective_mail(const Account& account) const;
   [[nodiscard]] std::string deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict);
   // At RCPT: those that were asked about until now.
   [[nodiscard]] uint32_t recipients_of(const PolicyRequest& request);
@@ -334,11 +334,11 @@ class Agent final : public Service {
   void write_back_features();
   void notice_foreign_changes();
   Result<void> save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state);
-  void put_in_force(Feature feature, const FeatureState& state);
+  void make_effective(Feature feature, const FeatureState& state);
   void mind_the_budget();
   void switch_off(Feature feature, const std::string& why);
   void shed(Feature feature, const OverheadOrder& order);
-  void put_shed_in_force();
+  void apply_shed();
   [[nodiscard]] std::string shed_complaint(Feature feature) const;
   // Asks npanel-helper who was refused.
   void look_for(const np_smtp_refusal& refusal, Seen seen);

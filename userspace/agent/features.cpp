@@ -89,17 +89,17 @@ void Agent::notice_foreign_changes() {
     if (before == now) continue;
     AuditEntry entry = audit_entry(caller, "feature.change", {}, info(feature).name, said(before), said(now));
     if (now.enabled && !info(feature).available) entry.result = "it stays off: it is not built in this version";
-    put_in_force(feature, now);
+    make_effective(feature, now);
     save_notes({.audit = {std::move(entry)}});
   }
 }
 
 // The kernel's map first: the very next connect() obeys. Cgroups follow, account by account.
-void Agent::put_in_force(Feature feature, const FeatureState& state) {
+void Agent::make_effective(Feature feature, const FeatureState& state) {
   const FeatureState before = features_.state(feature);
   if (state.enabled && !before.enabled) {
     overhead_.reset(feature);
-    put_shed_in_force();
+    apply_shed();
   }
   if (state.enabled != before.enabled) ++toggles_[feature];
   features_.set(feature, state);
@@ -133,7 +133,7 @@ Result<void> Agent::save_feature(const Caller& caller, const char* action, Featu
   NP_TRY(store_.put(
       stored(feature, state),
       {.events = {}, .audit = {audit_entry(caller, action, {}, info(feature).name, said(before), said(state))}}));
-  put_in_force(feature, state);
+  make_effective(feature, state);
   return {};
 }
 
@@ -183,7 +183,7 @@ void Agent::switch_off(Feature feature, const std::string& why) {
   ++switched_off_[feature];
   if (const auto saved = save_feature(agent_itself(), "feature.switch_off", feature, state); !saved) {
     complain_of_store(saved.error());
-    put_in_force(feature, state);  // what costs too much ends all the same
+    make_effective(feature, state);  // what costs too much ends all the same
   }
 }
 
@@ -197,7 +197,7 @@ void Agent::shed(Feature feature, const OverheadOrder& order) {
                                   (more ? " leaves out telemetry, level " : " tells more again, level ") +
                                   std::to_string(order.level) + ": " + order.why + "; limits hold");
   shed_why_[feature] = order.level > 0 ? order.why : "";
-  put_shed_in_force();
+  apply_shed();
   Json detail = after;
   detail["feature"] = name;
   save_notes(
@@ -208,7 +208,7 @@ void Agent::shed(Feature feature, const OverheadOrder& order) {
        .audit = {audit_entry(agent_itself(), more ? "feature.shed" : "feature.restore", {}, name, before, after)}});
 }
 
-void Agent::put_shed_in_force() {
+void Agent::apply_shed() {
   constexpr std::array<uint32_t, kShedMost + 1> kRecords = {NP_SMTP_RECORDS_A_SECOND, NP_SMTP_RECORDS_A_SECOND / 10, 0};
   if (!reconciler_.smtp()) return;
   if (const auto set = reconciler_.smtp()->set_records_a_second(kRecords[overhead_.shed(NP_EMAIL_RATE_LIMITING)]); !set)

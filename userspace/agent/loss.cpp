@@ -79,7 +79,7 @@ Result<std::string> Agent::keep_stricter(Entry& entry, const HeldAccount& held) 
   Account now = entry.account;
   now.limits = not_looser(now, held.limits, reconciler_.host());
   if (held.rate_limit) now.rate_limit = stricter(now.rate_limit, *held.rate_limit);
-  const MailLimits usual = mail_now(now);
+  const MailLimits usual = effective_mail(now);
   if (held.mail && stricter(usual, *held.mail) != usual) now.mail = stricter(now.mail, *held.mail);
   if (held.state == AccountState::suspended) now.state = AccountState::suspended;
   if (now == entry.account) return "";

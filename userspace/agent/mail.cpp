@@ -95,9 +95,10 @@ MessageId message_id(const PolicyRequest& request) {
   return {.id = hash(request.message), .instance = hash(request.instance)};
 }
 
-MailLimits Agent::mail_now(const Account& account) const {
+MailLimits Agent::effective_mail(const Account& account) const {
   const bool raised = account.raise && !is_over(*account.raise, now_ms(), boot_ms());
-  return mail_in_force(account.mail, raised ? account.raise : std::nullopt, care_of(account.name).throttle.has_value());
+  return effective_mail_limits(account.mail, raised ? account.raise : std::nullopt,
+                               care_of(account.name).throttle.has_value());
 }
 
 // RFC 5321: 452 insufficient storage, 550 refused for a policy, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4 message

@@ -27,7 +27,7 @@ MailFigures Agent::mail_figures(const Entry& entry) {
   const uint64_t now = mail_time_ns();
   const np_mail_budget budget = smtp->budget(slot);
   return {.count = smtp->mail_count(slot),
-          .limit = kernel_limit(mail_now(entry.account)),
+          .limit = kernel_limit(effective_mail(entry.account)),
           .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)},
           .deliveries = deliveries_.last_hour(entry.account.name),
           .throttled = care_of(entry.account.name).throttle.has_value(),
@@ -39,7 +39,7 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
   const Account& account = entry.account;
   MailStatus status{.account = account.name,
                     .mode = features_.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
-                    .limits = mail_now(account),
+                    .limits = effective_mail(account),
                     .raise = account.raise,
                     .throttle = care_of(account.name).throttle,
                     .figures = mail_figures(entry),

@@ -113,7 +113,7 @@ void Agent::set_throttle(Entry& entry, std::optional<MailThrottle> throttle) {
   reconcile(entry);
   // Where the throttle holds nothing back there is nothing to tell.
   const bool enforced = features_.mode_for(NP_EMAIL_RATE_LIMITING, name) == FeatureMode::enforce;
-  if (throttle && enforced && mail_now(entry.account) != entry.account.mail)
+  if (throttle && enforced && effective_mail(entry.account) != entry.account.mail)
     owe_notice(name, {.reason = to_string(throttle->cause),
                       .number = throttle->percent,
                       .examples = examples_of(name, outcome_of(throttle->cause))});

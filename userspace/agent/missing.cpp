@@ -50,7 +50,7 @@ void Agent::go_on_with_smtp() {
   tell_of_gap();
   take_over_held();
   configure_senders();
-  put_shed_in_force();
+  apply_shed();
   restore_budgets();
 }
 

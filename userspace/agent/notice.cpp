@@ -75,7 +75,7 @@ void Agent::owe_notices(const std::vector<Event>& refusals) {
     const Account& account = found->second.account;
     const std::string reason = text_of(detail, "limit");
     owe_notice(account.name, {.reason = reason,
-                              .number = number_of(reason, mail_now(account), account.rate_limit),
+                              .number = number_of(reason, effective_mail(account), account.rate_limit),
                               .sender = text_of(detail, "sender"),
                               .script = text_of(detail, "script"),
                               .directory = text_of(detail, "cwd"),

@@ -14,7 +14,7 @@
 #include "kernel/movable.h"
 #include "kernel/process.h"
 #include "kernel/storage_facts.h"
-#include "model/in_force.h"
+#include "model/effective.h"
 #include "model/net.h"
 
 namespace npanel {
@@ -189,7 +189,7 @@ void Reconciler::follow(const Config& config) {
 Applied Reconciler::apply(const Account& account, const MailLimits& mail, const Features& features,
                           const Applied& before) {
   Applied applied;
-  const Account now = in_force(account, features);
+  const Account now = effective(account, features);
   if (tree_) {
     if (const auto cgroup = tree_->find_or_make(cgroup_directory(account))) {
       if (const auto id = cgroup->id()) applied.cgroup_id = *id;
@@ -346,12 +346,12 @@ Result<void> Reconciler::add_process(const Account& account, const Features& fea
     const Cgroup cgroup = NP_TRY(tree_->find_or_make(cgroup_directory(account)));
     NP_TRY(move_process(process, cgroup, tree_->mount_fd(), move));
   }
-  return apply_stand_ins(pid, stand_ins_for(in_force(account, features), host_));
+  return apply_stand_ins(pid, stand_ins_for(effective(account, features), host_));
 }
 
 std::vector<std::string> Reconciler::degraded(const Account& account, const Features& features,
                                               const Applied& applied) const {
-  const Account now = in_force(account, features);
+  const Account now = effective(account, features);
   std::vector<std::string> reasons = npanel::degraded(now, host_);
   reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
   reasons.insert(reasons.end(), applied.pending.begin(), applied.pending.end());

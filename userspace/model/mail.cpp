@@ -84,7 +84,7 @@ bool is_over(const MailRaise& raise, int64_t now_ms, int64_t boot_ms) {
   return now_ms >= raise.until_ms || boot_ms >= raise.until_boot_ms.value_or(INT64_MAX);
 }
 
-MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool throttled) {
+MailLimits effective_mail_limits(const MailLimits& limits, const std::optional<MailRaise>& raise, bool throttled) {
   MailLimits now = limits;
   const uint64_t from = limits.messages_per_hour.value_or(0);
   if (raise && limits.messages_per_hour) {

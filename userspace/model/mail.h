@@ -84,7 +84,8 @@ inline constexpr uint64_t kRaiseSecondsMost = 604'800;  // a week
 
 // The limits at this moment, under a raise that is not over; a quarter of that (at least 1) while `throttled`.
 inline constexpr uint64_t kThrottleDivisor = 4;
-[[nodiscard]] MailLimits mail_in_force(const MailLimits& limits, const std::optional<MailRaise>& raise, bool throttled);
+[[nodiscard]] MailLimits effective_mail_limits(const MailLimits& limits, const std::optional<MailRaise>& raise,
+                                               bool throttled);
 // The lower of two limits; nullopt is none.
 [[nodiscard]] std::optional<uint64_t> lower(std::optional<uint64_t> one, std::optional<uint64_t> other);
 // The lower of both, number by number.

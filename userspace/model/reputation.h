@@ -94,7 +94,7 @@ inline constexpr std::array kAllThrottleCauses = {ThrottleCause::unknown, Thrott
 [[nodiscard]] std::optional<ThrottleCause> parse_throttle_cause(std::string_view text);
 [[nodiscard]] Outcome outcome_of(ThrottleCause cause);
 
-// An account whose limits are tightened (mail_in_force), until then or until the cause is under its bound.
+// An account whose limits are tightened (effective_mail_limits), until then or until the cause is under its bound.
 struct MailThrottle {
   ThrottleCause cause = ThrottleCause::unknown;
   uint64_t percent = 0;  // of the recipients of that hour

@@ -73,7 +73,7 @@ class DegradedCase(support.AgentCase):
         self.assertEqual(self.run_in(ann, support.fork_children, GREED, uid=ANN_UID).hear(), (GREED, None))
         self.assertEqual(ann.show()["degraded"], [])
 
-    def test_other_limits_stay_in_force(self):
+    def test_other_limits_stay_effective(self):
         bob = self.account(pids_max=LIMIT, cpu_percent=20, memory_max_bytes=64 * support.MIB)
         self.run_in(bob, support.spin)
         support.wait_until(lambda: bob.stats()["cpu"]["throttled_periods"] > 0, 5, "bob is throttled")

@@ -253,7 +253,7 @@ class RolloutCase(FeaturesCase):
 class LastingCase(FeaturesCase):
     """Switches that outlive the agent, or that nobody told it of."""
 
-    def test_killed_agent_leaves_the_switches_in_force_and_finds_them_again(self):
+    def test_killed_agent_leaves_the_switches_effective_and_finds_them_again(self):
         bob, ann = self.limited(), self.limited("ann")
         workers = [self.connects(account) for account in (bob, ann)]
         self.agent.enable(MAIL, ISOLATION)

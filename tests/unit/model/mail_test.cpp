@@ -72,7 +72,7 @@ TEST(Mail, RaiseLiftsEveryLimitByTheSameFactorUntilItsEnd) {
   MailLimits limits;
   limits.recipients_per_day = 7;
   const MailRaise raise{.messages_per_hour = 2000, .until_ms = kNowMs + 1};
-  const MailLimits raised = mail_in_force(limits, raise, false);
+  const MailLimits raised = effective_mail_limits(limits, raise, false);
   EXPECT_EQ(raised.messages_per_hour, 2000);
   EXPECT_EQ(raised.messages_per_15min, 400);
   EXPECT_EQ(raised.bytes_per_hour, 200'000'000);
@@ -83,14 +83,16 @@ TEST(Mail, RaiseLiftsEveryLimitByTheSameFactorUntilItsEnd) {
 
 TEST(Mail, RaiseRoundsUpAndKeepsToTheMost) {
   MailLimits limits{.messages_per_15min = 1, .messages_per_hour = 3, .bytes_per_hour = kMailBytesMost};
-  const MailLimits raised = mail_in_force(limits, MailRaise{.messages_per_hour = 4, .until_ms = kNowMs + 1}, false);
+  const MailLimits raised =
+      effective_mail_limits(limits, MailRaise{.messages_per_hour = 4, .until_ms = kNowMs + 1}, false);
   EXPECT_EQ(raised.messages_per_15min, 2);
   EXPECT_EQ(raised.bytes_per_hour, kMailBytesMost);
 }
 
 TEST(Mail, AccountThatMayNotSendIsRaisedToTheNumber) {
   MailLimits limits{.messages_per_15min = 0, .messages_per_hour = 0, .bytes_per_hour = {}};
-  const MailLimits raised = mail_in_force(limits, MailRaise{.messages_per_hour = 9, .until_ms = kNowMs + 1}, false);
+  const MailLimits raised =
+      effective_mail_limits(limits, MailRaise{.messages_per_hour = 9, .until_ms = kNowMs + 1}, false);
   EXPECT_EQ(raised.messages_per_15min, 9);
   EXPECT_EQ(raised.messages_per_hour, 9);
 }
@@ -99,7 +101,7 @@ TEST(Mail, ThrottleLeavesAQuarterAndNeverNothing) {
   MailLimits limits;
   limits.recipients_per_hour = 3;
   limits.recipients_per_day = 0;
-  const MailLimits throttled = mail_in_force(limits, {}, true);
+  const MailLimits throttled = effective_mail_limits(limits, {}, true);
   EXPECT_EQ(throttled.messages_per_hour, 125);
   EXPECT_EQ(throttled.recipients_per_hour, 1);
   EXPECT_EQ(throttled.recipients_per_day, 0);

@@ -86,7 +86,7 @@ int explain_all(const LoadedConfig& loaded, bool json) {
 }
 
 // By key: what the agent has in force. Empty when it does not say.
-std::map<std::string, ConfigValue::Source> values_in_force(const std::string& socket) {
+std::map<std::string, ConfigValue::Source> effective_values(const std::string& socket) {
   std::map<std::string, ConfigValue::Source> values;
   const auto answer = ask_agent(socket, {"GET", "/api/v1/config", {}});
   if (!answer) return values;
@@ -99,9 +99,9 @@ std::map<std::string, ConfigValue::Source> values_in_force(const std::string& so
 
 struct Difference {
   const ConfigValue& on_disk;
-  std::optional<ConfigValue::Source> in_force;  // nullopt: the agent does not say
+  std::optional<ConfigValue::Source> effective;  // nullopt: the agent does not say
 
-  [[nodiscard]] bool is_in_force() const { return in_force && in_force->value == on_disk.now.value; }
+  [[nodiscard]] bool is_effective() const { return effective && effective->value == on_disk.now.value; }
 };
 
 const std::string& built_in(const ConfigValue& value) {
@@ -109,27 +109,27 @@ const std::string& built_in(const ConfigValue& value) {
 }
 
 std::vector<Difference> differences(const LoadedConfig& loaded,
-                                    const std::map<std::string, ConfigValue::Source>& in_force) {
+                                    const std::map<std::string, ConfigValue::Source>& effective) {
   std::vector<Difference> found;
   for (const ConfigValue& value : loaded.values) {
-    Difference difference{.on_disk = value, .in_force = std::nullopt};
-    if (const auto there = in_force.find(value.key); there != in_force.end()) difference.in_force = there->second;
-    const bool waits = difference.in_force && !difference.is_in_force();
+    Difference difference{.on_disk = value, .effective = std::nullopt};
+    if (const auto there = effective.find(value.key); there != effective.end()) difference.effective = there->second;
+    const bool waits = difference.effective && !difference.is_effective();
     if (value.now.value != built_in(value) || waits) found.push_back(difference);
   }
   return found;
 }
 
 int run_diff(const LoadedConfig& loaded, const std::string& socket, bool json) {
-  Table table({"KEY", "VALUE", "ORIGIN", "IN FORCE"});
+  Table table({"KEY", "VALUE", "ORIGIN", "EFFECTIVE"});
   auto list = ordered_json::array();
-  for (const Difference& difference : differences(loaded, values_in_force(socket))) {
-    const auto& [value, in_force] = difference;
+  for (const Difference& difference : differences(loaded, effective_values(socket))) {
+    const auto& [value, effective] = difference;
     ordered_json body = value_json(value);
-    body["in_force"] = in_force ? source_json(*in_force) : ordered_json();
+    body["effective"] = effective ? source_json(*effective) : ordered_json();
     list.push_back(std::move(body));
-    const std::string other = in_force ? "no: " + in_force->value + ", " + in_force->origin : kUnavailable;
-    table.add({value.key, value.now.value, value.now.origin, difference.is_in_force() ? "yes" : other});
+    const std::string other = effective ? "no: " + effective->value + ", " + effective->origin : kUnavailable;
+    table.add({value.key, value.now.value, value.now.origin, difference.is_effective() ? "yes" : other});
   }
   if (json)
     print({{"values", list}});

@@ -31,9 +31,9 @@ std::expected<uint64_t, int> version_before(const std::string& socket) {
   const auto versions = ask_agent(socket, {"GET", "/api/v1/config/versions", {}});
   if (!versions) return std::unexpected(versions.error());
   uint64_t before = 0;
-  if (const auto in_force = number(*now, "version"); in_force && versions->contains("versions"))
+  if (const auto effective = number(*now, "version"); effective && versions->contains("versions"))
     for (const ordered_json& version : versions->at("versions"))
-      if (const auto id = number(version, "id"); id && *id < *in_force) before = std::max(before, *id);
+      if (const auto id = number(version, "id"); id && *id < *effective) before = std::max(before, *id);
   if (before == 0) return std::unexpected(complain("there is no version before the one in force", kRefused));
   return before;
 }

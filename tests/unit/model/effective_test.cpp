@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/in_force.h"
+#include "model/effective.h"
 
 #include <gtest/gtest.h>
 
@@ -13,34 +13,34 @@ Features with(bool isolation, const FeatureState& mail) {
   return features;
 }
 
-TEST(InForce, NothingIsAtFirst) {
-  const Account none = in_force({.name = "bob"}, Features());
+TEST(Effective, NothingIsAtFirst) {
+  const Account none = effective({.name = "bob"}, Features());
   for (const LimitField& field : kLimitFields) EXPECT_EQ(none.limits.*field.member, std::nullopt) << field.name;
   EXPECT_EQ(none.rate_limit.mode, SmtpMode::off);
 }
 
-TEST(InForce, EachFeatureLetsItsOwnLimitsThrough) {
+TEST(Effective, EachFeatureLetsItsOwnLimitsThrough) {
   const Account bob{.name = "bob"};
-  EXPECT_EQ(in_force(bob, with(true, {.enabled = true})), bob);
-  EXPECT_EQ(in_force(bob, with(true, {})).limits, bob.limits);
-  EXPECT_EQ(in_force(bob, with(true, {})).rate_limit.mode, SmtpMode::off);
-  EXPECT_EQ(in_force(bob, with(false, {.enabled = true})).rate_limit, bob.rate_limit);
-  EXPECT_NE(in_force(bob, with(false, {.enabled = true})).limits, bob.limits);
+  EXPECT_EQ(effective(bob, with(true, {.enabled = true})), bob);
+  EXPECT_EQ(effective(bob, with(true, {})).limits, bob.limits);
+  EXPECT_EQ(effective(bob, with(true, {})).rate_limit.mode, SmtpMode::off);
+  EXPECT_EQ(effective(bob, with(false, {.enabled = true})).rate_limit, bob.rate_limit);
+  EXPECT_NE(effective(bob, with(false, {.enabled = true})).limits, bob.limits);
 }
 
-TEST(InForce, TheLowerOfTheTwoModesHolds) {
+TEST(Effective, TheLowerOfTheTwoModesHolds) {
   for (const SmtpMode own : {SmtpMode::off, SmtpMode::observe, SmtpMode::redirect, SmtpMode::enforce}) {
     const Account bob{.name = "bob", .rate_limit = {.mode = own}};
     const auto under = [&](FeatureMode feature) {
-      return in_force(bob, with(false, {.enabled = true, .mode = feature})).rate_limit.mode;
+      return effective(bob, with(false, {.enabled = true, .mode = feature})).rate_limit.mode;
     };
     EXPECT_EQ(under(FeatureMode::enforce), own);
     EXPECT_EQ(under(FeatureMode::observe), std::min(own, SmtpMode::observe));
   }
 }
 
-TEST(InForce, ASuspendedAccountStaysSuspended) {
-  EXPECT_EQ(in_force({.name = "bob", .state = AccountState::suspended}, Features()).state, AccountState::suspended);
+TEST(Effective, ASuspendedAccountStaysSuspended) {
+  EXPECT_EQ(effective({.name = "bob", .state = AccountState::suspended}, Features()).state, AccountState::suspended);
 }
 
 }  // namespace

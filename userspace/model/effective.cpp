@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/in_force.h"
+#include "model/effective.h"
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@ SmtpMode most(FeatureMode mode) {
 
 }  // namespace
 
-Account in_force(Account account, const Features& features) {
+Account effective(Account account, const Features& features) {
   if (features.mode_for(NP_CGROUPS_ISOLATION, account.name) == FeatureMode::off)
     for (const LimitField& field : kLimitFields) (account.limits.*field.member).reset();
   account.rate_limit.mode =

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// in_force.h: what of the limits that the administrator said do the features let through?
+// effective.h: which limits are effective, of those that the administrator has said?
 #pragma once
 
 #include "model/account.h"
@@ -8,6 +8,6 @@
 namespace npanel {
 
 // The account with "no limit" where the feature is off for it. A suspended account stays so: that is no limit.
-[[nodiscard]] Account in_force(Account account, const Features& features);
+[[nodiscard]] Account effective(Account account, const Features& features);
 
 }  // namespace npanel
