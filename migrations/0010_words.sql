@@ -4,9 +4,10 @@ ALTER TABLE kept_answer RENAME TO idempotent_reply;
 DROP INDEX kept_answer_time;
 CREATE INDEX idempotent_reply_time ON idempotent_reply (at_ms);
 
-ALTER TABLE mail_care RENAME COLUMN brake_cause TO throttle_cause;
-ALTER TABLE mail_care RENAME COLUMN brake_percent TO throttle_percent;
-ALTER TABLE mail_care RENAME COLUMN brake_until_ms TO throttle_until_ms;
+ALTER TABLE mail_care RENAME TO mail_decision;
+ALTER TABLE mail_decision RENAME COLUMN brake_cause TO throttle_cause;
+ALTER TABLE mail_decision RENAME COLUMN brake_percent TO throttle_percent;
+ALTER TABLE mail_decision RENAME COLUMN brake_until_ms TO throttle_until_ms;
 
 -- Events are asked for by their kind, those of before, too. store/salvage reads a damaged file likewise.
 UPDATE event SET

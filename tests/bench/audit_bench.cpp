@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "store/audit_chain.h"
-#include "store/care.h"
+#include "store/recovery.h"
 #include "store/store.h"
 
 namespace {
@@ -135,7 +135,7 @@ int main() {
   const double verify_ms = ms_of([&] { proof = must(verify_audit(path, std::nullopt)); });
   std::printf("%-44s %10zu %10.1f\n", "audit verify", proof.entries, verify_ms);
   std::filesystem::create_directory(directory + "/scratch");
-  const double start_ms = ms_of([&] { must(open_with_care(path, directory + "/scratch")); });
+  const double start_ms = ms_of([&] { must(open_or_recover(path, directory + "/scratch")); });
   std::printf("%-44s %10s %10.1f\n", "the agent's check of the database at start", "", start_ms);
   std::printf("%-44s %10s %10.1f\n", "the database, MiB", "",
               static_cast<double>(std::filesystem::file_size(path)) / (1 << 20));

@@ -10,7 +10,7 @@
 #include "base/parse.h"
 #include "must.h"
 #include "store/backups.h"
-#include "store/care.h"
+#include "store/recovery.h"
 
 namespace npanel {
 namespace {
@@ -139,7 +139,7 @@ void judge(Opened& opened) {
 
 void survive(const Directory& place, const std::string& database) {
   const std::string path = place.path("npanel.db");
-  auto opened = open_with_care(path, place.path("scratch"));
+  auto opened = open_or_recover(path, place.path("scratch"));
   if (!opened) {
     must(opened.error().code == 0, "only a database of another build is an error", opened.error().text);
     must(bytes_of(path) == database, "a database of another build is left alone");
@@ -147,7 +147,7 @@ void survive(const Directory& place, const std::string& database) {
   }
   judge(*opened);
   opened->store.close();
-  const auto again = open_with_care(path, place.path("scratch"));
+  const auto again = open_or_recover(path, place.path("scratch"));
   must(again.has_value(), "a database that was opened can be opened again", again ? "" : again.error().text);
   for (const std::string& repair : again->repairs) must(false, "a repair holds", repair);
 }

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
                                             std::string version) {
   const Config& config = loaded.config;
   const bool absent = !exists(config.database);
-  Opened opened = NP_TRY(open_with_care(config.database, config.scratch_directory()));
+  Opened opened = NP_TRY(open_or_recover(config.database, config.scratch_directory()));
   // A database that begins empty on a server whose kernel holds features was lost, and lost with it what was switched
   // on.
   const bool knows_nothing = opened.accounts_lost || (absent && opened.repairs.empty());
@@ -80,10 +80,10 @@ Result<void> Agent::load_accounts() {
     const std::string name = account.name;
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
-  for (auto& [name, care] : NP_TRY(store_.mail_care()))
-    if (!mail_.care_unsaved.contains(name)) {
-      if (care.throttle && !mail_.care.contains(name)) mail_.inherited.insert(name);
-      mail_.care.insert_or_assign(name, care);
+  for (auto& [name, decisions] : NP_TRY(store_.mail_decisions()))
+    if (!mail_.decisions_unsaved.contains(name)) {
+      if (decisions.throttle && !mail_.decisions.contains(name)) mail_.inherited.insert(name);
+      mail_.decisions.insert_or_assign(name, decisions);
     }
   users_.look_again();
   return {};
@@ -194,8 +194,8 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
       {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   log_info("account " + name + ": deleted");
   slots_.erase(entry.account.slot);
-  mail_.care.erase(name);
-  mail_.care_unsaved.erase(name);
+  mail_.decisions.erase(name);
+  mail_.decisions_unsaved.erase(name);
   mail_.inherited.erase(name);
   mail_.owed.erase(name);
   subuids_.look_again();
@@ -241,7 +241,7 @@ void Agent::tick() {
   write_down_refusals();
   mind_mail();
   mind_the_budget();
-  care_for_database();
+  maintain_database();
   save_waiting_notes();
   if (ticks_ % kRetryEvery == 0) take_failures();
   // An answer about thousands of accounts and the check of a backup are megabytes in pieces that malloc would keep; and

@@ -32,7 +32,7 @@
 #include "model/lived_time.h"
 #include "model/progress.h"
 #include "store/backups.h"
-#include "store/care.h"
+#include "store/recovery.h"
 #include "store/store.h"
 
 namespace npanel {
@@ -190,8 +190,8 @@ class Agent final : public Service {
     // Since the last second, by account, "" for none; deferred, or only observed.
     std::map<std::pair<std::string, bool>, Bundle> refusals = {};
     std::set<std::string> raised = {};
-    StoredCare care = {};
-    std::set<std::string> care_unsaved = {};
+    StoredMailDecisions decisions = {};
+    std::set<std::string> decisions_unsaved = {};
     std::set<std::string> inherited = {};  // throttles older than this agent, which does not know what caused them
     std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
@@ -251,10 +251,10 @@ class Agent final : public Service {
   [[nodiscard]] MailStatus mail_status_of(const Entry& entry);
   Result<AccountView> set_raise(const Caller& caller, Entry& entry, std::optional<MailRaise> raise);
 
-  [[nodiscard]] MailCare care_of(const std::string& account) const;
+  [[nodiscard]] MailDecisions decisions_of(const std::string& account) const;
   // What the agent itself has decided holds, whether the disk takes it or not: it is tried again.
-  void put_care(const std::string& account, const MailCare& care, Notes notes);
-  void save_care();
+  void put_decisions(const std::string& account, const MailDecisions& decisions, Notes notes);
+  void save_decisions();
   // A message that was charged, and to whom.
   struct ChargedMessage {
     MessageId id;
@@ -289,7 +289,7 @@ class Agent final : public Service {
   // Takes note of how the database was opened.
   void report(const Opened& opened);
   // Once a second: backs up; opens anew what was damaged or could not be written.
-  void care_for_database();
+  void maintain_database();
   void reopen_database();
   // What was said since the backup was made that came back. False when the store refuses some of it.
   bool write_back_accounts();

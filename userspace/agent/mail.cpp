@@ -98,7 +98,7 @@ MessageId message_id(const PolicyRequest& request) {
 MailLimits Agent::effective_mail(const Account& account) const {
   const bool raised = account.raise && !is_over(*account.raise, now_ms(), boot_ms());
   return effective_mail_limits(account.mail, raised ? account.raise : std::nullopt,
-                               care_of(account.name).throttle.has_value());
+                               decisions_of(account.name).throttle.has_value());
 }
 
 // RFC 5321: 452 insufficient storage, 550 refused for a policy, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4 message
@@ -201,7 +201,7 @@ void Agent::mind_mail() {
   if (const int64_t now = steady_ms(); now - mail_.saved_at_ms >= kSaveEveryMs) {
     mail_.saved_at_ms = now;
     save_budgets();
-    save_care();
+    save_decisions();
   }
 }
 

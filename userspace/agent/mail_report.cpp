@@ -30,7 +30,7 @@ MailFigures Agent::mail_figures(const Entry& entry) {
           .limit = kernel_limit(effective_mail(entry.account)),
           .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)},
           .deliveries = deliveries_.last_hour(entry.account.name),
-          .throttled = care_of(entry.account.name).throttle.has_value(),
+          .throttled = decisions_of(entry.account.name).throttle.has_value(),
           .open = budget.open};
 }
 
@@ -41,7 +41,7 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
                     .mode = features_.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
                     .limits = effective_mail(account),
                     .raise = account.raise,
-                    .throttle = care_of(account.name).throttle,
+                    .throttle = decisions_of(account.name).throttle,
                     .figures = mail_figures(entry),
                     .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
   const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};

@@ -25,25 +25,25 @@ Notes notes_of(const Caller& caller, const std::string& account, const std::opti
 
 }  // namespace
 
-MailCare Agent::care_of(const std::string& account) const {
-  const auto found = mail_.care.find(account);
-  return found == mail_.care.end() ? MailCare{} : found->second;
+MailDecisions Agent::decisions_of(const std::string& account) const {
+  const auto found = mail_.decisions.find(account);
+  return found == mail_.decisions.end() ? MailDecisions{} : found->second;
 }
 
-void Agent::put_care(const std::string& account, const MailCare& care, Notes notes) {
-  mail_.care[account] = care;
-  if (const auto saved = store_.put(account, care, notes); saved) return;
-  mail_.care_unsaved.insert(account);
+void Agent::put_decisions(const std::string& account, const MailDecisions& decisions, Notes notes) {
+  mail_.decisions[account] = decisions;
+  if (const auto saved = store_.put(account, decisions, notes); saved) return;
+  mail_.decisions_unsaved.insert(account);
   save_notes(std::move(notes));
 }
 
-void Agent::save_care() {
-  for (auto next = mail_.care_unsaved.begin(); next != mail_.care_unsaved.end();) {
-    if (const auto saved = store_.put(*next, care_of(*next), {}); !saved) {
+void Agent::save_decisions() {
+  for (auto next = mail_.decisions_unsaved.begin(); next != mail_.decisions_unsaved.end();) {
+    if (const auto saved = store_.put(*next, decisions_of(*next), {}); !saved) {
       complain_of_store(saved.error());
       return;
     }
-    next = mail_.care_unsaved.erase(next);
+    next = mail_.decisions_unsaved.erase(next);
   }
 }
 
@@ -75,7 +75,7 @@ void Agent::throttle_the_unwanted() {
     const bool is_judged = found != accounts_.end() && found->second.account.state != AccountState::deleting;
     if (!is_judged) continue;
     look_at_dns(name);
-    if (care_of(name).throttle) continue;
+    if (decisions_of(name).throttle) continue;
     const auto throttle = throttle_for(deliveries_.last_hour(name, Counting::fresh), config_.mail_throttle, now_ms());
     if (!throttle) continue;
     if (++throttled > kAtOnce)
@@ -103,13 +103,13 @@ std::vector<std::string> Agent::examples_of(const std::string& account, Outcome 
 
 void Agent::set_throttle(Entry& entry, std::optional<MailThrottle> throttle) {
   const std::string& name = entry.account.name;
-  MailCare care = care_of(name);
-  Notes notes = notes_of(agent_itself(), name, care.throttle, throttle);
+  MailDecisions decisions = decisions_of(name);
+  Notes notes = notes_of(agent_itself(), name, decisions.throttle, throttle);
   log_warning("account " + name + ": " + notes.events.front().kind + " " + notes.events.front().detail);
-  care.throttle = throttle;
+  decisions.throttle = throttle;
   mail_.inherited.erase(name);
   if (throttle) deliveries_.spend(name);
-  put_care(name, care, std::move(notes));
+  put_decisions(name, decisions, std::move(notes));
   reconcile(entry);
   // Where the throttle holds nothing back there is nothing to tell.
   const bool enforced = features_.mode_for(NP_EMAIL_RATE_LIMITING, name) == FeatureMode::enforce;
@@ -132,17 +132,17 @@ void Agent::end_throttles() {
   const int64_t now = now_ms();
   const int64_t latest = now + static_cast<int64_t>(config_.mail_throttle.minutes) * kMsAMinute;
   std::vector<std::string> over;
-  for (auto& [name, care] : mail_.care) {
-    if (!care.throttle) continue;
+  for (auto& [name, decisions] : mail_.decisions) {
+    if (!decisions.throttle) continue;
     // A clock that was set back holds nobody for longer.
-    care.throttle->until_ms = std::min(care.throttle->until_ms, latest);
+    decisions.throttle->until_ms = std::min(decisions.throttle->until_ms, latest);
     const bool room = over.size() < kAtOnce;
-    if (room && (care.throttle->until_ms <= now || has_ended(name, *care.throttle))) over.push_back(name);
+    if (room && (decisions.throttle->until_ms <= now || has_ended(name, *decisions.throttle))) over.push_back(name);
   }
   for (const std::string& name : over) {
     const auto found = accounts_.find(name);
     if (found == accounts_.end() || found->second.account.state == AccountState::deleting) {
-      mail_.care.erase(name);
+      mail_.decisions.erase(name);
       continue;
     }
     set_throttle(found->second, throttle_for(deliveries_.last_hour(name, Counting::fresh), config_.mail_throttle, now));
@@ -151,14 +151,14 @@ void Agent::end_throttles() {
 
 Result<AccountView> Agent::release_throttle(const Caller& caller, const std::string& name) {
   Entry* entry = NP_TRY(find_lasting(name));
-  MailCare care = care_of(name);
+  MailDecisions decisions = decisions_of(name);
   deliveries_.forget(name);
-  if (!care.throttle) return view(*entry);
-  const auto throttle = std::exchange(care.throttle, std::nullopt);
+  if (!decisions.throttle) return view(*entry);
+  const auto throttle = std::exchange(decisions.throttle, std::nullopt);
   mail_.inherited.erase(name);
-  NP_TRY(store_.put(name, care, notes_of(caller, name, throttle, std::nullopt)));
+  NP_TRY(store_.put(name, decisions, notes_of(caller, name, throttle, std::nullopt)));
   log_info("account " + name + ": mail_throttle_released by " + caller.actor);
-  mail_.care[name] = care;
+  mail_.decisions[name] = decisions;
   reconcile(*entry);
   return view(*entry);
 }

@@ -85,8 +85,8 @@ void Agent::owe_notices(const std::vector<Event>& refusals) {
 
 void Agent::owe_notice(const std::string& account, NoticeFacts facts) {
   const int64_t cool_down_ms = static_cast<int64_t>(config_.notice_hours) * kMsAnHour;
-  const MailCare care = care_of(account);
-  const int64_t noticed_ms = is_about_dns(facts) ? care.dns_noticed_ms : care.noticed_ms;
+  const MailDecisions decisions = decisions_of(account);
+  const int64_t noticed_ms = is_about_dns(facts) ? decisions.dns_noticed_ms : decisions.noticed_ms;
   const int64_t since_ms = now_ms() - noticed_ms;
   const bool is_told = noticed_ms != 0 && since_ms >= 0 && since_ms < cool_down_ms;
   if (cool_down_ms == 0 || is_told) return;
@@ -117,21 +117,21 @@ void Agent::write_notice(const Account& account, NoticeFacts facts) {
     NP_TRY(make_private_directory(directory));
     return replace_file(directory + "/" + name + ".eml", letter.message(facts));
   }();
-  MailCare care = care_of(name);
-  int64_t& noticed_ms = is_about_dns(facts) ? care.dns_noticed_ms : care.noticed_ms;
+  MailDecisions decisions = decisions_of(name);
+  int64_t& noticed_ms = is_about_dns(facts) ? decisions.dns_noticed_ms : decisions.noticed_ms;
   noticed_ms = now_ms();
   if (!written) {
     log_error("account " + name + ": its owner is not told: " + written.error().text + "; tried again in 5 minutes");
     noticed_ms -= std::max<int64_t>(static_cast<int64_t>(config_.notice_hours) * kMsAnHour - kTryAgainMs, 0);
-    mail_.care[name] = care;
+    mail_.decisions[name] = decisions;
     return;
   }
-  put_care(name, care,
-           {.events = {{.at_ms = now_ms(),
-                        .account = name,
-                        .kind = "owner_told",
-                        .detail = Json{{"to", facts.to}, {"reason", facts.reason}}.dump()}},
-            .audit = {}});
+  put_decisions(name, decisions,
+                {.events = {{.at_ms = now_ms(),
+                             .account = name,
+                             .kind = "owner_told",
+                             .detail = Json{{"to", facts.to}, {"reason", facts.reason}}.dump()}},
+                 .audit = {}});
 }
 
 }  // namespace npanel

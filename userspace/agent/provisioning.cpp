@@ -175,9 +175,9 @@ Result<AccountView> Agent::rename(const Caller& caller, Entry& entry, Account ch
   features_.rename_account(from, to);
   deliveries_.rename(from, to);
   lowering_.forget(from);
-  move_key(mail_.care, from, to);
+  move_key(mail_.decisions, from, to);
   move_key(mail_.owed, from, to);
-  move_name(mail_.care_unsaved, from, to);
+  move_name(mail_.decisions_unsaved, from, to);
   move_name(mail_.raised, from, to);
   move_name(mail_.inherited, from, to);
   move_name(renamed_, from, to);

@@ -41,11 +41,11 @@ void Agent::hear_of_jump(int64_t by_ms) {
   ++clock_jumps_;
   const Json detail{{"seconds", static_cast<double>(by_ms) / 1000}};
   log_warning("the clock was set, by " + std::to_string(by_ms / 1000) + " s; what ends by it is moved as far");
-  for (auto& [name, care] : mail_.care) {
-    if (care.throttle) care.throttle->until_ms += by_ms;
-    if (care.noticed_ms != 0) care.noticed_ms += by_ms;
-    if (care.dns_noticed_ms != 0) care.dns_noticed_ms += by_ms;
-    mail_.care_unsaved.insert(name);
+  for (auto& [name, decisions] : mail_.decisions) {
+    if (decisions.throttle) decisions.throttle->until_ms += by_ms;
+    if (decisions.noticed_ms != 0) decisions.noticed_ms += by_ms;
+    if (decisions.dns_noticed_ms != 0) decisions.dns_noticed_ms += by_ms;
+    mail_.decisions_unsaved.insert(name);
   }
   save_notes(
       {.events = {{.at_ms = now_ms(), .account = {}, .kind = "clock_set", .detail = detail.dump()}}, .audit = {}});

@@ -17,12 +17,12 @@
 namespace npanel {
 
 // What the agent itself has decided, and has to remember.
-struct MailCare {
+struct MailDecisions {
   std::optional<MailThrottle> throttle = {};
   int64_t noticed_ms = 0;      // when its owner was told last that mail is held back, Unix time; 0: never
   int64_t dns_noticed_ms = 0;  // likewise, that its DNS is wrong
 
-  bool operator==(const MailCare&) const = default;
+  bool operator==(const MailDecisions&) const = default;
 };
 
 struct MailFigures {

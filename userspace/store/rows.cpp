@@ -168,7 +168,7 @@ void bind_account(SQLite::Statement& row, const Account& account) {
 }
 
 void rename_rows(SQLite::Database& database, const std::string& from, const std::string& to) {
-  for (const char* table : {"event", "feature_override", "mail_budget", "mail_care"}) {
+  for (const char* table : {"event", "feature_override", "mail_budget", "mail_decision"}) {
     SQLite::Statement row(database, std::string("UPDATE OR REPLACE ") + table + " SET account = ? WHERE account = ?");
     row.bind(1, to);
     row.bind(2, from);

@@ -80,19 +80,20 @@ const History kOverrides{"feature_override", {"feature", "account", "enabled"}, 
 const History kTokens{"token", {"name", "scope", "hash", "created_ms"}, "true"};
 const History kBudgets{"mail_budget", {"account", "saved_ms", "cells"}, "json_valid(cells)"};
 // Those of former versions are read first, by the names that they have there.
-const History kCareOfVersion5{"mail_care",
-                              {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms"},
-                              "true",
-                              "mail_care",
-                              {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}};
-const History kCareOfVersion9{
+const History kMailDecisionsOfVersion5{
+    "mail_decision",
+    {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms"},
+    "true",
     "mail_care",
+    {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms"}};
+const History kMailDecisionsOfVersion9{
+    "mail_decision",
     {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms", "dns_noticed_ms"},
     "true",
     "mail_care",
     {"account", "brake_cause", "brake_percent", "brake_until_ms", "noticed_ms", "dns_noticed_ms"}};
-const History kCare{
-    "mail_care",
+const History kMailDecisions{
+    "mail_decision",
     {"account", "throttle_cause", "throttle_percent", "throttle_until_ms", "noticed_ms", "dns_noticed_ms"},
     "true"};
 const History kRepliesOfVersion3{
@@ -247,8 +248,9 @@ Result<Salvage> salvage(const std::string& from, const std::string& to, const st
         copy_history(*damaged, *fresh, kFailures);
         save_features(*damaged, backups, *fresh);
         saved.audit = save_audit(*damaged, *fresh);
-        for (const History* history : {&kTokens, &kRepliesOfVersion3, &kRepliesOfVersion9, &kReplies, &kBudgets,
-                                       &kCareOfVersion5, &kCareOfVersion9, &kCare, &kConfigVersions, &kLived, &kAges})
+        for (const History* history :
+             {&kTokens, &kRepliesOfVersion3, &kRepliesOfVersion9, &kReplies, &kBudgets, &kMailDecisionsOfVersion5,
+              &kMailDecisionsOfVersion9, &kMailDecisions, &kConfigVersions, &kLived, &kAges})
           copy_history(*damaged, *fresh, *history);
         go_on_counting(*fresh, last_event(*damaged));
         transaction.commit();

@@ -98,7 +98,7 @@ Result<void> Store::erase(const std::string& name, const Notes& notes) {
     row.exec();
     erase_overrides_of(database(), name);
     erase_budget_of(database(), name);
-    erase_care_of(database(), name);
+    erase_mail_decisions_of(database(), name);
   });
 }
 
@@ -112,12 +112,13 @@ Result<void> Store::put(const std::vector<StoredBudget>& budgets, uint64_t now_n
   });
 }
 
-Result<StoredCare> Store::mail_care() {
-  return reading("read which accounts are throttled", [&] { return read_care(database()); });
+Result<StoredMailDecisions> Store::mail_decisions() {
+  return reading("read which accounts are throttled", [&] { return read_mail_decisions(database()); });
 }
 
-Result<void> Store::put(const std::string& account, const MailCare& care, const Notes& notes) {
-  return changing("save what was decided about mail", notes, [&] { write_care(database(), account, care); });
+Result<void> Store::put(const std::string& account, const MailDecisions& decisions, const Notes& notes) {
+  return changing("save what was decided about mail", notes,
+                  [&] { write_mail_decisions(database(), account, decisions); });
 }
 
 Result<void> Store::append(const Notes& notes) {

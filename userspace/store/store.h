@@ -22,7 +22,7 @@
 #include "model/token.h"
 #include "store/features.h"
 #include "store/mail_budgets.h"
-#include "store/mail_care.h"
+#include "store/mail_decisions.h"
 
 namespace npanel {
 
@@ -42,10 +42,10 @@ class Store {
   // Over a database that is open and has today's tables. With `read_only`, the reason, every change is refused (EROFS).
   explicit Store(std::unique_ptr<SQLite::Database> database, std::optional<std::string> read_only = std::nullopt);
 
-  // Ends the connection; every later call is refused. To be called before the file is opened anew (with care): the last
-  // connection to close removes the -wal by its name, which must not be the next one's.
+  // Ends the connection; every later call is refused. To be called before the file is opened anew (with decisions): the
+  // last connection to close removes the -wal by its name, which must not be the next one's.
   void close() { connection_.reset(); }
-  // The file turned out to be damaged: close(), then open with care.
+  // The file turned out to be damaged: close(), then open with decisions.
   [[nodiscard]] bool wants_reopening() const { return connection_ && connection_->damaged; }
   [[nodiscard]] bool read_only() const { return connection_ && connection_->read_only; }
 
@@ -63,8 +63,8 @@ class Store {
   [[nodiscard]] Result<std::vector<StoredBudget>> budgets(int64_t now_ms, uint64_t now_ns);
   Result<void> put(const std::vector<StoredBudget>& budgets, uint64_t now_ns);
 
-  [[nodiscard]] Result<StoredCare> mail_care();
-  Result<void> put(const std::string& account, const MailCare& care, const Notes& notes);
+  [[nodiscard]] Result<StoredMailDecisions> mail_decisions();
+  Result<void> put(const std::string& account, const MailDecisions& decisions, const Notes& notes);
 
   // Notes of no other change. Of each kind an account keeps its newest 250 refusals, or 1,000 others.
   Result<void> append(const Notes& notes);

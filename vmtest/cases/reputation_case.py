@@ -194,7 +194,7 @@ class ReputationCase(support.AgentCase):
         self.assertEqual(self.mail()["limits"]["messages_per_hour"], 100)
         self.agent.end()
         with contextlib.closing(sqlite3.connect(self.agent.directory / "npanel.db")) as database, database:
-            database.execute("UPDATE mail_care SET throttle_until_ms = ?", (int(time.time() * 1000) + 2000,))
+            database.execute("UPDATE mail_decision SET throttle_until_ms = ?", (int(time.time() * 1000) + 2000,))
         self.agent.start()
         support.wait_until(lambda: self.mail()["throttle"] is None, SECONDS, "the throttle has ended")
         self.assertEqual(self.mail()["limits"]["messages_per_hour"], 400)

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 
 #include "sample.h"
-#include "store/care.h"
 #include "store/database.h"
+#include "store/recovery.h"
 #include "support/temp_dir.h"
 
 namespace npanel {

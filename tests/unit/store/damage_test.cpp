@@ -12,7 +12,7 @@
 #include "sample.h"
 #include "store/audit_chain.h"
 #include "store/backups.h"
-#include "store/care.h"
+#include "store/recovery.h"
 #include "support/temp_dir.h"
 
 namespace npanel {
@@ -147,7 +147,7 @@ class Damage : public testing::Test {
     write_bytes(path + "-wal", wal);
     if (random.below(8) != 0) std::filesystem::copy(template_.path("backups"), dir.path("backups"));
     std::filesystem::create_directory(dir.path("scratch"));
-    auto opened = open_with_care(path, dir.path("scratch"));
+    auto opened = open_or_recover(path, dir.path("scratch"));
     ASSERT_TRUE(opened) << opened.error().text;
     if (const auto read = read_all(opened->store); !read) {
       ++outcomes_[std::string(kNames[static_cast<int>(kind)]) + ": noticed by a read"];
@@ -155,7 +155,7 @@ class Damage : public testing::Test {
       EXPECT_TRUE(opened->store.wants_reopening());
       opened->store.close();
       mark_suspect(path);
-      opened = open_with_care(path, dir.path("scratch"));
+      opened = open_or_recover(path, dir.path("scratch"));
       ASSERT_TRUE(opened) << opened.error().text;
       EXPECT_FALSE(opened->repairs.empty());
     }
@@ -168,7 +168,7 @@ class Damage : public testing::Test {
     const auto proof = verify_audit(path, std::nullopt);
     EXPECT_TRUE(proof || proof.error().code == EBADMSG) << proof.error().text;
     ++outcomes_[std::string("audit trail after ") + kNames[static_cast<int>(kind)] + (proof ? ": whole" : ": broken")];
-    const auto again = open_with_care(path, dir.path("scratch"));
+    const auto again = open_or_recover(path, dir.path("scratch"));
     ASSERT_TRUE(again) << again.error().text;
     EXPECT_TRUE(again->repairs.empty()) << joined(again->repairs);
   }

@@ -9,14 +9,14 @@
 
 #include <csignal>
 
-#include "care_fixture.h"
+#include "recovery_fixture.h"
 #include "small_disk.h"
 #include "store/database.h"
 
 namespace npanel {
 namespace {
 
-TEST_F(Care, ServesACopyThatRefusesChangesWhileSQLiteCannotOpenTheFile) {
+TEST_F(DatabaseRecovery, ServesACopyThatRefusesChangesWhileSQLiteCannotOpenTheFile) {
   make(3);
   std::filesystem::create_directory(path_ + "-shm");
   const std::string before = bytes_of(path_);
@@ -40,7 +40,7 @@ TEST_F(Care, ServesACopyThatRefusesChangesWhileSQLiteCannotOpenTheFile) {
   EXPECT_FALSE(open().read_only);
 }
 
-TEST_F(Care, ServesTheNewestBackupWhenTheFileCannotBeRead) {
+TEST_F(DatabaseRecovery, ServesTheNewestBackupWhenTheFileCannotBeRead) {
   make(2);
   back_up();
   std::filesystem::remove(path_);
@@ -51,10 +51,10 @@ TEST_F(Care, ServesTheNewestBackupWhenTheFileCannotBeRead) {
   EXPECT_TRUE(opened.accounts_lost);
 }
 
-TEST_F(Care, ServesNothingButDoesNotEndWhenThereIsNoDirectory) {
+TEST_F(DatabaseRecovery, ServesNothingButDoesNotEndWhenThereIsNoDirectory) {
   const std::string nowhere = dir_.path("no/such/npanel.db");
   EXPECT_TRUE(why_not_writable(nowhere));
-  auto opened = open_with_care(nowhere, scratch_);
+  auto opened = open_or_recover(nowhere, scratch_);
   ASSERT_TRUE(opened) << opened.error().text;
   ASSERT_TRUE(opened->read_only);
   EXPECT_NE(opened->read_only->find("No such file or directory"), std::string::npos) << *opened->read_only;
@@ -62,10 +62,10 @@ TEST_F(Care, ServesNothingButDoesNotEndWhenThereIsNoDirectory) {
   EXPECT_TRUE(opened->store.accounts()->empty());
 }
 
-TEST_F(Care, ServesNothingButDoesNotEndWhenThereIsNoScratchEither) {
+TEST_F(DatabaseRecovery, ServesNothingButDoesNotEndWhenThereIsNoScratchEither) {
   make(1);
   std::filesystem::create_directory(path_ + "-shm");
-  auto opened = open_with_care(path_, dir_.path("no/scratch"));
+  auto opened = open_or_recover(path_, dir_.path("no/scratch"));
   ASSERT_TRUE(opened) << opened.error().text;
   EXPECT_TRUE(opened->read_only);
   EXPECT_TRUE(opened->accounts_lost);
@@ -78,7 +78,7 @@ void fill(const std::string& path) {
   }
 }
 
-TEST_F(Care, StartsOnAFullDiskWithAllAccountsAndRecoversWhenThereIsRoom) {
+TEST_F(DatabaseRecovery, StartsOnAFullDiskWithAllAccountsAndRecoversWhenThereIsRoom) {
   std::filesystem::create_directory(dir_.path("disk"));
   on_small_disk(dir_.path("disk"), 1 << 20, [&] {
     const std::string path = dir_.path("disk/npanel.db");
@@ -88,7 +88,7 @@ TEST_F(Care, StartsOnAFullDiskWithAllAccountsAndRecoversWhenThereIsRoom) {
     }
     fill(dir_.path("disk/filler"));
     for (int attempt = 0; attempt < 2; ++attempt) {
-      auto opened = open_with_care(path, scratch_);
+      auto opened = open_or_recover(path, scratch_);
       ASSERT_TRUE(opened) << opened.error().text;
       ASSERT_TRUE(opened->read_only);
       EXPECT_NE(opened->read_only->find("No space left on device"), std::string::npos) << *opened->read_only;
@@ -98,7 +98,7 @@ TEST_F(Care, StartsOnAFullDiskWithAllAccountsAndRecoversWhenThereIsRoom) {
     }
     std::filesystem::remove(dir_.path("disk/filler"));
     EXPECT_FALSE(why_not_writable(path));
-    auto opened = open_with_care(path, scratch_);
+    auto opened = open_or_recover(path, scratch_);
     ASSERT_TRUE(opened) << opened.error().text;
     EXPECT_FALSE(opened->read_only);
     EXPECT_TRUE(opened->repairs.empty()) << joined(opened->repairs);
@@ -106,7 +106,7 @@ TEST_F(Care, StartsOnAFullDiskWithAllAccountsAndRecoversWhenThereIsRoom) {
   });
 }
 
-TEST_F(Care, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
+TEST_F(DatabaseRecovery, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
   std::filesystem::create_directory(dir_.path("disk"));
   on_small_disk(dir_.path("disk"), 1 << 20, [&] {
     const std::string path = dir_.path("disk/npanel.db");
@@ -126,7 +126,7 @@ TEST_F(Care, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
     std::filesystem::remove(dir_.path("disk/filler"));
     EXPECT_TRUE(store.put(account_of(3), notes_of("site3", 1)));
     store.close();
-    auto opened = open_with_care(path, scratch_);
+    auto opened = open_or_recover(path, scratch_);
     ASSERT_TRUE(opened) << opened.error().text;
     EXPECT_TRUE(opened->repairs.empty()) << joined(opened->repairs);
     EXPECT_EQ(opened->store.accounts().value(), first(4));
@@ -134,7 +134,7 @@ TEST_F(Care, RefusesAChangeOnAFullDiskAndTakesTheNextOneWhenThereIsRoom) {
   });
 }
 
-TEST_F(Care, StartsOnAReadOnlyDiskAndRecoversWhenItIsWritable) {
+TEST_F(DatabaseRecovery, StartsOnAReadOnlyDiskAndRecoversWhenItIsWritable) {
   std::filesystem::create_directory(dir_.path("disk"));
   on_small_disk(dir_.path("disk"), 1 << 20, [&] {
     const std::string path = dir_.path("disk/npanel.db");
@@ -147,7 +147,7 @@ TEST_F(Care, StartsOnAReadOnlyDiskAndRecoversWhenItIsWritable) {
     };
     ASSERT_TRUE(remount(MS_RDONLY));
     {
-      auto opened = open_with_care(path, scratch_);
+      auto opened = open_or_recover(path, scratch_);
       ASSERT_TRUE(opened) << opened.error().text;
       ASSERT_TRUE(opened->read_only);
       EXPECT_NE(opened->read_only->find("Read-only file system"), std::string::npos) << *opened->read_only;
@@ -155,14 +155,14 @@ TEST_F(Care, StartsOnAReadOnlyDiskAndRecoversWhenItIsWritable) {
       EXPECT_FALSE(opened->accounts_lost);
     }
     ASSERT_TRUE(remount(0));
-    auto opened = open_with_care(path, scratch_);
+    auto opened = open_or_recover(path, scratch_);
     ASSERT_TRUE(opened) << opened.error().text;
     EXPECT_FALSE(opened->read_only);
     EXPECT_TRUE(opened->store.put(account_of(3), {}));
   });
 }
 
-TEST_F(Care, ServesABackupWhenADamagedFileMeetsAFullDisk) {
+TEST_F(DatabaseRecovery, ServesABackupWhenADamagedFileMeetsAFullDisk) {
   std::filesystem::create_directory(dir_.path("disk"));
   on_small_disk(dir_.path("disk"), 1 << 20, [&] {
     const std::string path = dir_.path("disk/npanel.db");
@@ -173,7 +173,7 @@ TEST_F(Care, ServesABackupWhenADamagedFileMeetsAFullDisk) {
     }
     overwrite(path, 0, "SQLite fermat 3");
     fill(dir_.path("disk/filler"));
-    auto opened = open_with_care(path, scratch_);
+    auto opened = open_or_recover(path, scratch_);
     ASSERT_TRUE(opened) << opened.error().text;
     EXPECT_TRUE(opened->read_only);
     EXPECT_EQ(opened->store.accounts().value(), first(3));
@@ -182,7 +182,7 @@ TEST_F(Care, ServesABackupWhenADamagedFileMeetsAFullDisk) {
 }
 
 // An I/O error that is not ENOSPC: the kernel refuses to let any file grow beyond RLIMIT_FSIZE.
-TEST_F(Care, RollsBackAChangeThatMeetsAnIOErrorAndTakesTheNextOneOnTheSameConnection) {
+TEST_F(DatabaseRecovery, RollsBackAChangeThatMeetsAnIOErrorAndTakesTheNextOneOnTheSameConnection) {
   const auto handler = ::signal(SIGXFSZ, SIG_IGN);
   Store store = Store::open(path_).value();
   put_accounts(store, 3);

@@ -2,7 +2,7 @@
 // What stays of switches, tokens, configurations and the audit trail when the file is damaged.
 #include <gtest/gtest.h>
 
-#include "care_fixture.h"
+#include "recovery_fixture.h"
 #include "store/audit_chain.h"
 #include "store/database.h"
 #include "store/migrate.h"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 
-class SalvageTest : public Care {
+class SalvageTest : public DatabaseRecovery {
  protected:
   void SetUp() override {
     Store store = Store::open(path_).value();
@@ -154,7 +154,7 @@ TEST_F(SalvageTest, ADamagedDatabaseOfAVersionWithoutSwitchesLiftsNoLimit) {
   }
   const size_t pages = bytes_of(path).size() / kPage;
   overwrite(path, pages / 2 * kPage, std::string(kPage, '\xff'));
-  auto opened = open_with_care(path, scratch_);
+  auto opened = open_or_recover(path, scratch_);
   ASSERT_TRUE(opened) << opened.error().text;
   expect_says(opened->repairs, "saved from the damaged file itself");
   EXPECT_TRUE(feature(opened->store, "cgroups_isolation").enabled);

@@ -44,7 +44,7 @@ TEST(Store, WhatIsToldOfAnAccountFollowsItsNewName) {
   ASSERT_TRUE(store.put(kEve, {.events = {happened("Eve.2", "resumed")}}));
   ASSERT_TRUE(store.put_override("cgroups_isolation", "bob", true, {}));
   ASSERT_TRUE(store.put_override("cgroups_isolation", "john.doe", false, {}));
-  ASSERT_TRUE(store.put("bob", MailCare{.noticed_ms = 7}, {}));
+  ASSERT_TRUE(store.put("bob", MailDecisions{.noticed_ms = 7}, {}));
   Account john = kBob;
   john.name = "john.doe";
   john.uid = 20002;
@@ -54,7 +54,7 @@ TEST(Store, WhatIsToldOfAnAccountFollowsItsNewName) {
   const auto events = store.events("john.doe", 10).value();
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[1].kind, "suspended");
-  EXPECT_EQ(store.mail_care()->at("john.doe").noticed_ms, 7);
+  EXPECT_EQ(store.mail_decisions()->at("john.doe").noticed_ms, 7);
   const auto features = store.features().value();
   const auto isolation = std::ranges::find(features, "cgroups_isolation", &StoredFeature::name);
   ASSERT_NE(isolation, features.end());

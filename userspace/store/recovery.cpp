@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/care.h"
+#include "store/recovery.h"
 
 #include <SQLiteCpp/Backup.h>
 #include <fcntl.h>
@@ -261,7 +261,7 @@ std::optional<std::string> why_not_writable(const std::string& path) {
   return std::nullopt;
 }
 
-Result<Opened> open_with_care(const std::string& path, const std::string& scratch) {
+Result<Opened> open_or_recover(const std::string& path, const std::string& scratch) {
   const Look look = exists(mark_of(path)) ? Look::full : Look::quick;
   if (const auto why = why_not_writable(path)) return stand_in(path, scratch, look, *why);
   auto live = open_live(path, look);

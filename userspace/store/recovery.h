@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// care.h: what is done when the database is damaged, or the disk is full or read-only?
+// recovery.h: what is done when the database is damaged, or the disk is full or read-only?
 #pragma once
 
 #include <optional>
@@ -23,13 +23,13 @@ struct Opened {
 // the store is a copy in memory that refuses changes, and the file stays as it is; `scratch` is a directory on a tmpfs
 // where the copy is made. An error is only a database that is newer than this program, or of another build; then
 // nothing is touched. No Store on `path` may be open in this process: close() it first.
-[[nodiscard]] Result<Opened> open_with_care(const std::string& path, const std::string& scratch);
+[[nodiscard]] Result<Opened> open_or_recover(const std::string& path, const std::string& scratch);
 
 // A Store wanted to be reopened: what it read is damaged, although a quick look had passed it. A mark beside the
 // database makes every open look at all of it, until one has. It outlives the process, for that may take seconds.
 void mark_suspect(const std::string& path);
 
-// While changes are refused: is it worth calling open_with_care again? nullopt when a file can be made and filled
+// While changes are refused: is it worth calling open_or_recover again? nullopt when a file can be made and filled
 // beside the database, else why not. Asks the disk, not SQLite; takes microseconds. The same condition as above:
 // closing any descriptor of the file drops the locks of this process on it.
 [[nodiscard]] std::optional<std::string> why_not_writable(const std::string& path);

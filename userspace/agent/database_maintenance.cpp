@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// database_care.cpp: what does the agent do while its database is damaged, full or read-only?
+// database_maintenance.cpp: what does the agent do while its database is damaged, full or read-only?
 #include <algorithm>
 #include <iterator>
 
@@ -38,7 +38,7 @@ void Agent::report(const Opened& opened) {
   save_notes({.events = std::move(events), .audit = {}});
 }
 
-void Agent::care_for_database() {
+void Agent::maintain_database() {
   const bool try_again = read_only_ && ticks_ % kReopenEvery == 0;
   if (store_.wants_reopening() || try_again) reopen_database();
   if (read_only_) return;
@@ -54,7 +54,7 @@ void Agent::reopen_database() {
   if (read_only_ && why_not_writable(config_.database)) return;
   if (store_.wants_reopening()) mark_suspect(config_.database);
   store_.close();
-  auto opened = open_with_care(config_.database, config_.scratch_directory());
+  auto opened = open_or_recover(config_.database, config_.scratch_directory());
   if (!opened) {
     if (read_only_ != opened.error().text) log_error(opened.error().text + "; changes are refused");
     read_only_ = std::move(opened.error().text);
@@ -91,7 +91,7 @@ bool Agent::write_back_accounts() {
     return false;
   }
   bool whole = true;
-  for (const auto& [name, care] : mail_.care) mail_.care_unsaved.insert(name);
+  for (const auto& [name, decisions] : mail_.decisions) mail_.decisions_unsaved.insert(name);
   std::map<std::string, const Account*> there;
   for (const Account& account : *stored) there.emplace(account.name, &account);
   const auto check = [&](const Result<void>& done) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "store/care.h"
+#include "store/recovery.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "care_fixture.h"
+#include "recovery_fixture.h"
 #include "store/database.h"
 #include "store/loss.h"
 #include "store/migrate.h"
@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 
-TEST_F(Care, MakesADatabaseAtTheFirstStart) {
+TEST_F(DatabaseRecovery, MakesADatabaseAtTheFirstStart) {
   Opened opened = open();
   EXPECT_FALSE(opened.read_only);
   EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
@@ -24,7 +24,7 @@ TEST_F(Care, MakesADatabaseAtTheFirstStart) {
   EXPECT_TRUE(opened.store.put(account_of(0), {}));
 }
 
-TEST_F(Care, LeavesAWholeDatabaseAsItIs) {
+TEST_F(DatabaseRecovery, LeavesAWholeDatabaseAsItIs) {
   make(3);
   for (int start = 0; start < 2; ++start) {
     Opened opened = open();
@@ -35,7 +35,7 @@ TEST_F(Care, LeavesAWholeDatabaseAsItIs) {
   EXPECT_EQ(beside(path_, ""), std::vector<std::string>{"npanel.db"});
 }
 
-TEST_F(Care, FinishesAFirstStartThatWasCutShort) {
+TEST_F(DatabaseRecovery, FinishesAFirstStartThatWasCutShort) {
   open_database(path_).value()->exec(
       "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, "
       "applied_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))) STRICT");
@@ -44,7 +44,7 @@ TEST_F(Care, FinishesAFirstStartThatWasCutShort) {
   EXPECT_TRUE(opened.store.put(account_of(0), {}));
 }
 
-TEST_F(Care, KeepsADamagedFileAsideAndRestoresTheNewestBackup) {
+TEST_F(DatabaseRecovery, KeepsADamagedFileAsideAndRestoresTheNewestBackup) {
   make(2);
   back_up();
   make(3);
@@ -65,7 +65,7 @@ TEST_F(Care, KeepsADamagedFileAsideAndRestoresTheNewestBackup) {
 }
 
 // The second start finds a whole database, and nothing in it says that it is not all.
-TEST_F(Care, ALossOfAccountsIsRememberedUntilSomebodyForgetsIt) {
+TEST_F(DatabaseRecovery, ALossOfAccountsIsRememberedUntilSomebodyForgetsIt) {
   make(2);
   back_up();
   overwrite(path_, 0, "SQLite fermat 3");
@@ -83,7 +83,7 @@ TEST_F(Care, ALossOfAccountsIsRememberedUntilSomebodyForgetsIt) {
   EXPECT_EQ(remembered_loss(path_)->done, std::vector<std::string>{"bob is adopted"});
 }
 
-TEST_F(Care, ARepairThatLosesNoAccountIsNoLoss) {
+TEST_F(DatabaseRecovery, ARepairThatLosesNoAccountIsNoLoss) {
   make(3);
   back_up();
   raw("UPDATE account SET pids_max = -1 WHERE name = 'site1'");
@@ -91,7 +91,7 @@ TEST_F(Care, ARepairThatLosesNoAccountIsNoLoss) {
   EXPECT_FALSE(remembered_loss(path_));
 }
 
-TEST_F(Care, PassesOverABackupThatIsDamaged) {
+TEST_F(DatabaseRecovery, PassesOverABackupThatIsDamaged) {
   make(2);
   back_up(1'700'000'000'000);
   make(3);
@@ -102,7 +102,7 @@ TEST_F(Care, PassesOverABackupThatIsDamaged) {
   EXPECT_EQ(opened.store.accounts().value(), first(2));
 }
 
-TEST_F(Care, BeginsEmptyWhenThereIsNoGoodBackup) {
+TEST_F(DatabaseRecovery, BeginsEmptyWhenThereIsNoGoodBackup) {
   make(2);
   back_up();
   overwrite(Backups::list(path_)[0], 0, "no database");
@@ -115,7 +115,7 @@ TEST_F(Care, BeginsEmptyWhenThereIsNoGoodBackup) {
   EXPECT_TRUE(opened.store.put(account_of(0), {}));
 }
 
-TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
+TEST_F(DatabaseRecovery, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
   make(3);
   back_up();
   {
@@ -142,7 +142,7 @@ TEST_F(Care, SavesTheAccountsAndMostEventsWhenAPageOfEventsIsDamaged) {
   EXPECT_EQ(opened.store.events(std::nullopt, 1)->front().id, 2005);
 }
 
-TEST_F(Care, TakesOneAccountFromTheBackupWhenOnlyItsRowIsNotValid) {
+TEST_F(DatabaseRecovery, TakesOneAccountFromTheBackupWhenOnlyItsRowIsNotValid) {
   make(3);
   back_up();
   make(4);
@@ -154,7 +154,7 @@ TEST_F(Care, TakesOneAccountFromTheBackupWhenOnlyItsRowIsNotValid) {
   expect_says(opened.repairs, "account site1 is as in the newest backup");
 }
 
-TEST_F(Care, SaysWhichAccountIsLostWhenNoBackupHasIt) {
+TEST_F(DatabaseRecovery, SaysWhichAccountIsLostWhenNoBackupHasIt) {
   make(3);
   raw("UPDATE account SET pids_max = -1 WHERE name = 'site1'");
   Opened opened = open();
@@ -163,7 +163,7 @@ TEST_F(Care, SaysWhichAccountIsLostWhenNoBackupHasIt) {
   expect_says(opened.repairs, "account site1 is lost");
 }
 
-TEST_F(Care, RestoresADatabaseThatIsGoneOrEmptyWhileThereAreBackups) {
+TEST_F(DatabaseRecovery, RestoresADatabaseThatIsGoneOrEmptyWhileThereAreBackups) {
   make(2);
   back_up();
   std::filesystem::remove(path_);
@@ -175,7 +175,7 @@ TEST_F(Care, RestoresADatabaseThatIsGoneOrEmptyWhileThereAreBackups) {
   expect_says(opened.repairs, "is empty");
 }
 
-TEST_F(Care, RestoresWhenATableIsGone) {
+TEST_F(DatabaseRecovery, RestoresWhenATableIsGone) {
   make(2);
   back_up();
   raw("DROP TABLE event");
@@ -184,7 +184,7 @@ TEST_F(Care, RestoresWhenATableIsGone) {
   expect_says(opened.repairs, "it lacks the");
 }
 
-TEST_F(Care, CopiesAnOlderDatabaseBeforeItIsMigrated) {
+TEST_F(DatabaseRecovery, CopiesAnOlderDatabaseBeforeItIsMigrated) {
   {
     const auto old = open_database(path_).value();
     ASSERT_TRUE(migrate(*old, built_in_migrations().first(1)));
@@ -199,7 +199,7 @@ TEST_F(Care, CopiesAnOlderDatabaseBeforeItIsMigrated) {
   EXPECT_EQ(migrations_seen(*open_finished(copy).value(), built_in_migrations()).value(), 1u);
 }
 
-TEST_F(Care, RestoresABackupOfAnOlderDatabaseAndMigratesIt) {
+TEST_F(DatabaseRecovery, RestoresABackupOfAnOlderDatabaseAndMigratesIt) {
   {
     const auto old = open_database(path_).value();
     ASSERT_TRUE(migrate(*old, built_in_migrations().first(1)));
@@ -212,27 +212,27 @@ TEST_F(Care, RestoresABackupOfAnOlderDatabaseAndMigratesIt) {
   EXPECT_EQ(opened.store.accounts().value(), without_mail_limits(first(2)));
 }
 
-TEST_F(Care, RefusesADatabaseOfANewerProgramAndMovesNothing) {
+TEST_F(DatabaseRecovery, RefusesADatabaseOfANewerProgramAndMovesNothing) {
   make(1);
   raw("INSERT INTO schema_migration (version, name, checksum) VALUES (99, '0099_later', 'abc')");
   const std::string before = bytes_of(path_);
-  const auto refused = open_with_care(path_, scratch_);
+  const auto refused = open_or_recover(path_, scratch_);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().text.find("newer than this program"), std::string::npos) << refused.error().text;
   EXPECT_TRUE(kept().empty());
   EXPECT_EQ(bytes_of(path_), before);
 }
 
-TEST_F(Care, RefusesADatabaseOfAnotherBuildAndMovesNothing) {
+TEST_F(DatabaseRecovery, RefusesADatabaseOfAnotherBuildAndMovesNothing) {
   make(1);
   raw("UPDATE schema_migration SET checksum = '" + std::string(64, 'f') + "'");
-  const auto refused = open_with_care(path_, scratch_);
+  const auto refused = open_or_recover(path_, scratch_);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().text.find("another build"), std::string::npos) << refused.error().text;
   EXPECT_TRUE(kept().empty());
 }
 
-TEST_F(Care, TakesAFlippedDigitOfAChecksumForDamageAndNotForAnotherBuild) {
+TEST_F(DatabaseRecovery, TakesAFlippedDigitOfAChecksumForDamageAndNotForAnotherBuild) {
   make(2);
   raw("UPDATE schema_migration SET checksum = 'f' || substr(checksum, 2)");
   Opened opened = open();
@@ -240,7 +240,7 @@ TEST_F(Care, TakesAFlippedDigitOfAChecksumForDamageAndNotForAnotherBuild) {
   expect_says(opened.repairs, "wrong digits");
 }
 
-TEST_F(Care, TakesARecordOfMigrationsThatSaysNothingForDamage) {
+TEST_F(DatabaseRecovery, TakesARecordOfMigrationsThatSaysNothingForDamage) {
   make(2);
   raw("UPDATE schema_migration SET name = '2190'");
   Opened opened = open();
@@ -248,7 +248,7 @@ TEST_F(Care, TakesARecordOfMigrationsThatSaysNothingForDamage) {
   expect_says(opened.repairs, "its record of migrations");
 }
 
-TEST_F(Care, KeepsTheNewestFiveDamagedFiles) {
+TEST_F(DatabaseRecovery, KeepsTheNewestFiveDamagedFiles) {
   for (int i = 0; i < 7; ++i) {
     write_bytes(path_, "damaged " + std::to_string(i));
     open();
@@ -260,7 +260,7 @@ TEST_F(Care, KeepsTheNewestFiveDamagedFiles) {
   EXPECT_NE(all.find("damaged 6"), std::string::npos) << all;
 }
 
-TEST_F(Care, FinishesARepairThatAPowerCutInterrupted) {
+TEST_F(DatabaseRecovery, FinishesARepairThatAPowerCutInterrupted) {
   make(2);
   std::filesystem::rename(path_, replacement_of(path_));
   ASSERT_TRUE(approve_replacement(path_));
@@ -273,7 +273,7 @@ TEST_F(Care, FinishesARepairThatAPowerCutInterrupted) {
 }
 
 // The -wal of a Store that is still open, as a power cut would leave it.
-class CareOfWal : public Care {
+class WalRecovery : public DatabaseRecovery {
  protected:
   void cut_power_after(uint32_t accounts) {
     make(2);
@@ -287,14 +287,14 @@ class CareOfWal : public Care {
   }
 };
 
-TEST_F(CareOfWal, HasEveryAcknowledgedChangeAfterAPowerCut) {
+TEST_F(WalRecovery, HasEveryAcknowledgedChangeAfterAPowerCut) {
   cut_power_after(8);
   Opened opened = open();
   EXPECT_TRUE(opened.repairs.empty()) << joined(opened.repairs);
   EXPECT_EQ(opened.store.accounts().value(), first(8));
 }
 
-TEST_F(CareOfWal, TakesATornEndForTheWriteThatWasNeverAcknowledged) {
+TEST_F(WalRecovery, TakesATornEndForTheWriteThatWasNeverAcknowledged) {
   cut_power_after(8);
   const std::string wal = bytes_of(path_ + "-wal");
   write_bytes(path_ + "-wal", wal.substr(0, wal.size() - 100));
@@ -303,7 +303,7 @@ TEST_F(CareOfWal, TakesATornEndForTheWriteThatWasNeverAcknowledged) {
   EXPECT_EQ(opened.store.accounts().value(), first(7));
 }
 
-TEST_F(CareOfWal, NoticesThatAcknowledgedChangesLieBehindDamage) {
+TEST_F(WalRecovery, NoticesThatAcknowledgedChangesLieBehindDamage) {
   cut_power_after(8);
   flip_bit(path_ + "-wal", 32 + 24 + 100);
   Opened opened = open();
@@ -311,7 +311,7 @@ TEST_F(CareOfWal, NoticesThatAcknowledgedChangesLieBehindDamage) {
   expect_says(opened.repairs, "npanel.db-wal is damaged");
 }
 
-TEST_F(CareOfWal, PrefersABackupThatIsNewerThanWhatDamageLeft) {
+TEST_F(WalRecovery, PrefersABackupThatIsNewerThanWhatDamageLeft) {
   make(2);
   Store store = Store::open(path_).value();
   put_accounts(store, 8);
@@ -327,7 +327,7 @@ TEST_F(CareOfWal, PrefersABackupThatIsNewerThanWhatDamageLeft) {
   expect_says(opened.repairs, "restored from");
 }
 
-TEST_F(Care, WaitsWithTheRepairWhileAnotherProcessHasTheFileOpen) {
+TEST_F(DatabaseRecovery, WaitsWithTheRepairWhileAnotherProcessHasTheFileOpen) {
   make(2);
   int ready[2];
   int end[2];
@@ -360,7 +360,7 @@ TEST_F(Care, WaitsWithTheRepairWhileAnotherProcessHasTheFileOpen) {
   for (const int fd : {ready[0], ready[1]}) ::close(fd);
 }
 
-TEST_F(Care, AsksToBeReopenedWhenARunningDatabaseTurnsOutDamaged) {
+TEST_F(DatabaseRecovery, AsksToBeReopenedWhenARunningDatabaseTurnsOutDamaged) {
   make(3);
   {
     Store store = Store::open(path_).value();

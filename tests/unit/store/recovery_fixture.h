@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// care_fixture.h: a database with accounts and backups in a directory of the test's own.
+// recovery_fixture.h: a database with accounts and backups in a directory of the test's own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,17 +9,17 @@
 
 #include "sample.h"
 #include "store/backups.h"
-#include "store/care.h"
+#include "store/recovery.h"
 #include "support/temp_dir.h"
 
 namespace npanel {
 
-class Care : public testing::Test {
+class DatabaseRecovery : public testing::Test {
  protected:
-  Care() { std::filesystem::create_directory(scratch_); }
+  DatabaseRecovery() { std::filesystem::create_directory(scratch_); }
 
   Opened open() const {
-    auto opened = open_with_care(path_, scratch_);
+    auto opened = open_or_recover(path_, scratch_);
     if (!opened) throw std::runtime_error(opened.error().text);
     return std::move(*opened);
   }
