@@ -43,7 +43,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
   agent->go_on_living();
-  agent->mind_clock();
+  agent->check_clock();
   agent->recall_loss(absent && opened.repairs.empty());
   agent->open_netlink();
   agent->deliveries_.configure(agent->config_);
@@ -54,7 +54,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
       log_warning("cgroup v2 offers no " + std::string(controller) +
                   " controller; accounts are degraded (npanelctl doctor)");
   agent->reconcile_all();
-  agent->mind_subuids();
+  agent->refresh_subuids();
   agent->watch_overhead();
   agent->note_first_configuration(loaded.files);
   agent->heap_has_holes_ = true;  // reading the kernel's types was large, too
@@ -156,7 +156,7 @@ void Agent::recount_open() {
                 " accounts were miscounted and are corrected");
 }
 
-void Agent::mind_subuids() {
+void Agent::refresh_subuids() {
   if (!reconciler_.smtp() || !subuids_.is_stale()) return;
   std::vector<Subuids::Account> accounts;
   for (const auto& [name, entry] : accounts_)
@@ -187,8 +187,8 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   if (!NP_TRY(reconciler_.remove(entry.account, entry.applied, wait_ms))) return false;
   // What was refused to it must not be told of whoever has its slot, or its name, next.
   take_refusals();
-  write_down_refusals(true);
-  write_down_mail();
+  flush_refusals(true);
+  flush_mail();
   NP_TRY(store_.erase(
       name,
       {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
@@ -197,7 +197,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   mail_.decisions.erase(name);
   mail_.decisions_unsaved.erase(name);
   mail_.inherited.erase(name);
-  mail_.owed.erase(name);
+  mail_.notices.erase(name);
   subuids_.look_again();
   deliveries_.forget(name);
   deleting_.erase(name);
@@ -211,7 +211,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
 }
 
 // Not "changed by others": the pass brings every account's limits to the devices that there are now.
-void Agent::mind_devices() {
+void Agent::refresh_devices() {
   if (!reconciler_.look_for_devices()) return;
   std::string list;
   for (const std::string& device : reconciler_.host().devices) list += " " + device;
@@ -220,10 +220,10 @@ void Agent::mind_devices() {
 }
 
 void Agent::tick() {
-  mind_clock();  // before whatever goes by it
-  mind_missing();
-  mind_rules();
-  mind_devices();
+  check_clock();  // before whatever goes by it
+  retry_missing();
+  retry_rules();
+  refresh_devices();
   for (const std::string& name : std::vector(deleting_.begin(), deleting_.end()))
     if (const auto gone = finish_removal(accounts_.at(name), 0); !gone)
       log_error("account " + name + ": " + gone.error().text + "; deletion goes on");
@@ -231,19 +231,19 @@ void Agent::tick() {
   if (const auto set = reconciler_.set_features(features_.kernel()); set && *set > 0)
     log_warning("features in the kernel had been changed by others and were restored");
   reconcile_some();
-  mind_subuids();
+  refresh_subuids();
   recount_open();
   users_.retry();
-  mind_users();
-  mind_renamed();
+  find_users();
+  finish_renames();
   work_.each_second();
   take_refusals();
-  write_down_refusals();
-  mind_mail();
-  mind_the_budget();
+  flush_refusals();
+  mail_every_second();
+  enforce_overhead();
   maintain_database();
   save_waiting_notes();
-  if (ticks_ % kRetryEvery == 0) take_failures();
+  if (ticks_ % kRetryEvery == 0) import_failures();
   // An answer about thousands of accounts and the check of a backup are megabytes in pieces that malloc would keep; and
   // what was given back, it takes again some seconds later.
   if (std::exchange(heap_has_holes_, false) || ticks_ % kTrimHeapEvery == 0) ::malloc_trim(0);
@@ -282,12 +282,12 @@ void Agent::look_for(const np_smtp_refusal& refusal, Seen seen) {
               kPatience, [seen = std::move(seen)](const Answer& answer) { seen(evidence_of(answer)); });
 }
 
-void Agent::write_down_refusals(bool all) {
+void Agent::flush_refusals(bool all) {
   const Overhead::Meter meter(overhead_, NP_EMAIL_RATE_LIMITING);
   std::vector<Event> events = refusals_.take([this](uint32_t slot) { return owner_of_slot(slot); }, all);
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
-  owe_notices(events);
+  queue_notices(events);
   save_notes({.events = std::move(events), .audit = {}});
 }
 

@@ -193,7 +193,7 @@ class Agent final : public Service {
     StoredMailDecisions decisions = {};
     std::set<std::string> decisions_unsaved = {};
     std::set<std::string> inherited = {};  // throttles older than this agent, which does not know what caused them
-    std::map<std::string, NoticeFacts> owed = {};                                       // letters to owners, by account
+    std::map<std::string, NoticeFacts> notices = {};                                    // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
     MessageBook messages = {};
@@ -241,9 +241,9 @@ class Agent final : public Service {
   [[nodiscard]] std::optional<uint32_t> slot_of_user(uid_t uid);
   [[nodiscard]] std::optional<bool> is_local(const NetAddress& address);
   [[nodiscard]] std::optional<std::string> owner_of_slot(uint32_t slot) const;
-  void mind_uncharged(bool charged);
-  void mind_mail();
-  void write_down_mail();
+  void warn_of_uncharged(bool charged);
+  void mail_every_second();
+  void flush_mail();
   void save_budgets();
   void restore_budgets();
   void end_raises();
@@ -270,7 +270,7 @@ class Agent final : public Service {
                                       const np_mail_question& answer);
   // Charges what has left beside what was charged. What counts, and in whose hour.
   std::optional<CountedDelivery> take_note(const LoggedDelivery& delivery, bool anybodys);
-  void mind_deliveries();
+  void judge_deliveries();
   void set_throttle(Entry& entry, std::optional<MailThrottle> throttle);
   void end_throttles();
   [[nodiscard]] bool has_ended(const std::string& account, const MailThrottle& throttle) const;
@@ -280,8 +280,8 @@ class Agent final : public Service {
   [[nodiscard]] std::vector<std::string> examples_of(const std::string& account, Outcome outcome) const;
 
   // Once in the cool-down an account's owner gets a letter; a few are written each second.
-  void owe_notice(const std::string& account, NoticeFacts facts);
-  void owe_notices(const std::vector<Event>& refusals);
+  void queue_notice(const std::string& account, NoticeFacts facts);
+  void queue_notices(const std::vector<Event>& refusals);
   void write_notices();
   void write_notice(const Account& account, NoticeFacts facts);
 
@@ -295,7 +295,7 @@ class Agent final : public Service {
   bool write_back_accounts();
   // From where the agent before has left it.
   void go_on_living();
-  void mind_clock();
+  void check_clock();
   void hear_of_jump(int64_t by_ms);
   void save_lived_time();
   // After the accounts were loaded. `began_empty`: the database is new.
@@ -310,7 +310,7 @@ class Agent final : public Service {
   Result<std::string> adopt(const Caller& caller, const HeldAccount& held);
   Result<void> make_way_for(const HeldAccount& held);
   // From the watchdog's files.
-  void take_failures();
+  void import_failures();
   // What the store refuses now is kept and tried again: the newest kNotesWaiting of each kind.
   void save_notes(Notes notes);
   // The same with the next second.
@@ -321,7 +321,7 @@ class Agent final : public Service {
   // What the database lost and the kernel still knows.
   void take_features_from_kernel();
   // What of the kernel is missing is tried again.
-  void mind_missing();
+  void retry_missing();
   void open_missing();
   void tell_of_missing();
   void ask_a_new_process();
@@ -329,13 +329,13 @@ class Agent final : public Service {
   void go_on_with_smtp();
   void tell_of_gap();
   // Until it is done.
-  void mind_rules();
+  void retry_rules();
   // What was said since the backup was made that came back.
   void write_back_features();
   void notice_foreign_changes();
   Result<void> save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state);
   void make_effective(Feature feature, const FeatureState& state);
-  void mind_the_budget();
+  void enforce_overhead();
   void switch_off(Feature feature, const std::string& why);
   void shed(Feature feature, const OverheadOrder& order);
   void apply_shed();
@@ -344,7 +344,7 @@ class Agent final : public Service {
   void look_for(const np_smtp_refusal& refusal, Seen seen);
   // A name service has answered.
   void take_user(const std::string& user);
-  void mind_users();
+  void find_users();
   void seek_uid(const Account& account);
   [[nodiscard]] std::optional<std::string> why_no_uid(const std::string& account) const;
   void hear_of_user(const Account& account, uid_t uid);
@@ -356,7 +356,7 @@ class Agent final : public Service {
   [[nodiscard]] Result<void> check_name_is_free(const std::string& name) const;
   Result<AccountView> rename(const Caller& caller, Entry& entry, Account changed, const Notes& notes);
   bool leave_directory(Entry& entry);
-  void mind_renamed();
+  void finish_renames();
   void look_again(const std::string& account);
   void watch_overhead();
 
@@ -367,7 +367,7 @@ class Agent final : public Service {
   [[nodiscard]] bool is_running(int64_t id) const;
   [[nodiscard]] Result<void> refuse_while_drained(const std::string& account) const;
   int64_t apply_to_all(const std::string& why);
-  void mind_devices();
+  void refresh_devices();
   bool apply_next();
   bool drain_further(Draining& draining);
   bool back_up_further(int64_t id);
@@ -380,8 +380,8 @@ class Agent final : public Service {
   // True when the account is gone from kernel and store.
   Result<bool> finish_removal(Entry& entry, int wait_ms);
   // `all`: also what still waits for evidence.
-  void write_down_refusals(bool all = false);
-  void mind_subuids();
+  void flush_refusals(bool all = false);
+  void refresh_subuids();
   void recount_open();
   void report_new_problems(const Entry& entry, const std::vector<std::string>& before);
 

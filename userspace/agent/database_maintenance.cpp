@@ -111,7 +111,7 @@ bool Agent::write_back_accounts() {
   return whole;
 }
 
-void Agent::take_failures() {
+void Agent::import_failures() {
   const FoundFailures found = find_failures(config_.failure_directory());
   for (const std::string& spoilt : found.spoilt) log_error(spoilt + " is no record of a failure; renamed to .spoilt");
   for (const Failure& failure : found.closed) {

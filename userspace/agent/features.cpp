@@ -166,7 +166,7 @@ Result<FeatureView> Agent::override_feature(const Caller& caller, Feature featur
   return this->feature(feature);
 }
 
-void Agent::mind_the_budget() {
+void Agent::enforce_overhead() {
   for (const auto& [feature, order] : overhead_.tick(features_)) {
     if (order.what == OverheadOrder::What::switch_off)
       switch_off(feature, order.why);

@@ -123,7 +123,7 @@ std::string Agent::deferral(uint32_t slot, const Whose& whose, const np_mail_amo
 }
 
 // Asked at an earlier state alone nothing would ever be charged.
-void Agent::mind_uncharged(bool charged) {
+void Agent::warn_of_uncharged(bool charged) {
   if (charged) mail_.charged_once = true;
   if (!mail_.charged_once && ++mail_.asked == kUnchargedMost)
     log_warning("the MTA has asked " + std::to_string(kUnchargedMost) +
@@ -137,7 +137,7 @@ std::string Agent::answer_mail(const PolicyRequest& request) {
   if (request.state == kExpanded) return answer_expanded(request);
   const Whose whose = senders_.find(request);
   const bool charge = request.state == kEndOfMessage;
-  mind_uncharged(charge);
+  warn_of_uncharged(charge);
   if (whose.account) return answer_for(request, whose, accounts_.at(*whose.account).account.slot);
   if (is_charged(whose.why)) return answer_for(request, whose, NP_SLOT_NOBODY);
   unattributed_.add(request, whose, NobodyAnswer::passed, charge, now_ms());
@@ -173,7 +173,7 @@ std::string Agent::answer_to(const PolicyRequest& request, const Whose& whose, c
 }
 
 // One event and one line a second an account, however often it tries; and one for all mail of no account.
-void Agent::write_down_mail() {
+void Agent::flush_mail() {
   Notes notes;
   for (auto& [key, bundle] : mail_.refusals) {
     const auto& [account, deferred] = key;
@@ -187,16 +187,16 @@ void Agent::write_down_mail() {
   }
   mail_.refusals.clear();
   if (notes.empty()) return;
-  owe_notices(notes.events);
+  queue_notices(notes.events);
   save_notes(std::move(notes));
 }
 
-void Agent::mind_mail() {
+void Agent::mail_every_second() {
   for (const std::string& complaint : senders_.refresh()) log_error(complaint + "; carrying on");
   put_unattributed_limits();
-  write_down_mail();
+  flush_mail();
   end_raises();
-  mind_deliveries();
+  judge_deliveries();
   write_notices();
   if (const int64_t now = steady_ms(); now - mail_.saved_at_ms >= kSaveEveryMs) {
     mail_.saved_at_ms = now;
@@ -255,7 +255,7 @@ void Agent::end_raises() {
 
 void Agent::stop() {
   tick();
-  write_down_refusals(true);
+  flush_refusals(true);
   save_budgets();
   if (!read_only_) save_lived_time();
 }

@@ -47,7 +47,7 @@ void Agent::save_decisions() {
   }
 }
 
-void Agent::mind_deliveries() {
+void Agent::judge_deliveries() {
   const auto owner_of = [this](const LoggedDelivery& delivery, bool anybodys) { return take_note(delivery, anybodys); };
   for (const std::string& complaint : deliveries_.read(owner_of))
     log_error("what becomes of mail is not known: " + complaint);
@@ -89,9 +89,9 @@ void Agent::throttle_the_unwanted() {
 void Agent::look_at_dns(const std::string& account) {
   const auto percent = dns_fault_percent(deliveries_.last_hour(account));
   if (!percent) return;
-  owe_notice(account, {.reason = std::string(to_string(Outcome::authentication)),
-                       .number = *percent,
-                       .examples = examples_of(account, Outcome::authentication)});
+  queue_notice(account, {.reason = std::string(to_string(Outcome::authentication)),
+                         .number = *percent,
+                         .examples = examples_of(account, Outcome::authentication)});
 }
 
 std::vector<std::string> Agent::examples_of(const std::string& account, Outcome outcome) const {
@@ -114,9 +114,9 @@ void Agent::set_throttle(Entry& entry, std::optional<MailThrottle> throttle) {
   // Where the throttle holds nothing back there is nothing to tell.
   const bool enforced = features_.mode_for(NP_EMAIL_RATE_LIMITING, name) == FeatureMode::enforce;
   if (throttle && enforced && effective_mail(entry.account) != entry.account.mail)
-    owe_notice(name, {.reason = to_string(throttle->cause),
-                      .number = throttle->percent,
-                      .examples = examples_of(name, outcome_of(throttle->cause))});
+    queue_notice(name, {.reason = to_string(throttle->cause),
+                        .number = throttle->percent,
+                        .examples = examples_of(name, outcome_of(throttle->cause))});
 }
 
 // As soon as what caused it is under the bound. An agent that has started since does not know what that was: then what

@@ -20,7 +20,7 @@ Event event_of(const char* kind, const std::string& part, const std::string& rea
 
 }  // namespace
 
-void Agent::mind_missing() {
+void Agent::retry_missing() {
   if (const auto exit_code = new_process_ ? new_process_->exit_code() : std::nullopt) {
     new_process_.reset();
     stuck_ = *exit_code == 0 && (!reconciler_.smtp() || !reconciler_.usage());
@@ -101,7 +101,7 @@ void Agent::ask_a_new_process() {
 }
 
 // smtp.exempt_users whose uids came later, and programs that could not be put back.
-void Agent::mind_rules() {
+void Agent::retry_rules() {
   if (!rules_due_ || !rules_again_.due(steady_ms())) return;
   const auto set = reconciler_.set_rules(config_, users_.find_all(config_.smtp_exempt_users));
   rules_due_ = !set;

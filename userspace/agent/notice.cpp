@@ -66,7 +66,7 @@ uint64_t number_of(const std::string& reason, const MailLimits& mail, const Rate
 
 }  // namespace
 
-void Agent::owe_notices(const std::vector<Event>& refusals) {
+void Agent::queue_notices(const std::vector<Event>& refusals) {
   for (const Event& event : refusals) {
     if (event.kind != "mail_deferred" && event.kind != "smtp_denied") continue;
     const auto found = accounts_.find(*event.account);
@@ -74,16 +74,16 @@ void Agent::owe_notices(const std::vector<Event>& refusals) {
     if (found == accounts_.end() || !detail.is_object()) continue;
     const Account& account = found->second.account;
     const std::string reason = text_of(detail, "limit");
-    owe_notice(account.name, {.reason = reason,
-                              .number = number_of(reason, effective_mail(account), account.rate_limit),
-                              .sender = text_of(detail, "sender"),
-                              .script = text_of(detail, "script"),
-                              .directory = text_of(detail, "cwd"),
-                              .program = text_of(detail, "exe")});
+    queue_notice(account.name, {.reason = reason,
+                                .number = number_of(reason, effective_mail(account), account.rate_limit),
+                                .sender = text_of(detail, "sender"),
+                                .script = text_of(detail, "script"),
+                                .directory = text_of(detail, "cwd"),
+                                .program = text_of(detail, "exe")});
   }
 }
 
-void Agent::owe_notice(const std::string& account, NoticeFacts facts) {
+void Agent::queue_notice(const std::string& account, NoticeFacts facts) {
   const int64_t cool_down_ms = static_cast<int64_t>(config_.notice_hours) * kMsAnHour;
   const MailDecisions decisions = decisions_of(account);
   const int64_t noticed_ms = is_about_dns(facts) ? decisions.dns_noticed_ms : decisions.noticed_ms;
@@ -91,16 +91,16 @@ void Agent::owe_notice(const std::string& account, NoticeFacts facts) {
   const bool is_told = noticed_ms != 0 && since_ms >= 0 && since_ms < cool_down_ms;
   if (cool_down_ms == 0 || is_told) return;
   // What is held back goes before what is not.
-  const auto owed = mail_.owed.find(account);
-  if (owed != mail_.owed.end() && is_about_dns(owed->second) && !is_about_dns(facts)) mail_.owed.erase(owed);
-  mail_.owed.try_emplace(account, std::move(facts));
+  const auto queued = mail_.notices.find(account);
+  if (queued != mail_.notices.end() && is_about_dns(queued->second) && !is_about_dns(facts)) mail_.notices.erase(queued);
+  mail_.notices.try_emplace(account, std::move(facts));
 }
 
 void Agent::write_notices() {
-  for (int written = 0; written < kAtOnce && !mail_.owed.empty(); ++written) {
-    auto owed = mail_.owed.extract(mail_.owed.begin());
-    const auto found = accounts_.find(owed.key());
-    if (found != accounts_.end()) write_notice(found->second.account, std::move(owed.mapped()));
+  for (int written = 0; written < kAtOnce && !mail_.notices.empty(); ++written) {
+    auto queued = mail_.notices.extract(mail_.notices.begin());
+    const auto found = accounts_.find(queued.key());
+    if (found != accounts_.end()) write_notice(found->second.account, std::move(queued.mapped()));
   }
 }
 

@@ -52,7 +52,7 @@ std::optional<std::string> Agent::why_no_uid(const std::string& account) const {
 
 // Once a second. This host's own file costs a stat() while nobody changes it; a name service is asked for one
 // account in turn, and for the newest, four a second in all.
-void Agent::mind_users() {
+void Agent::find_users() {
   if (const auto users = users_.changed_users())
     for (const auto& [name, entry] : accounts_)
       if (const auto user = users->find(name); user != users->end()) hear_of_user(entry.account, user->second);
@@ -160,8 +160,8 @@ Result<AccountView> Agent::rename(const Caller& caller, Entry& entry, Account ch
   NP_TRY(refuse_while_drained(from));
   // What waits to be told happened to the old name, and follows with the rest.
   take_refusals();
-  write_down_refusals(true);
-  write_down_mail();
+  flush_refusals(true);
+  flush_mail();
   const std::string directory = cgroup_directory(entry.account);
   changed.directory = directory == cgroup_directory(to) ? std::nullopt : std::optional(directory);
   NP_TRY(store_.rename(from, changed, notes));
@@ -176,7 +176,7 @@ Result<AccountView> Agent::rename(const Caller& caller, Entry& entry, Account ch
   deliveries_.rename(from, to);
   lowering_.forget(from);
   move_key(mail_.decisions, from, to);
-  move_key(mail_.owed, from, to);
+  move_key(mail_.notices, from, to);
   move_name(mail_.decisions_unsaved, from, to);
   move_name(mail_.raised, from, to);
   move_name(mail_.inherited, from, to);
@@ -210,7 +210,7 @@ bool Agent::leave_directory(Entry& entry) {
   return true;
 }
 
-void Agent::mind_renamed() {
+void Agent::finish_renames() {
   for (const std::string& name : std::vector(renamed_.begin(), renamed_.end())) {
     Entry& entry = accounts_.at(name);
     if (entry.account.state != AccountState::deleting && leave_directory(entry)) reconcile(entry);

@@ -119,7 +119,7 @@ void Agent::take_user(const std::string& user) {
   if (!users_.find(user).uid) return;
   if (names(config_.smtp_exempt_users)) {
     rules_due_ = true;
-    mind_rules();
+    retry_rules();
   }
   configure_senders();
   if (names(config_.mta_users) && tell_config_) tell_config_(config_);

@@ -30,7 +30,7 @@ void Agent::go_on_living() {
   time_ = LivedTime(mark ? *mark : std::nullopt, clocks_now());
 }
 
-void Agent::mind_clock() {
+void Agent::check_clock() {
   const auto jump_ms = time_.take_jump(clocks_now());
   if (jump_ms) hear_of_jump(*jump_ms);
   if (!read_only_ && (jump_ms || ticks_ % kSaveEvery == 0)) save_lived_time();

@@ -139,7 +139,7 @@ void Watchdog::obey(const Orders& orders) {
       log_info("the agent answers again after " + std::to_string(orders.closed->seconds) + " s, " +
                (orders.closed->by ? "restarted by " + *orders.closed->by : "without the watchdog"));
   }
-  if (orders.failed) write_down(*orders.failed);
+  if (orders.failed) record(*orders.failed);
   if (orders.would != Orders::Unit::leave)
     log_info(std::string("would have ") + (orders.would == Orders::Unit::start ? "started" : "restarted") +
              " the agent, but only observes; see: npanelctl feature show agent_watchdog");
@@ -153,7 +153,7 @@ void Watchdog::obey(const Orders& orders) {
   remember();
 }
 
-void Watchdog::write_down(const Orders::Failed& failed) {
+void Watchdog::record(const Orders::Failed& failed) {
   log_error("the agent failed: " + failed.reason);
   Failure failure{.at_ms = failed.died_unix_ms, .reason = failed.reason};
   if (auto lines = last_log_lines(kService, kLogLines))

@@ -35,7 +35,7 @@ class Watchdog {
   void obey(const Orders& orders);
   void obey(Orders::Unit order);
   void stop_units();
-  void write_down(const Orders::Failed& failed);
+  void record(const Orders::Failed& failed);
   void remember();
   [[nodiscard]] WatchdogStatus status() const;
 
