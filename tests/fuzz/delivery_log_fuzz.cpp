@@ -54,7 +54,7 @@ constexpr std::array kLines = {
     "2026-11-25T19:00:00.123456+01:00 host php: %",
 };
 
-// Each % becomes the next of bob's pieces; none has a line feed, as in all of these but the first (delivery_book).
+// Each % becomes the next of bob's pieces; none has a line feed, as in all of these but the first (delivery_stats).
 std::string filled(std::string_view line, std::string_view& pieces) {
   std::string text;
   for (const char c : line) {

@@ -236,7 +236,7 @@ void Agent::tick() {
   users_.retry();
   find_users();
   finish_renames();
-  work_.each_second();
+  scheduler_.each_second();
   take_refusals();
   flush_refusals();
   mail_every_second();
@@ -256,7 +256,7 @@ void Agent::on_smtp(std::function<void(int)> tell) {
 }
 
 void Agent::work() {
-  work_.run();
+  scheduler_.run();
 }
 
 void Agent::take_refusals() {

@@ -10,18 +10,18 @@
 #include <string>
 #include <vector>
 
-#include "agent/delivery_book.h"
+#include "agent/delivery_stats.h"
 #include "agent/envelope_count.h"
 #include "agent/lowering.h"
-#include "agent/message_book.h"
+#include "agent/message_outcomes.h"
 #include "agent/overhead.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
+#include "agent/scheduler.h"
 #include "agent/senders.h"
 #include "agent/subuids.h"
-#include "agent/unattributed_book.h"
+#include "agent/unattributed_stats.h"
 #include "agent/users.h"
-#include "agent/work.h"
 #include "api/codec.h"
 #include "api/service.h"
 #include "base/back_off.h"
@@ -88,7 +88,7 @@ class Agent final : public Service {
   // The uids of users of the configuration, as far as they are known by now; on_config() is called when more are.
   [[nodiscard]] std::set<uid_t> uids_of(const std::vector<std::string>& users) { return users_.find_all(users); }
   // Work that cannot wait for the next second: readable while there is some, and a few milliseconds of it.
-  [[nodiscard]] int work_fd() const { return work_.fd(); }
+  [[nodiscard]] int work_fd() const { return scheduler_.fd(); }
   void work();
 
   [[nodiscard]] Limits default_limits() const override { return config_.default_limits; }
@@ -182,7 +182,7 @@ class Agent final : public Service {
   };
 
   // What is known of mail beside what the kernel and the store hold.
-  struct MailBook {
+  struct MailState {
     struct Bundle {
       uint64_t count = 0;
       Json first;
@@ -196,7 +196,7 @@ class Agent final : public Service {
     std::map<std::string, NoticeFacts> notices = {};                                    // letters to owners, by account
     std::map<uint32_t, std::tuple<uint64_t, uint32_t, uint32_t, uint64_t>> saved = {};  // by slot: cell and sent then
     int64_t saved_at_ms = 0;
-    MessageBook messages = {};
+    MessageOutcomes messages = {};
     EnvelopeCount envelopes = {};
     bool recipients_asked = false;  // the MTA asks about them, too
     uint64_t failed = 0;            // questions that the kernel did not answer: passed
@@ -446,8 +446,8 @@ class Agent final : public Service {
   std::array<uint64_t, NP_FEATURES> switched_off_{};
   std::array<std::string, NP_FEATURES> shed_why_{};
   int64_t walked_ms_ = 0;  // CLOCK_MONOTONIC
-  JobBook jobs_;
-  Work work_;
+  JobList jobs_;
+  Scheduler scheduler_;
   std::optional<Applying> applying_;
   bool backing_up_ = false;  // by a job
   Refusals refusals_;
@@ -457,10 +457,10 @@ class Agent final : public Service {
                     .slot_of_user = [this](uid_t uid) { return slot_of_user(uid); },
                     .opener = [this](const PolicyRequest& request) { return opener_of(request); },
                     .is_local = [this](const NetAddress& address) { return is_local(address); }}};
-  UnattributedBook unattributed_;
+  UnattributedStats unattributed_;
   Subuids subuids_;
-  DeliveryBook deliveries_;
-  MailBook mail_;
+  DeliveryStats deliveries_;
+  MailState mail_;
   Entries accounts_;
   std::map<uint32_t, std::string> slots_;  // whose slot it is
   std::set<std::string> deleting_;

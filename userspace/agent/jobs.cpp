@@ -69,7 +69,7 @@ int64_t Agent::apply_to_all(const std::string& why) {
     applying_->done = 0;
   } else {
     applying_ = Applying{.job = jobs_.begin("apply", std::nullopt, now())};
-    work_.add([this] { return apply_next(); });
+    scheduler_.add([this] { return apply_next(); });
   }
   jobs_.log(applying_->job, "all accounts are compared with the kernel: " + why);
   return applying_->job;
@@ -118,7 +118,8 @@ Result<Job> Agent::start_drain(const Caller& caller, const std::string& account,
   const int64_t id = jobs_.begin(kDrain, account, now());
   audit_job(caller, *jobs_.find(id));
   Draining draining{.job = id, .account = account, .kill_at_ms = steady_ms() + int64_t{grace_seconds} * 1000};
-  if (drain_further(draining)) work_.add_each_second([this, draining]() mutable { return drain_further(draining); });
+  if (drain_further(draining))
+    scheduler_.add_each_second([this, draining]() mutable { return drain_further(draining); });
   return *jobs_.find(id);
 }
 
@@ -167,7 +168,7 @@ Result<Job> Agent::start_backup(const Caller& caller) {
   audit_job(caller, *jobs_.find(id));
   backups_.ask_for_one();
   backing_up_ = true;
-  work_.add([this, id] { return back_up_further(id); });
+  scheduler_.add([this, id] { return back_up_further(id); });
   return *jobs_.find(id);
 }
 

@@ -74,7 +74,7 @@ void Agent::find_users() {
 // Each is a write to the disk: between requests, one at a time.
 void Agent::hear_of_user(const Account& account, uid_t uid) {
   if (!account.uid_of_user || account.uid == uid || account.state == AccountState::deleting) return;
-  if (heard_of_.empty()) work_.add([this] { return take_next_uid(); });
+  if (heard_of_.empty()) scheduler_.add([this] { return take_next_uid(); });
   heard_of_.insert_or_assign(account.name, uid);
 }
 

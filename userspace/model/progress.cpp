@@ -39,7 +39,7 @@ const char* to_string(Job::State state) {
   return "?";
 }
 
-int64_t JobBook::begin(std::string kind, std::optional<std::string> account, Moment now) {
+int64_t JobList::begin(std::string kind, std::optional<std::string> account, Moment now) {
   Entry entry;
   entry.job.id = ++last_id_;
   entry.job.kind = std::move(kind);
@@ -49,7 +49,7 @@ int64_t JobBook::begin(std::string kind, std::optional<std::string> account, Mom
   return last_id_;
 }
 
-void JobBook::advance(int64_t id, uint64_t done, uint64_t total, std::string stage, Moment now) {
+void JobList::advance(int64_t id, uint64_t done, uint64_t total, std::string stage, Moment now) {
   Entry* entry = running(id);
   if (!entry) return;
   auto& [job, samples] = *entry;
@@ -70,7 +70,7 @@ void JobBook::advance(int64_t id, uint64_t done, uint64_t total, std::string sta
   job.eta_seconds = static_cast<double>(job.total - job.done) / per_second;
 }
 
-void JobBook::log(int64_t id, std::string_view line) {
+void JobList::log(int64_t id, std::string_view line) {
   const auto found = entries_.find(id);
   if (found == entries_.end()) return;
   auto& lines = found->second.job.log;
@@ -78,7 +78,7 @@ void JobBook::log(int64_t id, std::string_view line) {
   if (lines.size() > kLinesKept) lines.pop_front();
 }
 
-void JobBook::end(int64_t id, Job::State state, std::string result, Moment now) {
+void JobList::end(int64_t id, Job::State state, std::string result, Moment now) {
   assert(state != Job::State::running);
   Entry* entry = running(id);
   if (!entry) return;
@@ -93,19 +93,19 @@ void JobBook::end(int64_t id, Job::State state, std::string result, Moment now) 
   ended_.pop_front();
 }
 
-const Job* JobBook::find(int64_t id) const {
+const Job* JobList::find(int64_t id) const {
   const auto found = entries_.find(id);
   return found == entries_.end() ? nullptr : &found->second.job;
 }
 
-std::vector<Job> JobBook::list() const {
+std::vector<Job> JobList::list() const {
   std::vector<Job> jobs;
   jobs.reserve(entries_.size());
   for (const Entry& entry : entries_ | std::views::values | std::views::reverse) jobs.push_back(entry.job);
   return jobs;
 }
 
-JobBook::Entry* JobBook::running(int64_t id) {
+JobList::Entry* JobList::running(int64_t id) {
   const auto found = entries_.find(id);
   if (found == entries_.end() || found->second.job.state != Job::State::running) return nullptr;
   return &found->second;

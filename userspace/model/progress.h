@@ -17,7 +17,7 @@ namespace npanel {
 
 // The 100 jobs that ended last are kept, and all that run. What is said of a job that has ended changes nothing but its
 // log; what is said of one that is not kept, nothing at all.
-class JobBook {
+class JobList {
  public:
   // Ids are 1, 2, 3 …
   int64_t begin(std::string kind, std::optional<std::string> account, Moment now);
@@ -29,7 +29,7 @@ class JobBook {
   // `state`: any but running. `result`: a sentence.
   void end(int64_t id, Job::State state, std::string result, Moment now);
 
-  // nullptr when it is not kept; valid until the book changes.
+  // nullptr when it is not kept; valid until the list changes.
   [[nodiscard]] const Job* find(int64_t id) const;
   [[nodiscard]] std::vector<Job> list() const;  // newest first
 

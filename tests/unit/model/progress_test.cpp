@@ -12,11 +12,11 @@ using State = Job::State;
 
 constexpr int64_t kUnixOffset = 1'700'000'000'000;
 
-// A book with one job, and a clock.
+// A list with one job, and a clock.
 struct Story {
   [[nodiscard]] Moment now() const { return {.steady_ms = ms, .unix_ms = ms + kUnixOffset}; }
-  int64_t begin(const std::string& kind = "apply") { return book.begin(kind, std::nullopt, now()); }
-  void advance(uint64_t done, uint64_t total) { book.advance(id, done, total, "", now()); }
+  int64_t begin(const std::string& kind = "apply") { return jobs.begin(kind, std::nullopt, now()); }
+  void advance(uint64_t done, uint64_t total) { jobs.advance(id, done, total, "", now()); }
   // Works for `seconds` with a report every `step_ms`; returns what is done then.
   double work(double done, uint64_t total, double per_second, int seconds, int step_ms = 1000) {
     for (int64_t passed = 0; passed < int64_t{seconds} * 1000; passed += step_ms) {
@@ -26,21 +26,21 @@ struct Story {
     }
     return done;
   }
-  [[nodiscard]] const Job& job() const { return *book.find(id); }
+  [[nodiscard]] const Job& job() const { return *jobs.find(id); }
   void expect_eta_near(double truth) const {
     ASSERT_TRUE(job().eta_seconds) << "expected about " << truth;
     EXPECT_NEAR(*job().eta_seconds, truth, truth / 10);
   }
 
-  JobBook book;
+  JobList jobs;
   int64_t ms = 1'000'000;
   int64_t id = begin();
 };
 
 TEST(Progress, JobBeginsWithNothingDone) {
   Story story;
-  const int64_t id = story.book.begin("drain", "bob", story.now());
-  const Job& job = *story.book.find(id);
+  const int64_t id = story.jobs.begin("drain", "bob", story.now());
+  const Job& job = *story.jobs.find(id);
   EXPECT_EQ(job.id, 2);
   EXPECT_EQ(job.kind, "drain");
   EXPECT_EQ(job.account, "bob");
@@ -53,7 +53,7 @@ TEST(Progress, JobBeginsWithNothingDone) {
 
 TEST(Progress, AdvanceSaysHowFarItIs) {
   Story story;
-  story.book.advance(story.id, 30, 120, "account 30 of 120", story.now());
+  story.jobs.advance(story.id, 30, 120, "account 30 of 120", story.now());
   EXPECT_EQ(story.job().stage, "account 30 of 120");
   EXPECT_EQ(story.job().done, 30U);
   EXPECT_EQ(story.job().total, 120U);
@@ -168,7 +168,7 @@ TEST(Progress, EtaOfAnEndedJobIsUnknown) {
   Story story;
   story.work(0, 1000, 10, 20);
   ASSERT_TRUE(story.job().eta_seconds);
-  story.book.end(story.id, State::failed, "the disk is full", story.now());
+  story.jobs.end(story.id, State::failed, "the disk is full", story.now());
   EXPECT_EQ(story.job().eta_seconds, std::nullopt);
 }
 
@@ -176,9 +176,9 @@ TEST(Progress, EndIsWrittenDownOnce) {
   Story story;
   story.advance(40, 100);
   story.ms += 5000;
-  story.book.end(story.id, State::cancelled, "cancelled by uid 0", story.now());
+  story.jobs.end(story.id, State::cancelled, "cancelled by uid 0", story.now());
   story.ms += 5000;
-  story.book.end(story.id, State::done, "all 100 accounts", story.now());
+  story.jobs.end(story.id, State::done, "all 100 accounts", story.now());
   story.advance(90, 100);
   EXPECT_EQ(story.job().state, State::cancelled);
   EXPECT_EQ(story.job().result, "cancelled by uid 0");
@@ -189,13 +189,13 @@ TEST(Progress, EndIsWrittenDownOnce) {
 TEST(Progress, DoneIsAHundredPercentWhateverWasCounted) {
   Story story;
   story.advance(40, 100);
-  story.book.end(story.id, State::done, "60 accounts were gone", story.now());
+  story.jobs.end(story.id, State::done, "60 accounts were gone", story.now());
   EXPECT_DOUBLE_EQ(story.job().percent(), 100);
 }
 
 TEST(Progress, KeepsTheLastHundredLines) {
   Story story;
-  for (int line = 1; line <= 250; ++line) story.book.log(story.id, "line " + std::to_string(line));
+  for (int line = 1; line <= 250; ++line) story.jobs.log(story.id, "line " + std::to_string(line));
   ASSERT_EQ(story.job().log.size(), 100U);
   EXPECT_EQ(story.job().log.front(), "line 151");
   EXPECT_EQ(story.job().log.back(), "line 250");
@@ -203,17 +203,17 @@ TEST(Progress, KeepsTheLastHundredLines) {
 
 TEST(Progress, CutsLongLines) {
   Story story;
-  story.book.log(story.id, std::string(500, 'a'));
-  story.book.log(story.id, std::string(501, 'b'));
+  story.jobs.log(story.id, std::string(500, 'a'));
+  story.jobs.log(story.id, std::string(501, 'b'));
   EXPECT_EQ(story.job().log[0], std::string(500, 'a'));
   EXPECT_EQ(story.job().log[1], std::string(500, 'b'));
 }
 
 TEST(Progress, CutsNoCharacterInTwo) {
   Story story;
-  story.book.log(story.id, std::string(499, 'a') + "ä and more");
-  story.book.log(story.id, std::string(497, 'a') + "\xF0\x9F\x92\xBE and more");
-  story.book.log(story.id, std::string(498, 'a') + "ä and more");
+  story.jobs.log(story.id, std::string(499, 'a') + "ä and more");
+  story.jobs.log(story.id, std::string(497, 'a') + "\xF0\x9F\x92\xBE and more");
+  story.jobs.log(story.id, std::string(498, 'a') + "ä and more");
   EXPECT_EQ(story.job().log[0], std::string(499, 'a'));
   EXPECT_EQ(story.job().log[1], std::string(497, 'a'));
   EXPECT_EQ(story.job().log[2], std::string(498, 'a') + "ä");
@@ -221,35 +221,35 @@ TEST(Progress, CutsNoCharacterInTwo) {
 
 TEST(Progress, CutsBytesThatAreNoText) {
   Story story;
-  story.book.log(story.id, std::string(1000, '\x80'));
+  story.jobs.log(story.id, std::string(1000, '\x80'));
   EXPECT_GE(story.job().log[0].size(), 497U);
   EXPECT_LE(story.job().log[0].size(), 500U);
 }
 
 TEST(Progress, KeepsTheHundredJobsThatEndedLast) {
   Story story;  // job 1 runs on
-  for (int i = 0; i < 150; ++i) story.book.end(story.begin(), State::done, "", story.now());
-  EXPECT_EQ(story.book.list().size(), 101U);
-  EXPECT_EQ(story.book.find(51), nullptr);
-  EXPECT_NE(story.book.find(52), nullptr);
-  ASSERT_NE(story.book.find(1), nullptr) << "a running job is always kept";
-  story.book.end(story.id, State::done, "", story.now());
-  EXPECT_NE(story.book.find(1), nullptr) << "it is the one that ended last, though the oldest";
-  EXPECT_EQ(story.book.find(52), nullptr);
-  EXPECT_EQ(story.book.list().size(), 100U);
+  for (int i = 0; i < 150; ++i) story.jobs.end(story.begin(), State::done, "", story.now());
+  EXPECT_EQ(story.jobs.list().size(), 101U);
+  EXPECT_EQ(story.jobs.find(51), nullptr);
+  EXPECT_NE(story.jobs.find(52), nullptr);
+  ASSERT_NE(story.jobs.find(1), nullptr) << "a running job is always kept";
+  story.jobs.end(story.id, State::done, "", story.now());
+  EXPECT_NE(story.jobs.find(1), nullptr) << "it is the one that ended last, though the oldest";
+  EXPECT_EQ(story.jobs.find(52), nullptr);
+  EXPECT_EQ(story.jobs.list().size(), 100U);
 }
 
 TEST(Progress, KeepsEveryRunningJob) {
   Story story;
   for (int i = 0; i < 500; ++i) story.begin();
-  EXPECT_EQ(story.book.list().size(), 501U);
+  EXPECT_EQ(story.jobs.list().size(), 501U);
 }
 
 TEST(Progress, ListsTheNewestFirst) {
   Story story;
   story.begin("drain");
   story.begin("backup");
-  const auto jobs = story.book.list();
+  const auto jobs = story.jobs.list();
   ASSERT_EQ(jobs.size(), 3U);
   EXPECT_EQ(jobs[0].kind, "backup");
   EXPECT_EQ(jobs[1].kind, "drain");
@@ -260,23 +260,23 @@ TEST(Progress, NeverGivesAnIdTwice) {
   Story story;
   for (int64_t i = 2; i < 200; ++i) {
     EXPECT_EQ(story.begin(), i);
-    story.book.end(i, State::done, "", story.now());
+    story.jobs.end(i, State::done, "", story.now());
   }
 }
 
 TEST(Progress, WordsAboutAnUnknownJobChangeNothing) {
   Story story;
-  story.book.advance(77, 1, 2, "", story.now());
-  story.book.log(77, "hello");
-  story.book.end(77, State::done, "", story.now());
-  EXPECT_EQ(story.book.find(77), nullptr);
-  EXPECT_EQ(story.book.list().size(), 1U);
+  story.jobs.advance(77, 1, 2, "", story.now());
+  story.jobs.log(77, "hello");
+  story.jobs.end(77, State::done, "", story.now());
+  EXPECT_EQ(story.jobs.find(77), nullptr);
+  EXPECT_EQ(story.jobs.list().size(), 1U);
 }
 
 TEST(Progress, LinesMayComeAfterTheEnd) {
   Story story;
-  story.book.end(story.id, State::failed, "the disk is full", story.now());
-  story.book.log(story.id, "removed the half-written copy");
+  story.jobs.end(story.id, State::failed, "the disk is full", story.now());
+  story.jobs.log(story.id, "removed the half-written copy");
   EXPECT_EQ(story.job().log.back(), "removed the half-written copy");
 }
 

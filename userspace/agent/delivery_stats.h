@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// delivery_book.h: how is each account's mail received elsewhere, and what of it is the server's own trouble?
+// delivery_stats.h: how is each account's mail received elsewhere, and what of it is the server's own trouble?
 #pragma once
 
 #include <deque>
@@ -28,14 +28,14 @@ struct CountedDelivery {
 
 // From the MTA's logs. Kept in memory, which is bounded whatever is sent: an agent that starts anew begins with an
 // empty hour.
-class DeliveryBook {
+class DeliveryStats {
  public:
   // Whose message is it? nullopt: nobody's, or its outcome does not count. `anybodys`: others may have written this.
   using OwnerOf = std::function<std::optional<CountedDelivery>(const LoggedDelivery&, bool anybodys)>;
 
   // Where postlog(1) is: if it runs with a group's rights, whoever calls it writes to Postfix's log in any program's
   // name.
-  explicit DeliveryBook(std::string postlog = "/usr/sbin/postlog") : postlog_(std::move(postlog)) {}
+  explicit DeliveryStats(std::string postlog = "/usr/sbin/postlog") : postlog_(std::move(postlog)) {}
 
   void configure(const Config& config);
   // Reads on. What cannot be read is told once.
@@ -50,7 +50,7 @@ class DeliveryBook {
   // The newest first, at most 3 of each outcome that tells against somebody.
   [[nodiscard]] std::vector<DeliveryExample> examples(const std::string& account) const;
   void spend(const std::string& account);
-  void forget(const std::string& account) { books_.erase(account); }
+  void forget(const std::string& account) { accounts_.erase(account); }
   void rename(const std::string& from, const std::string& to);
 
   [[nodiscard]] std::vector<MailFinding> findings() const;
@@ -65,13 +65,13 @@ class DeliveryBook {
     std::string complaint = {};
     bool arguments = false;  // Exim has written its own there
   };
-  struct AccountBook {
+  struct AccountStats {
     DeliveryHour hour = {};
     std::deque<DeliveryExample> examples = {};  // the newest first
   };
   [[nodiscard]] std::string read(Log& log, const OwnerOf& owner_of);
   void add(const LoggedDelivery& delivery, const CountedDelivery& counted, int64_t now_s);
-  void add_example(AccountBook& book, DeliveryExample example);
+  void add_example(AccountStats& stats, DeliveryExample example);
   void add_unclear(const LoggedDelivery& delivery, const std::string& account);
   [[nodiscard]] uint32_t destination_of(const std::string& name);
   void forget_old(int64_t now_s);
@@ -80,7 +80,7 @@ class DeliveryBook {
 
   std::string postlog_;
   std::vector<Log> logs_;
-  std::map<std::string, AccountBook, std::less<>> books_;
+  std::map<std::string, AccountStats, std::less<>> accounts_;
   std::set<std::string> changed_;
   std::unordered_map<std::string, uint32_t> numbers_;
   std::vector<std::string> destinations_{""};  // by number; 0 are those that there is no room for

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/delivery_book.h"
+#include "agent/delivery_stats.h"
 
 #include <sys/stat.h>
 
@@ -74,7 +74,7 @@ bool gives_rights(const std::string& program) {
 }  // namespace
 
 // A log that stays is read on where it was.
-void DeliveryBook::configure(const Config& config) {
+void DeliveryStats::configure(const Config& config) {
   std::vector<Log> logs;
   for (const std::string& path : config.mail_logs) {
     const auto known = std::ranges::find(logs_, path, [](const Log& log) { return log.tail.path(); });
@@ -86,7 +86,7 @@ void DeliveryBook::configure(const Config& config) {
   logs_ = std::move(logs);
 }
 
-std::vector<std::string> DeliveryBook::read(const OwnerOf& owner_of) {
+std::vector<std::string> DeliveryStats::read(const OwnerOf& owner_of) {
   std::vector<std::string> complaints;
   for (Log& log : logs_) {
     std::string complaint = read(log, owner_of);
@@ -97,7 +97,7 @@ std::vector<std::string> DeliveryBook::read(const OwnerOf& owner_of) {
 }
 
 // What is wrong with the log; empty: nothing.
-std::string DeliveryBook::read(Log& log, const OwnerOf& owner_of) {
+std::string DeliveryStats::read(Log& log, const OwnerOf& owner_of) {
   const int64_t now = now_s();
   const bool by_anybody = gives_rights(postlog_);
   bool of_postfix = false;
@@ -120,37 +120,37 @@ std::string DeliveryBook::read(Log& log, const OwnerOf& owner_of) {
   return of_postfix || log.complaint.find(postlog_) == std::string::npos ? "" : log.complaint;
 }
 
-void DeliveryBook::add(const LoggedDelivery& delivery, const CountedDelivery& counted, int64_t now_s) {
+void DeliveryStats::add(const LoggedDelivery& delivery, const CountedDelivery& counted, int64_t now_s) {
   const DeliveryFacts& facts = delivery.facts;
   if (counted.verdict.outcome == Outcome::unclear) add_unclear(delivery, counted.account);
-  AccountBook& book = books_[counted.account];
+  AccountStats& stats = accounts_[counted.account];
   const std::string domain = domain_of(delivery.recipient);
   const std::string whose = organisation(delivery.server);
-  const size_t share = kRecipientsMost / books_.size();
-  book.hour.add({.at_s = now_s,
-                 .id = counted.recipient,
-                 .destination = destination_of(whose.empty() ? domain : whose),
-                 .verdict = counted.verdict,
-                 .decided = facts.accepted || facts.permanent},
-                std::clamp(share, kRecipientsLeast, DeliveryHour::kRecipientsMost));
+  const size_t share = kRecipientsMost / accounts_.size();
+  stats.hour.add({.at_s = now_s,
+                  .id = counted.recipient,
+                  .destination = destination_of(whose.empty() ? domain : whose),
+                  .verdict = counted.verdict,
+                  .decided = facts.accepted || facts.permanent},
+                 std::clamp(share, kRecipientsLeast, DeliveryHour::kRecipientsMost));
   DeliveryExample example{
       .outcome = counted.verdict.outcome, .domain = domain, .answer = answer_of(facts, kAnswerMost), .at_s = now_s};
   if (const auto trouble = trouble_of(counted.verdict)) newest_[*trouble] = example;
-  if (tells_against(counted.verdict.outcome)) add_example(book, std::move(example));
+  if (tells_against(counted.verdict.outcome)) add_example(stats, std::move(example));
   changed_.insert(counted.account);
   fresh_ = true;
 }
 
 // Three of each outcome, of different domains where there are: of one that has several, the oldest goes first.
-void DeliveryBook::add_example(AccountBook& book, DeliveryExample example) {
-  auto& all = book.examples;
+void DeliveryStats::add_example(AccountStats& stats, DeliveryExample example) {
+  auto& all = stats.examples;
   const Outcome outcome = example.outcome;
   const auto is_same = [&](const DeliveryExample& each) {
     return each.outcome == outcome && each.domain == example.domain && each.answer == example.answer;
   };
   std::erase_if(all, is_same);
   all.push_front(std::move(example));
-  const std::ptrdiff_t most = books_.size() > kAccountsWithThree ? 1 : kExamplesEach;
+  const std::ptrdiff_t most = accounts_.size() > kAccountsWithThree ? 1 : kExamplesEach;
   if (std::ranges::count(all, outcome, &DeliveryExample::outcome) <= most) return;
   const auto is_one_of_several = [&](const DeliveryExample& each) {
     return each.outcome == outcome && std::ranges::count_if(all, [&](const DeliveryExample& other) {
@@ -162,7 +162,7 @@ void DeliveryBook::add_example(AccountBook& book, DeliveryExample example) {
   all.erase(std::next(oldest).base());
 }
 
-void DeliveryBook::add_unclear(const LoggedDelivery& delivery, const std::string& account) {
+void DeliveryStats::add_unclear(const LoggedDelivery& delivery, const std::string& account) {
   ++unclear_;
   const DeliveryFacts& facts = delivery.facts;
   UnclearAnswer answer{
@@ -187,7 +187,7 @@ void DeliveryBook::add_unclear(const LoggedDelivery& delivery, const std::string
   if (answers_.size() > kUnclearMost) answers_.pop_back();
 }
 
-uint32_t DeliveryBook::destination_of(const std::string& name) {
+uint32_t DeliveryStats::destination_of(const std::string& name) {
   if (const auto known = numbers_.find(name); known != numbers_.end()) return known->second;
   if (name.empty() || destinations_.size() >= kDestinationsMost) return 0;
   const auto number = static_cast<uint32_t>(destinations_.size());
@@ -196,21 +196,21 @@ uint32_t DeliveryBook::destination_of(const std::string& name) {
   return number;
 }
 
-void DeliveryBook::forget_old(int64_t now_s) {
-  for (auto& [account, book] : books_) {
-    book.hour.forget_old(now_s);
-    std::erase_if(book.examples,
+void DeliveryStats::forget_old(int64_t now_s) {
+  for (auto& [account, stats] : accounts_) {
+    stats.hour.forget_old(now_s);
+    std::erase_if(stats.examples,
                   [now_s](const DeliveryExample& each) { return each.at_s <= now_s - DeliveryHour::kHourS; });
   }
-  std::erase_if(books_, [](const auto& each) { return each.second.hour.recipients().empty(); });
+  std::erase_if(accounts_, [](const auto& each) { return each.second.hour.recipients().empty(); });
 }
 
 // Names that nobody sends to any more make room.
-void DeliveryBook::renumber_destinations() {
+void DeliveryStats::renumber_destinations() {
   std::vector<uint32_t> fresh(destinations_.size());
   std::vector<std::string> kept{""};
-  for (auto& [account, book] : books_)
-    book.hour.renumber([&](uint32_t old) {
+  for (auto& [account, stats] : accounts_)
+    stats.hour.renumber([&](uint32_t old) {
       if (old != 0 && fresh[old] == 0) {
         fresh[old] = static_cast<uint32_t>(kept.size());
         kept.push_back(destinations_[old]);
@@ -222,7 +222,7 @@ void DeliveryBook::renumber_destinations() {
   for (uint32_t number = 1; number < destinations_.size(); ++number) numbers_.emplace(destinations_[number], number);
 }
 
-std::vector<MailFinding> DeliveryBook::judge() {
+std::vector<MailFinding> DeliveryStats::judge() {
   const int64_t now = now_s();
   const bool tidies = now - tidied_s_ >= kTidyEveryS;
   if (!fresh_ && !tidies) return {};
@@ -233,15 +233,15 @@ std::vector<MailFinding> DeliveryBook::judge() {
   }
   fresh_ = false;
   std::vector<const DeliveryHour*> hours;
-  hours.reserve(books_.size());
-  for (const auto& [account, book] : books_) hours.push_back(&book.hour);
+  hours.reserve(accounts_.size());
+  for (const auto& [account, stats] : accounts_) hours.push_back(&stats.hour);
   ServerJudgement judgement = judge_server(hours, static_cast<uint32_t>(destinations_.size()), now);
   excuses_ = std::move(judgement.excuses);
   return note_blames(judgement.blames);
 }
 
 // A trouble that lasts, or comes back within an hour, stays the one that was told.
-std::vector<MailFinding> DeliveryBook::note_blames(const std::vector<Blame>& blames) {
+std::vector<MailFinding> DeliveryStats::note_blames(const std::vector<Blame>& blames) {
   const int64_t at = now_s();
   std::map<Trouble, MailFinding> now;
   std::vector<MailFinding> begun;
@@ -263,38 +263,38 @@ std::vector<MailFinding> DeliveryBook::note_blames(const std::vector<Blame>& bla
   return begun;
 }
 
-std::set<std::string> DeliveryBook::take_changed() {
+std::set<std::string> DeliveryStats::take_changed() {
   return std::exchange(changed_, {});
 }
 
-Deliveries DeliveryBook::last_hour(const std::string& account, Counting counting) const {
-  const auto book = books_.find(account);
-  return book == books_.end() ? Deliveries{} : book->second.hour.sum(now_s(), excuses_, counting);
+Deliveries DeliveryStats::last_hour(const std::string& account, Counting counting) const {
+  const auto stats = accounts_.find(account);
+  return stats == accounts_.end() ? Deliveries{} : stats->second.hour.sum(now_s(), excuses_, counting);
 }
 
-std::vector<DeliveryExample> DeliveryBook::examples(const std::string& account) const {
-  const auto book = books_.find(account);
-  if (book == books_.end()) return {};
-  return {book->second.examples.begin(), book->second.examples.end()};
+std::vector<DeliveryExample> DeliveryStats::examples(const std::string& account) const {
+  const auto stats = accounts_.find(account);
+  if (stats == accounts_.end()) return {};
+  return {stats->second.examples.begin(), stats->second.examples.end()};
 }
 
-void DeliveryBook::spend(const std::string& account) {
-  if (const auto book = books_.find(account); book != books_.end()) book->second.hour.spend();
+void DeliveryStats::spend(const std::string& account) {
+  if (const auto stats = accounts_.find(account); stats != accounts_.end()) stats->second.hour.spend();
 }
 
-std::vector<MailFinding> DeliveryBook::findings() const {
+std::vector<MailFinding> DeliveryStats::findings() const {
   std::vector<MailFinding> all;
   all.reserve(findings_.size());
   for (const auto& [trouble, finding] : findings_) all.push_back(finding);
   return all;
 }
 
-void DeliveryBook::rename(const std::string& from, const std::string& to) {
+void DeliveryStats::rename(const std::string& from, const std::string& to) {
   if (changed_.erase(from) > 0) changed_.insert(to);
-  auto book = books_.extract(from);
-  if (book.empty()) return;
-  book.key() = to;
-  books_.insert(std::move(book));
+  auto stats = accounts_.extract(from);
+  if (stats.empty()) return;
+  stats.key() = to;
+  accounts_.insert(std::move(stats));
 }
 
 }  // namespace npanel

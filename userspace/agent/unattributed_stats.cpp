@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/unattributed_book.h"
+#include "agent/unattributed_stats.h"
 
 #include <algorithm>
 #include <iterator>
@@ -33,8 +33,8 @@ bool is_same(const NobodySender& one, const NobodySender& other) {
 
 }  // namespace
 
-void UnattributedBook::add(const PolicyRequest& request, const Whose& whose, NobodyAnswer answer, bool charge,
-                           int64_t now_ms) {
+void UnattributedStats::add(const PolicyRequest& request, const Whose& whose, NobodyAnswer answer, bool charge,
+                            int64_t now_ms) {
   const bool deferred = answer == NobodyAnswer::deferred;
   if (!charge && !deferred) return;
   ++counts_[static_cast<size_t>(whose.why)][static_cast<size_t>(answer)];
@@ -42,7 +42,8 @@ void UnattributedBook::add(const PolicyRequest& request, const Whose& whose, Nob
   if (is_charged(whose.why)) remember(request, whose, answer, now_ms);
 }
 
-void UnattributedBook::remember(const PolicyRequest& request, const Whose& whose, NobodyAnswer answer, int64_t now_ms) {
+void UnattributedStats::remember(const PolicyRequest& request, const Whose& whose, NobodyAnswer answer,
+                                 int64_t now_ms) {
   NobodySender fresh{.why = whose.why,
                      .login = lower_ascii(request.sasl_username.substr(0, kTextMost)),
                      .uid = whose.uid,

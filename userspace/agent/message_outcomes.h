@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// message_book.h: which outcomes of a message have counted, so that each counts once?
+// message_outcomes.h: which outcomes of a message have counted, so that each counts once?
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace npanel {
 
 // Messages and recipients are named by hashes (message_id). Of the newest only, for memory is bounded.
-class MessageBook {
+class MessageOutcomes {
  public:
   // Does this count? A recipient is put off once and `decided` once, and no more recipients count than were `charged`.
   bool judge(uint64_t message, uint64_t recipient, bool decided, uint32_t charged);

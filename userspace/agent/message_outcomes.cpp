@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/message_book.h"
+#include "agent/message_outcomes.h"
 
 #include <utility>
 
@@ -11,7 +11,7 @@ constexpr size_t kRecipientsMost = 131072;  // some 6 MB
 
 }  // namespace
 
-void MessageBook::make_room() {
+void MessageOutcomes::make_room() {
   while (messages_.size() >= kMessagesMost || (recipients_ >= kRecipientsMost && !messages_.empty())) {
     const auto oldest = messages_.find(oldest_first_.front());
     oldest_first_.pop_front();
@@ -20,14 +20,14 @@ void MessageBook::make_room() {
   }
 }
 
-MessageBook::Message& MessageBook::at(uint64_t message) {
+MessageOutcomes::Message& MessageOutcomes::at(uint64_t message) {
   make_room();
   const auto [found, fresh] = messages_.try_emplace(message);
   if (fresh) oldest_first_.push_back(message);
   return found->second;
 }
 
-bool MessageBook::judge(uint64_t message, uint64_t recipient, bool decided, uint32_t charged) {
+bool MessageOutcomes::judge(uint64_t message, uint64_t recipient, bool decided, uint32_t charged) {
   auto& recipients = at(message).decided;
   if (recipients.size() >= charged && !recipients.contains(recipient)) return false;
   const auto [known, fresh] = recipients.try_emplace(recipient, false);
@@ -36,7 +36,7 @@ bool MessageBook::judge(uint64_t message, uint64_t recipient, bool decided, uint
   return !std::exchange(known->second, true);
 }
 
-void MessageBook::join(uint64_t part, uint64_t whole) {
+void MessageOutcomes::join(uint64_t part, uint64_t whole) {
   if (whole == 0) {
     wholes_.erase(part);
     return;
@@ -48,7 +48,7 @@ void MessageBook::join(uint64_t part, uint64_t whole) {
   if (wholes_.insert_or_assign(part, whole).second) parts_oldest_first_.push_back(part);
 }
 
-uint64_t MessageBook::whole(uint64_t message) const {
+uint64_t MessageOutcomes::whole(uint64_t message) const {
   const auto found = wholes_.find(message);
   return found == wholes_.end() ? message : found->second;
 }

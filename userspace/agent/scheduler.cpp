@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/work.h"
+#include "agent/scheduler.h"
 
 #include <sys/eventfd.h>
 
@@ -12,14 +12,14 @@ constexpr auto kSlice = std::chrono::milliseconds(3);  // a request waits so lon
 
 }  // namespace
 
-Work::Work() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Scheduler::Scheduler() : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-void Work::add(Step step) {
+void Scheduler::add(Step step) {
   fast_.push_back(std::move(step));
   ::eventfd_write(wake_.get(), 1);
 }
 
-void Work::run() {
+void Scheduler::run() {
   using Clock = std::chrono::steady_clock;
   for (const auto until = Clock::now() + kSlice; !fast_.empty() && Clock::now() < until;) {
     Step step = std::move(fast_.front());
@@ -30,7 +30,7 @@ void Work::run() {
   if (fast_.empty()) ::eventfd_read(wake_.get(), &ignored);
 }
 
-void Work::each_second() {
+void Scheduler::each_second() {
   for (size_t left = slow_.size(); left > 0; --left) {
     Step step = std::move(slow_.front());
     slow_.pop_front();

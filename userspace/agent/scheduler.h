@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// work.h: how does one thread do what takes seconds and still answer at once?
+// scheduler.h: how does one thread do what takes seconds and still answer at once?
 #pragma once
 
 #include <deque>
@@ -10,11 +10,11 @@
 namespace npanel {
 
 // Tasks that are done in small steps between requests.
-class Work {
+class Scheduler {
  public:
   // True: call me again. A step takes a millisecond or so.
   using Step = std::function<bool()>;
-  Work();
+  Scheduler();
 
   void add(Step step);
   // One step each second: for who waits for others.

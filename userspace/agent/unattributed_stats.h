@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// unattributed_book.h: how much mail that no account owns was there, and who were the newest to send it?
+// unattributed_stats.h: how much mail that no account owns was there, and who were the newest to send it?
 #pragma once
 
 #include <list>
@@ -10,7 +10,7 @@
 
 namespace npanel {
 
-class UnattributedBook {
+class UnattributedStats {
  public:
   static constexpr size_t kNewest = 20;
 
