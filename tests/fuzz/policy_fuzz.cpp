@@ -53,8 +53,8 @@ bool is_opened_by(const PolicyRequest& request, const World& world, const std::s
 bool is_relayed_by(const PolicyRequest& request, const std::string& account) {
   const auto client = parse_net_address(request.client_address);
   const bool relay =
-      client && (holds(*parse_net("198.51.100.0/24"), *client) || holds(*parse_net("2001:db8:77::/48"), *client));
-  return relay && !holds(*parse_net("198.51.100.10"), *client) && !request.uid && request.sasl_username.empty() &&
+      client && (contains(*parse_net("198.51.100.0/24"), *client) || contains(*parse_net("2001:db8:77::/48"), *client));
+  return relay && !contains(*parse_net("198.51.100.10"), *client) && !request.uid && request.sasl_username.empty() &&
          names(request.sender, account);
 }
 

@@ -198,7 +198,7 @@ Applied Reconciler::apply(const Account& account, const MailLimits& mail, const 
       applied.writes += writes;
       applied.problems = std::move(problems);
       applied.pending = std::move(pending);
-      apply_stand_ins_to_all(*cgroup, account, now, applied);
+      apply_rlimit_fallback_to_all(*cgroup, account, now, applied);
     } else {
       applied.problems.push_back(cgroup.error().text);
     }
@@ -218,18 +218,18 @@ Applied Reconciler::apply(const Account& account, const MailLimits& mail, const 
   return applied;
 }
 
-void Reconciler::apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now,
-                                        Applied& applied) const {
-  const StandIns wanted = stand_ins_for(account, host_);
-  if (wanted == StandIns{}) return;
-  const StandIns stand_ins = stand_ins_for(now, host_);
+void Reconciler::apply_rlimit_fallback_to_all(const Cgroup& cgroup, const Account& account, const Account& now,
+                                              Applied& applied) const {
+  const RlimitFallback wanted = rlimit_fallback_for(account, host_);
+  if (wanted == RlimitFallback{}) return;
+  const RlimitFallback fallback = rlimit_fallback_for(now, host_);
   const auto pids = cgroup.pids();
   if (!pids) {
     applied.problems.push_back("cgroup.procs: " + pids.error().text);
     return;
   }
   for (const pid_t pid : *pids)
-    if (const auto set = stand_ins == wanted ? apply_stand_ins(pid, wanted) : lift_stand_ins(pid, wanted);
+    if (const auto set = fallback == wanted ? apply_stand_ins(pid, wanted) : lift_stand_ins(pid, wanted);
         !set && set.error().code != ESRCH)
       applied.problems.push_back("pid " + std::to_string(pid) + ": " + set.error().text);
 }
@@ -346,7 +346,7 @@ Result<void> Reconciler::add_process(const Account& account, const Features& fea
     const Cgroup cgroup = NP_TRY(tree_->find_or_make(cgroup_directory(account)));
     NP_TRY(move_process(process, cgroup, tree_->mount_fd(), move));
   }
-  return apply_stand_ins(pid, stand_ins_for(effective(account, features), host_));
+  return apply_stand_ins(pid, rlimit_fallback_for(effective(account, features), host_));
 }
 
 std::vector<std::string> Reconciler::degraded(const Account& account, const Features& features,

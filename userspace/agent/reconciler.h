@@ -117,7 +117,8 @@ class Reconciler {
   void watch_connections(const Config& config);
   bool find_devices();
   [[nodiscard]] std::optional<std::vector<DeviceNumber>> configured_devices();
-  void apply_stand_ins_to_all(const Cgroup& cgroup, const Account& account, const Account& now, Applied& applied) const;
+  void apply_rlimit_fallback_to_all(const Cgroup& cgroup, const Account& account, const Account& now,
+                                    Applied& applied) const;
 
   static constexpr const char* kLossMark = "accounts-lost";
   static constexpr const char* kAttachedMark = "attached-at-";  // and the time

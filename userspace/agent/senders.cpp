@@ -91,7 +91,7 @@ Whose Senders::of_relayed(const PolicyRequest& request) const {
 }
 
 bool Senders::is_relay(const NetAddress& client) const {
-  return std::ranges::any_of(relays_, [&](const np_smtp_net& net) { return holds(net, client); });
+  return std::ranges::any_of(relays_, [&](const np_smtp_net& net) { return contains(net, client); });
 }
 
 std::optional<std::string> Senders::by_domain_of(const std::string& address) const {

@@ -49,7 +49,7 @@ SettingsApplied apply_settings(const Cgroup& cgroup, const Account& account, con
       continue;
     }
     const auto now = cgroup.read(setting.file);
-    if (now && holds(setting, *now)) continue;
+    if (now && matches(setting, *now)) continue;
     if (now && may_reclaim(setting, *now, use_of(cgroup))) {
       lower(cgroup, setting, slow, applied);
       continue;

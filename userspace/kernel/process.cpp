@@ -73,15 +73,15 @@ std::optional<uid_t> real_uid_in(std::string_view status) {
 
 }  // namespace
 
-Result<void> apply_stand_ins(pid_t pid, const StandIns& stand_ins) {
-  if (stand_ins.address_space_bytes) NP_TRY(lower_limit(pid, RLIMIT_AS, *stand_ins.address_space_bytes, "RLIMIT_AS"));
-  if (stand_ins.processes) NP_TRY(lower_limit(pid, RLIMIT_NPROC, *stand_ins.processes, "RLIMIT_NPROC"));
+Result<void> apply_stand_ins(pid_t pid, const RlimitFallback& fallback) {
+  if (fallback.address_space_bytes) NP_TRY(lower_limit(pid, RLIMIT_AS, *fallback.address_space_bytes, "RLIMIT_AS"));
+  if (fallback.processes) NP_TRY(lower_limit(pid, RLIMIT_NPROC, *fallback.processes, "RLIMIT_NPROC"));
   return {};
 }
 
-Result<void> lift_stand_ins(pid_t pid, const StandIns& stand_ins) {
-  if (stand_ins.address_space_bytes) NP_TRY(raise_limit(pid, RLIMIT_AS, *stand_ins.address_space_bytes, "RLIMIT_AS"));
-  if (stand_ins.processes) NP_TRY(raise_limit(pid, RLIMIT_NPROC, *stand_ins.processes, "RLIMIT_NPROC"));
+Result<void> lift_stand_ins(pid_t pid, const RlimitFallback& fallback) {
+  if (fallback.address_space_bytes) NP_TRY(raise_limit(pid, RLIMIT_AS, *fallback.address_space_bytes, "RLIMIT_AS"));
+  if (fallback.processes) NP_TRY(raise_limit(pid, RLIMIT_NPROC, *fallback.processes, "RLIMIT_NPROC"));
   return {};
 }
 

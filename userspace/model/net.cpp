@@ -65,7 +65,7 @@ std::optional<NetAddress> parse_net_address(std::string_view text) {
   return address;
 }
 
-bool holds(const np_smtp_net& net, const NetAddress& address) {
+bool contains(const np_smtp_net& net, const NetAddress& address) {
   return same_bits(net.address, address, net.prefix);
 }
 

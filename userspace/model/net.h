@@ -20,7 +20,7 @@ using NetAddress = std::array<__u8, 16>;
 // "192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "fe80::1%eth0"; nullopt: it is none ("unknown").
 [[nodiscard]] std::optional<NetAddress> parse_net_address(std::string_view text);
 
-[[nodiscard]] bool holds(const np_smtp_net& net, const NetAddress& address);
+[[nodiscard]] bool contains(const np_smtp_net& net, const NetAddress& address);
 [[nodiscard]] bool overlap(const np_smtp_net& one, const np_smtp_net& other);
 
 }  // namespace npanel

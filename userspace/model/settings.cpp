@@ -131,7 +131,7 @@ Limits not_looser(const Account& said, const Limits& held, const HostAbilities& 
   return now;
 }
 
-bool holds(const Setting& setting, std::string_view content) {
+bool matches(const Setting& setting, std::string_view content) {
   if (setting.file == "io.max") return io_holds(setting.text, content);
   return trim(content) == setting.text;
 }
@@ -155,11 +155,11 @@ bool may_reclaim(const Setting& setting, std::string_view content, std::optional
   return !use_bytes || *use_bytes > *wanted / 2;
 }
 
-StandIns stand_ins_for(const Account& account, const HostAbilities& host) {
-  StandIns stand_ins;
-  if (!host.controllers.contains("memory")) stand_ins.address_space_bytes = account.limits.memory_max_bytes;
-  if (!host.controllers.contains("pids")) stand_ins.processes = account.limits.pids_max;
-  return stand_ins;
+RlimitFallback rlimit_fallback_for(const Account& account, const HostAbilities& host) {
+  RlimitFallback fallback;
+  if (!host.controllers.contains("memory")) fallback.address_space_bytes = account.limits.memory_max_bytes;
+  if (!host.controllers.contains("pids")) fallback.processes = account.limits.pids_max;
+  return fallback;
 }
 
 std::vector<std::string> degraded(const Account& account, const HostAbilities& host) {

@@ -44,7 +44,7 @@ using ControlFiles = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] Limits not_looser(const Account& said, const Limits& held, const HostAbilities& host);
 
 // Does the control file, with this content, already say so?
-[[nodiscard]] bool holds(const Setting& setting, std::string_view content);
+[[nodiscard]] bool matches(const Setting& setting, std::string_view content);
 
 // What io.max, with this content, still limits although no device of `host` is it: a device that io.devices names no
 // more.
@@ -56,12 +56,12 @@ using ControlFiles = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] bool may_reclaim(const Setting& setting, std::string_view content, std::optional<uint64_t> use_bytes);
 
 // What stands in for controllers that are missing: rlimits of each process, setrlimit(2). nullopt = leave alone.
-struct StandIns {
+struct RlimitFallback {
   std::optional<uint64_t> address_space_bytes;  // RLIMIT_AS for memory.max
   std::optional<uint64_t> processes;            // RLIMIT_NPROC for pids.max
-  bool operator==(const StandIns&) const = default;
+  bool operator==(const RlimitFallback&) const = default;
 };
-[[nodiscard]] StandIns stand_ins_for(const Account& account, const HostAbilities& host);
+[[nodiscard]] RlimitFallback rlimit_fallback_for(const Account& account, const HostAbilities& host);
 
 // One sentence for each limit of the account that is not in force as it was asked for, and what stands in.
 [[nodiscard]] std::vector<std::string> degraded(const Account& account, const HostAbilities& host);

@@ -38,10 +38,10 @@ void add_bite(const StorageFacts& facts, const DeviceNumber& number, int depth, 
   add_bite(facts, device->below.front(), depth + 1, bites);
 }
 
-bool holds(const StorageFacts& facts, const Numbers& limited, const DeviceNumber& number, int depth = 0) {
+bool is_limited(const StorageFacts& facts, const Numbers& limited, const DeviceNumber& number, int depth = 0) {
   if (limited.contains(number)) return true;
   const BlockDevice* device = find(facts, number);
-  return passes_on(device) && depth < kDeepest && holds(facts, limited, device->below.front(), depth + 1);
+  return passes_on(device) && depth < kDeepest && is_limited(facts, limited, device->below.front(), depth + 1);
 }
 
 Numbers limited_of(const StoragePlan& plan) {
@@ -112,7 +112,7 @@ std::string gap_of(const StorageFacts& facts, const Numbers& limited, const Writ
   if (fs.devices.empty()) return fs.type + " is on no block device of this host, so io.max does not reach it";
   std::string missing;
   for (const DeviceNumber& device : fs.devices)
-    if (!holds(facts, limited, device)) missing += (missing.empty() ? "" : ", ") + name_of(facts, device);
+    if (!is_limited(facts, limited, device)) missing += (missing.empty() ? "" : ", ") + name_of(facts, device);
   if (!missing.empty()) return "it is on " + missing + ", which io.devices does not name";
   if (fs.devices.size() > 1)
     return fs.type + " spreads over " + std::to_string(fs.devices.size()) +
@@ -136,7 +136,7 @@ void describe(const StorageFacts& facts, const Numbers& limited, const DeviceNum
   const BlockDevice* device = find(facts, number);
   if (!device || depth == kDeepest) return;
   const std::string path = above + ":" + device->name;
-  const bool held = !named || holds(facts, limited, number);
+  const bool held = !named || is_limited(facts, limited, number);
   const std::string limit =
       named ? why(*device, limited.contains(number), held) : "what comes from above is limited there";
   lines.push_back({.path = path, .text = device->what + " " + to_string(number) + ", " + limit, .well = held});

@@ -224,7 +224,7 @@ Result<Sound> open_copy_in(const std::string& path, const std::string& scratch, 
   return sound;
 }
 
-Result<Opened> stand_in(const std::string& path, const std::string& scratch, Look look, const std::string& why) {
+Result<Opened> serve_copy(const std::string& path, const std::string& scratch, Look look, const std::string& why) {
   auto copy = open_copy_in(path, scratch, look);
   if (!copy && copy.error().code == 0) return std::unexpected(std::move(copy.error()));  // newer, or of another build
   if (!copy) {
@@ -263,7 +263,7 @@ std::optional<std::string> why_not_writable(const std::string& path) {
 
 Result<Opened> open_or_recover(const std::string& path, const std::string& scratch) {
   const Look look = exists(mark_of(path)) ? Look::full : Look::quick;
-  if (const auto why = why_not_writable(path)) return stand_in(path, scratch, look, *why);
+  if (const auto why = why_not_writable(path)) return serve_copy(path, scratch, look, *why);
   auto live = open_live(path, look);
   if (live) {
     ::unlink(mark_of(path).c_str());
@@ -272,7 +272,7 @@ Result<Opened> open_or_recover(const std::string& path, const std::string& scrat
                   .repairs = std::move(live->repairs),
                   .accounts_lost = live->accounts_lost};
   }
-  if (is_disk_trouble(live.error())) return stand_in(path, scratch, look, live.error().text);
+  if (is_disk_trouble(live.error())) return serve_copy(path, scratch, look, live.error().text);
   return std::unexpected(std::move(live.error()));
 }
 

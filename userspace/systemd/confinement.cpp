@@ -23,7 +23,7 @@ std::string bytes_of(const sockaddr_storage& address) {
   return {reinterpret_cast<const char*>(&v4.sin_addr), sizeof(v4.sin_addr)};
 }
 
-bool holds(const Network& network, int family, std::string_view address) {
+bool contains(const Network& network, int family, std::string_view address) {
   if (network.family != family || network.address.size() != address.size()) return false;
   for (uint32_t bit = 0; bit < std::min<uint32_t>(network.prefix_bits, static_cast<uint32_t>(address.size()) * kByte);
        ++bit) {
@@ -42,10 +42,10 @@ std::optional<std::string> forbids(const Confinement& unit, const sockaddr_stora
   // Who listens at all addresses is reached at whatever is allowed.
   const bool any = std::ranges::all_of(bytes, [](char byte) { return byte == 0; });
   const auto covers = [&](const Network& network) {
-    return holds(network, address.ss_family, bytes) || (any && network.family == address.ss_family);
+    return contains(network, address.ss_family, bytes) || (any && network.family == address.ss_family);
   };
   const bool denied = std::ranges::any_of(
-      unit.denied, [&](const Network& network) { return holds(network, address.ss_family, bytes); });
+      unit.denied, [&](const Network& network) { return contains(network, address.ss_family, bytes); });
   if (denied && std::ranges::none_of(unit.allowed, covers)) return "IPAddressDeny= without IPAddressAllow= for it";
   return std::nullopt;
 }

@@ -90,7 +90,7 @@ class DegradedCase(support.AgentCase):
         self.assertEqual((health.status, health.json()["status"]), (200, "degraded"))
         self.assertIn("pids", " ".join(health.json()["reasons"]))
 
-    def test_doctor_names_the_controller_and_its_stand_in(self):
+    def test_doctor_names_the_controller_and_its_fallback(self):
         ran = subprocess.run(["npanelctl", "doctor"], capture_output=True, text=True)
         self.assertEqual(ran.returncode, 1)
         self.assertRegex(ran.stdout, r"(?m)^missing\s+cgroup2\.pids\s.*RLIMIT_NPROC")

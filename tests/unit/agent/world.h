@@ -49,7 +49,7 @@ class World {
                    },
                    .is_local = [](const NetAddress& address) -> std::optional<bool> {
                      for (const char* net : {"127.0.0.0/8", "::1", "192.0.2.10", "2001:db8:10::1", "198.51.100.10"})
-                       if (holds(*parse_net(net), address)) return true;
+                       if (contains(*parse_net(net), address)) return true;
                      return false;
                    }}};
 };

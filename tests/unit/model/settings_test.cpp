@@ -64,32 +64,33 @@ TEST(Settings, LeaveAMissingControllerAlone) {
 }
 
 TEST(Holds, ComparesAWholeFile) {
-  EXPECT_TRUE(holds({"memory.max", "max"}, "max\n"));
-  EXPECT_TRUE(holds({"cpu.max", "20000 100000"}, "20000 100000\n"));
-  EXPECT_FALSE(holds({"cpu.max", "20000 100000"}, "20000 50000\n"));
-  EXPECT_FALSE(holds({"pids.max", "32"}, "320\n"));
+  EXPECT_TRUE(matches({"memory.max", "max"}, "max\n"));
+  EXPECT_TRUE(matches({"cpu.max", "20000 100000"}, "20000 100000\n"));
+  EXPECT_FALSE(matches({"cpu.max", "20000 100000"}, "20000 50000\n"));
+  EXPECT_FALSE(matches({"pids.max", "32"}, "320\n"));
 }
 
 TEST(Holds, FindsTheDeviceOfIoMax) {
   const Setting setting{"io.max", "259:0 rbps=1000000 wbps=max"};
   EXPECT_TRUE(
-      holds(setting, "8:16 rbps=5 wbps=5 riops=max wiops=max\n259:0 rbps=1000000 wbps=max riops=max wiops=max\n"));
-  EXPECT_FALSE(holds(setting, "259:0 rbps=1000000 wbps=7 riops=max wiops=max\n"));
-  EXPECT_FALSE(holds(setting, "259:01 rbps=1000000 wbps=max riops=max wiops=max\n"));
-  EXPECT_FALSE(holds(setting, ""));
+      matches(setting, "8:16 rbps=5 wbps=5 riops=max wiops=max\n259:0 rbps=1000000 wbps=max riops=max wiops=max\n"));
+  EXPECT_FALSE(matches(setting, "259:0 rbps=1000000 wbps=7 riops=max wiops=max\n"));
+  EXPECT_FALSE(matches(setting, "259:01 rbps=1000000 wbps=max riops=max wiops=max\n"));
+  EXPECT_FALSE(matches(setting, ""));
 }
 
 TEST(Holds, TakesADeviceWithoutALineAsUnlimited) {
-  EXPECT_TRUE(holds({"io.max", "259:0 rbps=max wbps=max"}, ""));
+  EXPECT_TRUE(matches({"io.max", "259:0 rbps=max wbps=max"}, ""));
 }
 
-TEST(StandIns, AreRlimitsForMemoryAndPidsOnly) {
+TEST(RlimitFallback, AreRlimitsForMemoryAndPidsOnly) {
   const Account account{.name = "bob"};
-  EXPECT_EQ(stand_ins_for(account, capable_host()), StandIns{});
-  EXPECT_EQ(stand_ins_for(account, host_without("memory")),
-            (StandIns{.address_space_bytes = 512ULL << 20, .processes = {}}));
-  EXPECT_EQ(stand_ins_for(account, host_without("pids")), (StandIns{.address_space_bytes = {}, .processes = 256}));
-  EXPECT_EQ(stand_ins_for(account, host_without("io")), StandIns{});
+  EXPECT_EQ(rlimit_fallback_for(account, capable_host()), RlimitFallback{});
+  EXPECT_EQ(rlimit_fallback_for(account, host_without("memory")),
+            (RlimitFallback{.address_space_bytes = 512ULL << 20, .processes = {}}));
+  EXPECT_EQ(rlimit_fallback_for(account, host_without("pids")),
+            (RlimitFallback{.address_space_bytes = {}, .processes = 256}));
+  EXPECT_EQ(rlimit_fallback_for(account, host_without("io")), RlimitFallback{});
 }
 
 TEST(Degraded, NamesEachMissingControllerAndWhatStandsIn) {

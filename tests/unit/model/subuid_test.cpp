@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint32_t kLeast = 1000;
 
-bool holds(const std::vector<np_uid_prefix>& prefixes, uint32_t uid) {
+bool contains(const std::vector<np_uid_prefix>& prefixes, uint32_t uid) {
   for (const np_uid_prefix& prefix : prefixes) {
     uint32_t begin = 0;
     for (const __u8 byte : prefix.uid) begin = begin << 8 | byte;
@@ -58,11 +58,11 @@ TEST(Subuid, PrefixesHoldTheRangeAndNothingElse) {
     const auto prefixes = prefixes_of(range);
     EXPECT_LE(prefixes.size(), 62U);
     const uint32_t last = range.first + (range.count - 1);
-    EXPECT_TRUE(holds(prefixes, range.first));
-    EXPECT_TRUE(holds(prefixes, range.first + range.count / 2));
-    EXPECT_TRUE(holds(prefixes, last));
-    EXPECT_FALSE(holds(prefixes, range.first - 1));
-    EXPECT_FALSE(holds(prefixes, last + 1));
+    EXPECT_TRUE(contains(prefixes, range.first));
+    EXPECT_TRUE(contains(prefixes, range.first + range.count / 2));
+    EXPECT_TRUE(contains(prefixes, last));
+    EXPECT_FALSE(contains(prefixes, range.first - 1));
+    EXPECT_FALSE(contains(prefixes, last + 1));
   }
 }
 
