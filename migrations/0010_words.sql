@@ -14,3 +14,7 @@ UPDATE event SET
   kind = CASE kind WHEN 'mail_braked' THEN 'mail_throttled' ELSE 'mail_throttle_released' END,
   detail = replace(detail, '"brake":', '"throttle":')
   WHERE kind IN ('mail_braked', 'mail_brake_released');
+UPDATE event SET kind = 'smtp_changed' WHERE kind = 'rate_limit_changed';
+UPDATE event SET detail = replace(detail, '"limit":"rate_limit"', '"limit":"smtp"') WHERE kind IN ('smtp_denied', 'smtp_would_deny');
+UPDATE event SET detail = replace(detail, '"reason":"rate_limit"', '"reason":"smtp"') WHERE kind = 'owner_told';
+UPDATE event SET detail = replace(detail, '"rate_limit":', '"smtp":') WHERE kind IN ('account_created', 'account_adopted', 'limits_kept');

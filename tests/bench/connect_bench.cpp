@@ -177,12 +177,12 @@ int main() {
                           .messages_per_hour = kPlenty,
                           .recipients_per_hour = kPlenty,
                           .connections = {}};
-    const RateLimit rate{.per_minute = NP_BUCKET_PER_MINUTE_MAX, .burst = NP_BUCKET_BURST_MAX};
+    const SmtpLimit rate{.per_minute = NP_BUCKET_PER_MINUTE_MAX, .burst = NP_BUCKET_BURST_MAX};
     for (uint32_t slot = 1; slot < accounts; ++slot) {
-      const Account other{.name = "a" + std::to_string(slot), .slot = slot, .uid = 100000 + slot, .rate_limit = rate};
+      const Account other{.name = "a" + std::to_string(slot), .slot = slot, .uid = 100000 + slot, .smtp = rate};
       if (!guard->set(other, mail, 1'000'000'000ULL + slot, NP_OVERRIDE_NONE)) return 1;
     }
-    Account account{.name = "bob", .slot = 0, .uid = 20001, .rate_limit = rate};
+    Account account{.name = "bob", .slot = 0, .uid = 20001, .smtp = rate};
     std::vector<int> programs = guard->program_fds();
     const auto with = [&](const std::string& what, const MailLimits& limits) {
       const auto fresh = [&] {

@@ -52,7 +52,7 @@ void judge(const std::string& text) {
   judge_directory(text);
   for (const char* method : {"GET", "HEAD", "POST", "PATCH", "DELETE"}) {
     judge_path(method, text);
-    for (const char* action : {"", "/suspend", "/resume", "/rate-limit", "/processes", "/stats", "/drain"})
+    for (const char* action : {"", "/suspend", "/resume", "/smtp", "/processes", "/stats", "/drain"})
       judge_path(method, "/api/v1/accounts/" + text + action);
   }
 }

@@ -8,16 +8,16 @@ namespace {
 
 struct Base {
   Limits limits;
-  RateLimit rate_limit;
+  SmtpLimit smtp;
   MailLimits mail = {};
   Contact contact = {};
 };
 // What a PATCH begins with.
 const Base kBases[] = {
     {},
-    {.limits = {.cpu_percent = {}, .memory_max_bytes = {}, .swap_max_bytes = {}, .pids_max = {}}, .rate_limit = {0, 0}},
+    {.limits = {.cpu_percent = {}, .memory_max_bytes = {}, .swap_max_bytes = {}, .pids_max = {}}, .smtp = {0, 0}},
     {.limits = {.memory_high_bytes = 64ULL << 20, .pids_max = 10},
-     .rate_limit = {1, 1440, SmtpMode::observe},
+     .smtp = {1, 1440, SmtpMode::observe},
      .mail = {.messages_per_hour = {}, .connections = {}},
      .contact = {.email = "owner@example.com", .language = "de"}},
 };
@@ -25,13 +25,13 @@ const Base kBases[] = {
 // As api/routes takes the body of POST and of PATCH /api/v1/accounts.
 Result<Account> take(std::string_view body, const Base& base) {
   const Json json = NP_TRY(parse_object(body));
-  NP_TRY(only_keys(json, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
+  NP_TRY(only_keys(json, "", {"name", "uid", "limits", "smtp", "mail", "contact"}));
   Account account{.name = "bob"};
   if (json.contains("name") && json["name"].is_string())
     account.name = NP_TRY(parse_account_name(json["name"].get<std::string>()));
   if (json.contains("uid")) account.uid = NP_TRY(decode_uid(json["uid"], kLeastUid));
   account.limits = NP_TRY(decode_limits(json.value("limits", Json::object()), base.limits));
-  account.rate_limit = NP_TRY(decode_rate_limit(json.value("rate_limit", Json::object()), base.rate_limit));
+  account.smtp = NP_TRY(decode_smtp(json.value("smtp", Json::object()), base.smtp));
   account.mail = NP_TRY(decode_mail(json.value("mail", Json::object()), base.mail));
   account.contact = NP_TRY(decode_contact(json.value("contact", Json::object()), base.contact));
   return account;
@@ -41,7 +41,7 @@ std::string sent(const Account& account) {
   return Json{{"name", account.name},
               {"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
               {"limits", encode(account.limits)},
-              {"rate_limit", encode(account.rate_limit)},
+              {"smtp", encode(account.smtp)},
               {"mail", encode(account.mail)},
               {"contact", encode(account.contact)}}
       .dump();
@@ -56,7 +56,7 @@ void judge(std::string_view body, const Base& base) {
     return;
   }
   must(check(account->limits).has_value(), "accepted limits are valid", sent(*account));
-  must(check(account->rate_limit).has_value(), "an accepted rate is valid", sent(*account));
+  must(check(account->smtp).has_value(), "an accepted rate is valid", sent(*account));
   must(check(account->mail).has_value(), "accepted mail limits are valid", sent(*account));
   must(check(account->contact).has_value(), "an accepted contact is valid", sent(*account));
   must(!account->uid || check_uid(*account->uid).has_value(), "an accepted uid is valid", sent(*account));

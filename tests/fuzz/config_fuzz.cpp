@@ -23,7 +23,7 @@ void judge_path(const std::string& text) {
 
 void judge(const Config& config) {
   must(check(config.default_limits).has_value(), "default limits are valid");
-  must(check(config.default_rate_limit).has_value(), "the default rate is valid");
+  must(check(config.default_smtp).has_value(), "the default rate is valid");
   must(!config.smtp_ports.empty() && config.smtp_ports.size() <= NP_SMTP_PORTS, "the kernel has room for the ports");
   for (const uint16_t port : config.smtp_ports) must(port != 0, "no port is 0");
   must(config.reconcile_per_second >= 1 && config.reconcile_per_second <= NP_SLOTS, "accounts_per_second");

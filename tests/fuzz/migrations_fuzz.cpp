@@ -125,7 +125,7 @@ void judge(Opened& opened) {
     must(parse_account_name(account.name).has_value(), "a name is valid", account.name);
     must(account.uid != 0U, "no account is root's", account.name);
     must(check(account.limits).has_value(), "limits are valid", account.name);
-    must(check(account.rate_limit).has_value(), "a rate is valid", account.name);
+    must(check(account.smtp).has_value(), "a rate is valid", account.name);
   }
   must(opened.store.events(std::nullopt, 1000).has_value(), "events can be read");
   must(opened.store.failures(1000).has_value(), "failures can be read");

@@ -48,7 +48,7 @@ class Cost : public testing::Test {
     const Account bob{
         .name = "bob",
         .slot = 1,
-        .rate_limit = {.per_minute = 6000, .burst = 1000},
+        .smtp = {.per_minute = 6000, .burst = 1000},
         .mail = {
             .messages_per_15min = {}, .recipients_per_15min = {}, .messages_per_hour = {}, .recipients_per_hour = {}}};
     ASSERT_TRUE(guard_->set(bob, bob.mail, bob_.id().value(), NP_OVERRIDE_NONE));

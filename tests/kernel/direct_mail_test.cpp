@@ -18,7 +18,7 @@ constexpr const char* kElsewhere6 = "2001:db8::7";
 class DirectMail : public MailKernel {};
 
 TEST_F(DirectMail, RedirectsToTheLocalMtaWithoutCharging) {
-  bob_.rate_limit.mode = SmtpMode::redirect;
+  bob_.smtp.mode = SmtpMode::redirect;
   bob_.mail = {.messages_per_15min = 0, .messages_per_hour = {}, .bytes_per_hour = {}};
   put();
   EXPECT_EQ(connects(3, {kElsewhere, kSmtp}), std::vector<int>(3, 0));
@@ -29,7 +29,7 @@ TEST_F(DirectMail, RedirectsToTheLocalMtaWithoutCharging) {
 }
 
 TEST_F(DirectMail, WhatTheMapsHoldIsReadBack) {
-  bob_.rate_limit = {.per_minute = 7, .burst = 3, .mode = SmtpMode::redirect};
+  bob_.smtp = {.per_minute = 7, .burst = 3, .mode = SmtpMode::redirect};
   bob_.mail = {.messages_per_15min = {}, .messages_per_hour = 9, .bytes_per_day = 11, .connections = 4};
   put();
   const auto held = guard_->held();
@@ -38,21 +38,21 @@ TEST_F(DirectMail, WhatTheMapsHoldIsReadBack) {
   EXPECT_EQ(cgroup, cgroup_.id().value());
   EXPECT_EQ(what.slot, bob_.slot);
   EXPECT_EQ(what.uid, bob_.uid);
-  EXPECT_EQ(what.rate_limit, bob_.rate_limit);
+  EXPECT_EQ(what.smtp, bob_.smtp);
   EXPECT_EQ(what.mail, bob_.mail);
   ASSERT_TRUE(guard_->remove(bob_, cgroup));
   EXPECT_TRUE(guard_->held().empty());
 }
 
 TEST_F(DirectMail, NeverRedirectsImplicitTls) {
-  bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
+  bob_.smtp = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
   put();
   EXPECT_EQ(connects(4, {"127.0.0.1", kSmtps}), (std::vector{0, 0, EPERM, EPERM}));
   EXPECT_EQ(guard_->count(bob_.slot).redirected, 0U);
 }
 
 TEST_F(DirectMail, ObserveOnlyCountsWhatItWouldRedirect) {
-  bob_.rate_limit.mode = SmtpMode::redirect;
+  bob_.smtp.mode = SmtpMode::redirect;
   put();
   gate({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH});
@@ -61,14 +61,14 @@ TEST_F(DirectMail, ObserveOnlyCountsWhatItWouldRedirect) {
 
 TEST_F(DirectMail, WithoutAnMtaRedirectLimits) {
   attach({.redirect_port = 0});
-  bob_.rate_limit = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
+  bob_.smtp = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
   put();
   EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}), (std::vector{0, 0, EPERM}));
 }
 
 TEST_F(DirectMail, AllowedNetworksAreReachedWithoutLimit) {
   attach({.allow = {parse_net("127.0.0.8/29").value(), parse_net("::1").value()}});
-  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  bob_.smtp = {.per_minute = 0, .burst = 0};
   put();
   EXPECT_EQ(connects(2, {"127.0.0.9", kSmtp}), std::vector(2, 0));
   EXPECT_EQ(connects(2, {"::ffff:127.0.0.15", kSmtp}), std::vector(2, 0));
@@ -81,7 +81,7 @@ TEST_F(DirectMail, AllowedNetworksAreReachedWithoutLimit) {
 
 TEST_F(DirectMail, AllowedRelayIsNotRedirected) {
   attach({.allow = {parse_net("192.0.2.0/24").value()}});
-  bob_.rate_limit.mode = SmtpMode::redirect;
+  bob_.smtp.mode = SmtpMode::redirect;
   put();
   EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH}) << "that is where it wanted to go";
   EXPECT_EQ(connects(1, {"198.51.100.1", kSmtp}), std::vector{0});
@@ -89,7 +89,7 @@ TEST_F(DirectMail, AllowedRelayIsNotRedirected) {
 
 TEST_F(DirectMail, MtaInTheAccountsCgroupIsExempt) {
   attach({.exempt_uids = {kMtaUid}});
-  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  bob_.smtp = {.per_minute = 0, .burst = 0};
   put();
   EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kMtaUid), std::vector(3, 0));
   EXPECT_EQ(connects(3, {"127.0.0.1", kSmtp}, kBobUid), std::vector(3, EPERM));

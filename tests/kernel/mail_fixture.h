@@ -17,12 +17,12 @@ namespace npanel {
 inline constexpr uint16_t kSmtp = 25;
 inline constexpr uint16_t kSmtps = 465;
 inline constexpr uid_t kBobUid = 20001;
-inline constexpr RateLimit kAny{.per_minute = 60000, .burst = 10000};
+inline constexpr SmtpLimit kAny{.per_minute = 60000, .burst = 10000};
 
 class MailKernel : public testing::Test {
  protected:
   void SetUp() override {
-    bob_.rate_limit = kAny;
+    bob_.smtp = kAny;
     attach();
     put();
   }

@@ -42,7 +42,7 @@ TEST_F(MailKernel, DirectConnectionsAndTheMtaDrawOnOneBudget) {
 }
 
 TEST_F(MailKernel, RefusedMailTakesNoTokenFromTheBucket) {
-  bob_.rate_limit = {.per_minute = 1, .burst = 5};
+  bob_.smtp = {.per_minute = 1, .burst = 5};
   bob_.mail = {.messages_per_15min = 0, .messages_per_hour = {}, .bytes_per_hour = {}};
   put();
   EXPECT_EQ(connects(20, {"127.0.0.1", kSmtp}), std::vector<int>(20, EPERM));
@@ -147,7 +147,7 @@ TEST_F(MailKernel, ObservedPassesAndWhatIsOverTheLimitIsNotCharged) {
 }
 
 TEST_F(MailKernel, ObservedConnectionOverTheRateChargesNoMail) {
-  bob_.rate_limit = {.per_minute = 1, .burst = 3};
+  bob_.smtp = {.per_minute = 1, .burst = 3};
   put();
   gate({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(connects(10, {"127.0.0.1", kSmtp}), std::vector<int>(10, 0));
@@ -229,7 +229,7 @@ TEST_F(ObservedHistories, CountWhatTheSameHistoryEnforcedWouldRefuse) {
     const auto any = [&](uint64_t least, uint64_t most) {
       return std::uniform_int_distribution<uint64_t>(least, most)(random);
     };
-    bob_.rate_limit = {.per_minute = 1, .burst = static_cast<uint32_t>(any(1, 10))};
+    bob_.smtp = {.per_minute = 1, .burst = static_cast<uint32_t>(any(1, 10))};
     bob_.mail = {.messages_per_15min = any(1, 15),
                  .messages_per_hour = {},
                  .recipients_per_hour = any(1, 40),
@@ -254,7 +254,7 @@ TEST_F(MailKernel, MessageIsItsQueueIdAndItsInstance) {
 }
 
 TEST_F(MailKernel, MessageOfTwoAccountsIsChargedOnceToEach) {
-  const Account ann{.name = "ann", .slot = 2, .rate_limit = kAny};
+  const Account ann{.name = "ann", .slot = 2, .smtp = kAny};
   ASSERT_TRUE(guard_->set(ann, {}, {}, NP_OVERRIDE_NONE));
   const auto ask_of = [&](uint32_t slot) { return guard_->ask(slot, amount(1), {77, 1}, NP_MAIL_CHARGE)->answer; };
   EXPECT_EQ(ask_of(bob_.slot), NP_MAIL_ACCEPT);
@@ -326,7 +326,7 @@ class NestedMail : public MailKernel {
 
   void SetUp() override {
     MailKernel::SetUp();
-    eve_.rate_limit = kAny;
+    eve_.smtp = kAny;
   }
   void nest(uint64_t reseller_an_hour, std::optional<uint64_t> above_an_hour = {}) {
     const auto an_hour = [](std::optional<uint64_t> messages) {
@@ -436,7 +436,7 @@ TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadO
   for (uint32_t slot = 10; slot < 10 + kAccounts; ++slot) {
     const std::string name = "flood" + std::to_string(slot);
     cgroups.push_back(sandbox_.tree().find_or_make(name).value());
-    const Account account{.name = name, .slot = slot, .rate_limit = kAny};
+    const Account account{.name = name, .slot = slot, .smtp = kAny};
     const MailLimits mail{.messages_per_15min = {}, .messages_per_hour = kLimit, .bytes_per_hour = {}};
     ASSERT_TRUE(guard_->set(account, mail, cgroups.back().id().value(), NP_OVERRIDE_NONE));
   }

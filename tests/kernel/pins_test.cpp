@@ -166,7 +166,7 @@ TEST_F(PinsTest, LinkThatTheKernelDetachedIsAttachedAnew) {
   auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
   EXPECT_NE(link_id(pin("v7/link4")), 0U);
-  const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 0, .burst = 0}};
+  const Account bob{.name = "bob", .slot = 1, .smtp = {.per_minute = 0, .burst = 0}};
   ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
@@ -185,7 +185,7 @@ TEST_F(PinsTest, DirectoryThatSomebodyElseHasMadeIsNotOurs) {
 TEST_F(PinsTest, UnpinAllDetachesEvenWhatAnAgentStillHolds) {
   auto guard = attach();
   ASSERT_TRUE(guard) << guard.error().text;
-  const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 0, .burst = 0}};
+  const Account bob{.name = "bob", .slot = 1, .smtp = {.per_minute = 0, .burst = 0}};
   ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   const auto connect = [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; };
   ASSERT_EQ(run_in({&bob_cgroup_}, connect), std::vector{EPERM});

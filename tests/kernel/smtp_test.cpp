@@ -77,7 +77,7 @@ class Smtp : public testing::Test {
  protected:
   void SetUp() override {
     attach();
-    bob_.rate_limit = {.per_minute = 1, .burst = kBurst, .mode = SmtpMode::enforce};  // no token comes back meanwhile
+    bob_.smtp = {.per_minute = 1, .burst = kBurst, .mode = SmtpMode::enforce};  // no token comes back meanwhile
     put(bob_, bob_cgroup_);
     put(eve_, eve_cgroup_);
   }
@@ -110,7 +110,7 @@ class Smtp : public testing::Test {
   SmtpRules rules_;
   Listener smtp_{kSmtp}, smtps_{465}, submission_{587}, http_{kHttp};
   Account bob_{.name = "bob", .slot = 1, .uid = kBobUid};
-  Account eve_{.name = "eve", .slot = 2, .uid = kEveUid, .rate_limit = {.per_minute = 6000, .burst = 1000}};
+  Account eve_{.name = "eve", .slot = 2, .uid = kEveUid, .smtp = {.per_minute = 6000, .burst = 1000}};
   Cgroup bob_cgroup_ = sandbox_.tree().find_or_make("bob").value();
   Cgroup eve_cgroup_ = sandbox_.tree().find_or_make("eve").value();
   std::optional<SmtpGuard> guard_;
@@ -194,7 +194,7 @@ TEST_F(Smtp, CountsWhatBelongsToNobody) {
 }
 
 TEST_F(Smtp, ObservesWithoutRefusing) {
-  bob_.rate_limit.mode = SmtpMode::observe;
+  bob_.smtp.mode = SmtpMode::observe;
   put(bob_, bob_cgroup_);
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
   const np_smtp_count count = guard_->count(bob_.slot);
@@ -247,7 +247,7 @@ TEST_F(Smtp, OverrideDecidesWhateverThePercentageSays) {
 }
 
 TEST_F(Smtp, OtherPortsHoldFromTheNextConnectAndCountsGoOn) {
-  bob_.rate_limit.per_minute = 1;  // thirteen children take longer than a second in emulation
+  bob_.smtp.per_minute = 1;  // thirteen children take longer than a second in emulation
   put(bob_, bob_cgroup_);
   const auto connect_to = [&](uint16_t port) {
     return run_in({&bob_cgroup_}, [port] { return std::vector{connect_once({"127.0.0.1", port})}; }).front();
@@ -343,14 +343,14 @@ TEST_F(Smtp, ComesUpWhereAnEarlierReloadFilledTheMap) {
 }
 
 TEST_F(Smtp, CountsNothingWhenOff) {
-  bob_.rate_limit.mode = SmtpMode::off;
+  bob_.smtp.mode = SmtpMode::off;
   put(bob_, bob_cgroup_);
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
   EXPECT_EQ(guard_->count(bob_.slot).allowed, 0u);
 }
 
 TEST_F(Smtp, RefusesAllAtRateZero) {
-  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  bob_.smtp = {.per_minute = 0, .burst = 0};
   put(bob_, bob_cgroup_);
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }), std::vector<int>(kTries, EPERM));
 }
@@ -375,7 +375,7 @@ TEST_F(Smtp, RecordsWhoWasRefusedAndWhere) {
 }
 
 TEST_F(Smtp, AProcessThatIsRefusedInALoopHasAFewRecordsASecond) {
-  bob_.rate_limit = {.per_minute = 0, .burst = 0};
+  bob_.smtp = {.per_minute = 0, .burst = 0};
   put(bob_, bob_cgroup_);
   constexpr int kFlood = 6000;
   const auto flood = [](int times) {
@@ -404,7 +404,7 @@ TEST_F(Smtp, CountsRecordsThatFoundTheRingFull) {
   for (uint32_t slot = 10; slot < 10 + kAccounts; ++slot) {
     const std::string name = "flood" + std::to_string(slot);
     cgroups.push_back(sandbox_.tree().find_or_make(name).value());
-    put({.name = name, .slot = slot, .rate_limit = {.per_minute = 0, .burst = 0}}, cgroups.back());
+    put({.name = name, .slot = slot, .smtp = {.per_minute = 0, .burst = 0}}, cgroups.back());
   }
   run_in({}, [&] {
     for (const Cgroup& cgroup : cgroups) {

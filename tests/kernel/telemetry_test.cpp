@@ -30,7 +30,7 @@ class Telemetry : public testing::Test {
                                     .gates = features_on()});
     ASSERT_TRUE(guard) << guard.error().text;
     guard_.emplace(std::move(*guard));
-    const Account bob{.name = "bob", .slot = 1, .rate_limit = {.per_minute = 1, .burst = kBurst}};
+    const Account bob{.name = "bob", .slot = 1, .smtp = {.per_minute = 1, .burst = kBurst}};
     ASSERT_TRUE(guard_->set(bob, bob.mail, cgroup_.id().value(), NP_OVERRIDE_NONE));
   }
 

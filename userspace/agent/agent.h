@@ -92,7 +92,7 @@ class Agent final : public Service {
   void work();
 
   [[nodiscard]] Limits default_limits() const override { return config_.default_limits; }
-  [[nodiscard]] RateLimit default_rate_limit() const override { return config_.default_rate_limit; }
+  [[nodiscard]] SmtpLimit default_smtp() const override { return config_.default_smtp; }
   [[nodiscard]] MailLimits default_mail() const override { return config_.default_mail; }
   [[nodiscard]] uid_t least_uid() const override { return config_.least_uid; }
   [[nodiscard]] std::vector<AccountView> accounts(const std::string& after, size_t most) override;

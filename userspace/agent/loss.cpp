@@ -16,7 +16,7 @@ Json as_held(const Account& account) {
   return {{"uid", or_null(account.uid)},
           {"state", to_string(account.state)},
           {"limits", encode(account.limits)},
-          {"rate_limit", encode(account.rate_limit)},
+          {"smtp", encode(account.smtp)},
           {"mail", encode(account.mail)}};
 }
 
@@ -78,7 +78,7 @@ Result<std::string> Agent::keep_stricter(Entry& entry, const HeldAccount& held) 
   if (entry.account.state == AccountState::deleting) return "";
   Account now = entry.account;
   now.limits = not_looser(now, held.limits, reconciler_.host());
-  if (held.rate_limit) now.rate_limit = stricter(now.rate_limit, *held.rate_limit);
+  if (held.smtp) now.smtp = stricter(now.smtp, *held.smtp);
   const MailLimits usual = effective_mail(now);
   if (held.mail && stricter(usual, *held.mail) != usual) now.mail = stricter(now.mail, *held.mail);
   if (held.state == AccountState::suspended) now.state = AccountState::suspended;
@@ -130,7 +130,7 @@ Result<std::string> Agent::adopt(const Caller& caller, const HeldAccount& held) 
                   .uid = held.uid,
                   .state = held.state,
                   .limits = held.limits,
-                  .rate_limit = held.rate_limit.value_or(config_.default_rate_limit),
+                  .smtp = held.smtp.value_or(config_.default_smtp),
                   .mail = held.mail.value_or(config_.default_mail)};
   if (account.slot >= NP_SLOTS)
     return failure("this server holds " + std::to_string(NP_SLOTS) + " accounts already", ENOSPC);

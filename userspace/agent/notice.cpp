@@ -58,10 +58,10 @@ bool is_about_dns(const NoticeFacts& facts) {
   return facts.reason == to_string(Outcome::authentication);
 }
 
-uint64_t number_of(const std::string& reason, const MailLimits& mail, const RateLimit& rate_limit) {
+uint64_t number_of(const std::string& reason, const MailLimits& mail, const SmtpLimit& smtp) {
   for (const MailField& field : kMailFields)
     if (reason == field.name) return (mail.*field.member).value_or(0);
-  return rate_limit.per_minute;
+  return smtp.per_minute;
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ void Agent::queue_notices(const std::vector<Event>& refusals) {
     const Account& account = found->second.account;
     const std::string reason = text_of(detail, "limit");
     queue_notice(account.name, {.reason = reason,
-                                .number = number_of(reason, effective_mail(account), account.rate_limit),
+                                .number = number_of(reason, effective_mail(account), account.smtp),
                                 .sender = text_of(detail, "sender"),
                                 .script = text_of(detail, "script"),
                                 .directory = text_of(detail, "cwd"),
@@ -92,7 +92,8 @@ void Agent::queue_notice(const std::string& account, NoticeFacts facts) {
   if (cool_down_ms == 0 || is_told) return;
   // What is held back goes before what is not.
   const auto queued = mail_.notices.find(account);
-  if (queued != mail_.notices.end() && is_about_dns(queued->second) && !is_about_dns(facts)) mail_.notices.erase(queued);
+  if (queued != mail_.notices.end() && is_about_dns(queued->second) && !is_about_dns(facts))
+    mail_.notices.erase(queued);
   mail_.notices.try_emplace(account, std::move(facts));
 }
 

@@ -281,7 +281,7 @@ std::vector<HeldAccount> Reconciler::held() const {
     if (const auto said = id ? by_cgroup.find(*id) : by_cgroup.end(); said != by_cgroup.end()) {
       one.slot = said->second.slot;
       one.uid = said->second.uid;
-      one.rate_limit = said->second.rate_limit;
+      one.smtp = said->second.smtp;
       one.mail = said->second.mail;
     }
     all.push_back(std::move(one));
@@ -355,7 +355,7 @@ std::vector<std::string> Reconciler::degraded(const Account& account, const Feat
   std::vector<std::string> reasons = npanel::degraded(now, host_);
   reasons.insert(reasons.end(), applied.problems.begin(), applied.problems.end());
   reasons.insert(reasons.end(), applied.pending.begin(), applied.pending.end());
-  if (smtp_reason_ && now.rate_limit.mode != SmtpMode::off) reasons.push_back("smtp: not limited: " + *smtp_reason_);
+  if (smtp_reason_ && now.smtp.mode != SmtpMode::off) reasons.push_back("smtp: not limited: " + *smtp_reason_);
   return reasons;
 }
 

@@ -21,7 +21,7 @@ std::string text_of(const char (&chars)[kSize]) {
 // As the API calls it.
 std::string limit_of(uint32_t reason) {
   if (reason >= NP_SMTP_MAIL) return std::string(limit_name(reason - NP_SMTP_MAIL));
-  return reason == NP_SMTP_CONNECTIONS ? "connections" : "rate_limit";
+  return reason == NP_SMTP_CONNECTIONS ? "connections" : "smtp";
 }
 
 // What the kernel saw is always there; what npanel-helper found may be null, and then `evidence_missing` says why.

@@ -23,7 +23,7 @@ Event event(const std::string& account, const char* kind, const Json& detail = J
 Json as_said(const Account& account) {
   return {{"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
           {"limits", encode(account.limits)},
-          {"rate_limit", encode(account.rate_limit)},
+          {"smtp", encode(account.smtp)},
           {"mail", encode(account.mail)},
           {"contact", encode(account.contact)}};
 }
@@ -149,7 +149,7 @@ Result<AccountView> Agent::change(const Caller& caller, const std::string& forme
   changed.uid = wanted.uid;
   changed.uid_of_user = wanted.uid_of_user;
   changed.limits = wanted.limits;
-  changed.rate_limit = wanted.rate_limit;
+  changed.smtp = wanted.smtp;
   changed.mail = wanted.mail;
   changed.contact = wanted.contact;
   if (changed == entry->account) return view(*entry);
@@ -166,7 +166,7 @@ Result<AccountView> Agent::change(const Caller& caller, const std::string& forme
   };
   note("uid_changed", "account.uid", said(entry->account), said(changed));
   note("limits_changed", "account.change", encode(entry->account.limits), encode(changed.limits));
-  note("rate_limit_changed", "account.rate_limit", encode(entry->account.rate_limit), encode(changed.rate_limit));
+  note("smtp_changed", "account.smtp", encode(entry->account.smtp), encode(changed.smtp));
   note("mail_limits_changed", "account.mail", encode(entry->account.mail), encode(changed.mail));
   note("contact_changed", "account.contact", encode(entry->account.contact), encode(changed.contact));
   if (name == former) return save(caller, *entry, std::move(changed), notes);

@@ -35,13 +35,12 @@ Result<std::string> name_in(const Json& body) {
 
 Result<Response> create_account(const Call& call) {
   const Json body = NP_TRY(parse_object(call.request.body));
-  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
+  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "smtp", "mail", "contact"}));
   Account wanted;
   wanted.name = NP_TRY(name_in(body));
   if (body.contains("uid")) wanted.uid = NP_TRY(decode_uid(body["uid"], call.service.least_uid()));
   wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), call.service.default_limits()));
-  wanted.rate_limit =
-      NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), call.service.default_rate_limit()));
+  wanted.smtp = NP_TRY(decode_smtp(body.value("smtp", Json::object()), call.service.default_smtp()));
   wanted.mail = NP_TRY(decode_mail(body.value("mail", Json::object()), call.service.default_mail()));
   wanted.contact = NP_TRY(decode_contact(body.value("contact", Json::object()), {}));
   return account(NP_TRY(call.service.create(call.caller, std::move(wanted), !body.contains("uid"))), 201);
@@ -68,23 +67,23 @@ Result<Response> account_changed(const Call& call) {
 Result<Response> change_account(const Call& call) {
   Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
-  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "rate_limit", "mail", "contact"}));
+  NP_TRY(only_keys(body, "", {"name", "uid", "limits", "smtp", "mail", "contact"}));
   if (body.contains("name")) wanted.name = NP_TRY(name_in(body));
   if (body.contains("uid")) {
     wanted.uid = NP_TRY(decode_uid(body["uid"], call.service.least_uid()));
     wanted.uid_of_user = false;
   }
   wanted.limits = NP_TRY(decode_limits(body.value("limits", Json::object()), wanted.limits));
-  wanted.rate_limit = NP_TRY(decode_rate_limit(body.value("rate_limit", Json::object()), wanted.rate_limit));
+  wanted.smtp = NP_TRY(decode_smtp(body.value("smtp", Json::object()), wanted.smtp));
   wanted.mail = NP_TRY(decode_mail(body.value("mail", Json::object()), wanted.mail));
   wanted.contact = NP_TRY(decode_contact(body.value("contact", Json::object()), wanted.contact));
   return account(NP_TRY(call.service.change(call.caller, call.name, wanted)));
 }
 
-Result<Response> change_rate_limit(const Call& call) {
+Result<Response> change_smtp(const Call& call) {
   Account wanted = NP_TRY(call.service.account(call.name)).account;
   const Json body = NP_TRY(parse_object(call.request.body));
-  wanted.rate_limit = NP_TRY(decode_rate_limit(body, wanted.rate_limit));
+  wanted.smtp = NP_TRY(decode_smtp(body, wanted.smtp));
   return account(NP_TRY(call.service.change(call.caller, call.name, wanted)));
 }
 
@@ -174,9 +173,9 @@ constexpr std::array kRoutes = std::to_array<Route>({
      .version = version,
      .done = show_account},
     {.method = "POST",
-     .path = "/api/v1/accounts/*/rate-limit",
-     .handler = change_rate_limit,
-     .action = "account.rate_limit",
+     .path = "/api/v1/accounts/*/smtp",
+     .handler = change_smtp,
+     .action = "account.smtp",
      .feature = NP_EMAIL_RATE_LIMITING,
      .version = version,
      .done = show_account},

@@ -123,21 +123,20 @@ Result<MailLimits> decode_mail(const Json& object, MailLimits base) {
   return limits;
 }
 
-Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base) {
-  if (!object.is_object()) return refused_value("rate_limit", "must be an object", object);
-  NP_TRY(only_keys(object, "rate_limit.", {"per_minute", "burst", "mode"}));
+Result<SmtpLimit> decode_smtp(const Json& object, SmtpLimit base) {
+  if (!object.is_object()) return refused_value("smtp", "must be an object", object);
+  NP_TRY(only_keys(object, "smtp.", {"per_minute", "burst", "mode"}));
   if (object.contains("per_minute"))
     base.per_minute = static_cast<uint32_t>(
-        NP_TRY(whole_number(object["per_minute"], "rate_limit.per_minute", 0, NP_BUCKET_PER_MINUTE_MAX)));
+        NP_TRY(whole_number(object["per_minute"], "smtp.per_minute", 0, NP_BUCKET_PER_MINUTE_MAX)));
   if (object.contains("burst"))
-    base.burst =
-        static_cast<uint32_t>(NP_TRY(whole_number(object["burst"], "rate_limit.burst", 0, NP_BUCKET_BURST_MAX)));
+    base.burst = static_cast<uint32_t>(NP_TRY(whole_number(object["burst"], "smtp.burst", 0, NP_BUCKET_BURST_MAX)));
   else if (base.per_minute == 0)
     base.burst = 0;
   if (object.contains("mode")) {
     const Json& mode = object["mode"];
     const auto parsed = mode.is_string() ? parse_smtp_mode(mode.get<std::string>()) : std::nullopt;
-    if (!parsed) return refused_value("rate_limit.mode", R"(must be "off", "observe", "redirect" or "enforce")", mode);
+    if (!parsed) return refused_value("smtp.mode", R"(must be "off", "observe", "redirect" or "enforce")", mode);
     base.mode = *parsed;
   }
   NP_TRY(check(base));
@@ -201,8 +200,8 @@ Json encode(const Contact& contact) {
           {"language", contact.language ? Json(*contact.language) : Json(nullptr)}};
 }
 
-Json encode(const RateLimit& rate_limit) {
-  return {{"per_minute", rate_limit.per_minute}, {"burst", rate_limit.burst}, {"mode", to_string(rate_limit.mode)}};
+Json encode(const SmtpLimit& smtp) {
+  return {{"per_minute", smtp.per_minute}, {"burst", smtp.burst}, {"mode", to_string(smtp.mode)}};
 }
 
 Json encode(const Account& account) {
@@ -210,7 +209,7 @@ Json encode(const Account& account) {
           {"uid", or_null(account.uid)},
           {"state", to_string(account.state)},
           {"limits", encode(account.limits)},
-          {"rate_limit", encode(account.rate_limit)},
+          {"smtp", encode(account.smtp)},
           {"mail", encode(account.mail)},
           {"raise", encode(account.raise)},
           {"contact", encode(account.contact)}};

@@ -33,14 +33,14 @@ using Json = nlohmann::ordered_json;
 
 // `base` with what the object says; the whole is checked.
 [[nodiscard]] Result<Limits> decode_limits(const Json& object, Limits base);
-[[nodiscard]] Result<RateLimit> decode_rate_limit(const Json& object, RateLimit base);
+[[nodiscard]] Result<SmtpLimit> decode_smtp(const Json& object, SmtpLimit base);
 [[nodiscard]] Result<MailLimits> decode_mail(const Json& object, MailLimits base);
 [[nodiscard]] Result<Contact> decode_contact(const Json& object, Contact base);
 // null is none.
 [[nodiscard]] Result<std::optional<uid_t>> decode_uid(const Json& value, uid_t least);
 
 [[nodiscard]] Json encode(const Limits& limits);
-[[nodiscard]] Json encode(const RateLimit& rate_limit);
+[[nodiscard]] Json encode(const SmtpLimit& smtp);
 [[nodiscard]] Json encode(const MailLimits& limits);
 [[nodiscard]] Json encode(const std::optional<MailRaise>& raise);
 [[nodiscard]] Json encode(const std::optional<MailThrottle>& throttle);

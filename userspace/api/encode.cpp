@@ -307,7 +307,7 @@ Json encode(const LostAccounts& lost) {
                     {"uid", or_null(account.uid)},
                     {"state", to_string(account.state)},
                     {"limits", encode(account.limits)},
-                    {"rate_limit", account.rate_limit ? encode(*account.rate_limit) : Json(nullptr)},
+                    {"smtp", account.smtp ? encode(*account.smtp) : Json(nullptr)},
                     {"mail", account.mail ? encode(*account.mail) : Json(nullptr)}});
   return {{"lost", lost.loss.has_value()},
           {"found", lost.loss ? Json(utc_time(lost.loss->found_ms)) : Json(nullptr)},

@@ -42,7 +42,7 @@ class Service {
 
   // What a new account has unless the request says otherwise.
   [[nodiscard]] virtual Limits default_limits() const = 0;
-  [[nodiscard]] virtual RateLimit default_rate_limit() const = 0;
+  [[nodiscard]] virtual SmtpLimit default_smtp() const = 0;
   [[nodiscard]] virtual MailLimits default_mail() const = 0;
   // Smaller uids belong to no account.
   [[nodiscard]] virtual uid_t least_uid() const = 0;

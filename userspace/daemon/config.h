@@ -53,7 +53,7 @@ struct Config {
   uint64_t overhead_seconds = 300;       // over the limit so long, and what limits nobody goes off: 1 … 86400
   bool overhead_drop_limits = false;     // what limits accounts goes off, too
   Limits default_limits;
-  RateLimit default_rate_limit;
+  SmtpLimit default_smtp;
   MailLimits default_mail;
   MailLimits unattributed_mail;  // of all mail together that no account owns; `connections` means nothing here
 

@@ -302,11 +302,11 @@ std::vector<ConfigKey> all_keys() {
   for (const LimitField& field : kLimitFields)
     keys.push_back(
         key(std::string("defaults.limits.") + field.name, at(&Config::default_limits, field.member), limit(field)));
-  keys.push_back(key("defaults.rate_limit.per_minute", at(&Config::default_rate_limit, &RateLimit::per_minute),
+  keys.push_back(key("defaults.smtp.per_minute", at(&Config::default_smtp, &SmtpLimit::per_minute),
                      number(0, NP_BUCKET_PER_MINUTE_MAX)));
-  keys.push_back(key("defaults.rate_limit.burst", at(&Config::default_rate_limit, &RateLimit::burst),
-                     number(0, NP_BUCKET_BURST_MAX)));
-  keys.push_back(key("defaults.rate_limit.mode", at(&Config::default_rate_limit, &RateLimit::mode), mode));
+  keys.push_back(
+      key("defaults.smtp.burst", at(&Config::default_smtp, &SmtpLimit::burst), number(0, NP_BUCKET_BURST_MAX)));
+  keys.push_back(key("defaults.smtp.mode", at(&Config::default_smtp, &SmtpLimit::mode), mode));
   for (const MailField& field : kMailFields) keys.push_back(mail_key("defaults.mail.", &Config::default_mail, field));
   for (const MailField& field : kMailFields)
     if (field.member != &MailLimits::connections)
@@ -383,7 +383,7 @@ Result<void> check_together(const Config& config) {
   NP_TRY(check_cgroup_path(config.cgroup_path));
   NP_TRY(check_tls(config));
   NP_TRY(of_defaults(check(config.default_limits)));
-  NP_TRY(of_defaults(check(config.default_rate_limit)));
+  NP_TRY(of_defaults(check(config.default_smtp)));
   return of_defaults(check(config.default_mail));
 }
 

@@ -22,7 +22,10 @@ inline constexpr std::array kRenamedKeys = {RenamedKey{"mail.brake_unknown_perce
                                             RenamedKey{"budget.kernel_percent", "overhead.kernel_percent"},
                                             RenamedKey{"budget.memory_mb", "overhead.memory_mb"},
                                             RenamedKey{"budget.seconds", "overhead.seconds"},
-                                            RenamedKey{"budget.drop_limits", "overhead.drop_limits"}};
+                                            RenamedKey{"budget.drop_limits", "overhead.drop_limits"},
+                                            RenamedKey{"defaults.rate_limit.per_minute", "defaults.smtp.per_minute"},
+                                            RenamedKey{"defaults.rate_limit.burst", "defaults.smtp.burst"},
+                                            RenamedKey{"defaults.rate_limit.mode", "defaults.smtp.mode"}};
 
 // "mail.throttle_minutes" for "mail.brake_minutes"; nullopt when no key was ever called so.
 [[nodiscard]] std::optional<std::string> new_name_of_key(std::string_view former);

@@ -33,7 +33,7 @@ np_smtp_mode kernel_mode(SmtpMode mode) {
   return mode == SmtpMode::observe ? NP_SMTP_OBSERVE : NP_SMTP_ENFORCE;
 }
 
-RateLimit rate_limit_in(const np_smtp_limit& limit) {
+SmtpLimit smtp_limit_in(const np_smtp_limit& limit) {
   SmtpMode mode = SmtpMode::off;
   if (limit.mode == NP_SMTP_OBSERVE) mode = SmtpMode::observe;
   if (limit.mode == NP_SMTP_ENFORCE) mode = limit.step == NP_SMTP_REDIRECT ? SmtpMode::redirect : SmtpMode::enforce;
@@ -267,13 +267,13 @@ Result<int> SmtpGuard::set(const Account& account, const MailLimits& mail, std::
   const __u32 place =
       np_rollout_place(account.name.data(), static_cast<__u32>(account.name.size()), NP_EMAIL_RATE_LIMITING);
   const np_smtp_limit limit{
-      .per_minute = account.rate_limit.per_minute,
-      .burst = account.rate_limit.burst,
-      .mode = kernel_mode(account.rate_limit.mode),
+      .per_minute = account.smtp.per_minute,
+      .burst = account.smtp.burst,
+      .mode = kernel_mode(account.smtp.mode),
       .place = static_cast<__u16>(place),
       .override = static_cast<__u16>(override),
       .connections = static_cast<__u32>(mail.connections.value_or(0)),
-      .step = account.rate_limit.mode == SmtpMode::redirect ? __u32{NP_SMTP_REDIRECT} : __u32{NP_SMTP_LIMIT}};
+      .step = account.smtp.mode == SmtpMode::redirect ? __u32{NP_SMTP_REDIRECT} : __u32{NP_SMTP_LIMIT}};
   np_mail_limit mail_limit = kernel_limit(mail);
   if (parent) {
     NP_TRY(check_parent(account.slot, *parent));
@@ -377,7 +377,7 @@ std::map<uint64_t, SmtpGuard::Held> SmtpGuard::held() const {
     const auto uid = uids.find(*slot);
     all.emplace(cgroup, Held{.slot = *slot,
                              .uid = uid == uids.end() ? std::nullopt : std::optional<uid_t>(uid->second),
-                             .rate_limit = rate_limit_in(*limit),
+                             .smtp = smtp_limit_in(*limit),
                              .mail = mail_limits_in(mail_limit(*slot), limit->connections)});
   }
   return all;

@@ -97,7 +97,7 @@ class SmtpGuard {
   struct Held {
     uint32_t slot;
     std::optional<uid_t> uid;
-    RateLimit rate_limit;
+    SmtpLimit smtp;
     MailLimits mail;  // under a raise or a throttle, if there is one
   };
   // By cgroup id.

@@ -138,7 +138,7 @@ const std::vector<std::string>& notice_reasons() {
   static const std::vector<std::string> reasons = [] {
     std::vector<std::string> all;
     for (const MailField& field : kMailFields) all.emplace_back(field.name);
-    all.emplace_back("rate_limit");
+    all.emplace_back("smtp");
     for (const ThrottleCause cause : kAllThrottleCauses) all.emplace_back(to_string(cause));
     all.emplace_back(kDns);
     return all;

@@ -27,7 +27,7 @@ struct NoticeFacts {
   std::vector<std::string> examples = {};  // "elsewhere.example: 550 no such user"; three are told
 };
 
-// What an owner is told: the limits by their names in the API (kMailFields), "rate_limit", "unknown_recipients",
+// What an owner is told: the limits by their names in the API (kMailFields), "smtp", "unknown_recipients",
 // "deferrals" and "content", for which mail is held back, and "authentication", for which it is not.
 [[nodiscard]] const std::vector<std::string>& notice_reasons();
 

@@ -179,8 +179,7 @@ void add_smtp(AccountFamilies& out, std::span<const AccountStats> accounts, cons
     add("redirected", stats.smtp->redirected);
     add("would_redirect", stats.smtp->would_redirect);
     add("exempt", stats.smtp->exempt);
-    configured.metric.push_back(
-        series(Gauge, stats.account->rate_limit.per_minute, {{"account", stats.account->name}}));
+    configured.metric.push_back(series(Gauge, stats.account->smtp.per_minute, {{"account", stats.account->name}}));
   }
   out.family(Gauge, configured.name, configured.help).metric = std::move(configured.metric);
   if (agent.smtp_reason) return;

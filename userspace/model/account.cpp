@@ -95,7 +95,7 @@ std::string range_wanted(const LimitField& field) {
          " or null";
 }
 
-RateLimit stricter(const RateLimit& one, const RateLimit& other) {
+SmtpLimit stricter(const SmtpLimit& one, const SmtpLimit& other) {
   return {.per_minute = std::min(one.per_minute, other.per_minute),
           .burst = std::min(one.burst, other.burst),
           .mode = std::max(one.mode, other.mode)};
@@ -114,21 +114,19 @@ Result<void> check(const Limits& limits) {
   return {};
 }
 
-Result<void> check(const RateLimit& rate_limit) {
-  if (rate_limit.per_minute > NP_BUCKET_PER_MINUTE_MAX)
-    return refused("rate_limit.per_minute",
-                   "must be a whole number from 0 to 100000; got " + std::to_string(rate_limit.per_minute));
-  if (rate_limit.per_minute == 0) {
-    if (rate_limit.burst == 0) return {};
-    return refused("rate_limit.burst",
-                   "must be 0 when rate_limit.per_minute is 0: the account may not open SMTP at all");
+Result<void> check(const SmtpLimit& smtp) {
+  if (smtp.per_minute > NP_BUCKET_PER_MINUTE_MAX)
+    return refused("smtp.per_minute",
+                   "must be a whole number from 0 to 100000; got " + std::to_string(smtp.per_minute));
+  if (smtp.per_minute == 0) {
+    if (smtp.burst == 0) return {};
+    return refused("smtp.burst", "must be 0 when smtp.per_minute is 0: the account may not open SMTP at all");
   }
-  const uint64_t most =
-      std::min<uint64_t>(NP_BUCKET_BURST_MAX, uint64_t{NP_BUCKET_FILL_MINUTES} * rate_limit.per_minute);
-  if (rate_limit.burst < 1 || rate_limit.burst > most)
-    return refused("rate_limit.burst", "must be a whole number from 1 to " + std::to_string(most) +
-                                           " (a day's worth of per_minute, at most 100000); got " +
-                                           std::to_string(rate_limit.burst));
+  const uint64_t most = std::min<uint64_t>(NP_BUCKET_BURST_MAX, uint64_t{NP_BUCKET_FILL_MINUTES} * smtp.per_minute);
+  if (smtp.burst < 1 || smtp.burst > most)
+    return refused("smtp.burst", "must be a whole number from 1 to " + std::to_string(most) +
+                                     " (a day's worth of per_minute, at most 100000); got " +
+                                     std::to_string(smtp.burst));
   return {};
 }
 

@@ -64,12 +64,12 @@ enum class SmtpMode { off, observe, redirect, enforce };
 [[nodiscard]] std::optional<SmtpMode> parse_smtp_mode(std::string_view text);
 
 // How many direct SMTP connections may be opened: a token bucket (npanel/token_bucket.h).
-struct RateLimit {
+struct SmtpLimit {
   uint32_t per_minute = 30;  // 0 … 100000; 0 = may not open SMTP at all
   uint32_t burst = 10;       // 1 … 100000, at most what a day earns; 0 only with per_minute 0
   SmtpMode mode = SmtpMode::enforce;
 
-  bool operator==(const RateLimit&) const = default;
+  bool operator==(const SmtpLimit&) const = default;
 };
 
 enum class AccountState { active, suspended, deleting };
@@ -82,7 +82,7 @@ struct Account {
   std::optional<uid_t> uid = std::nullopt;
   AccountState state = AccountState::active;
   Limits limits = {};
-  RateLimit rate_limit = {};
+  SmtpLimit smtp = {};
   MailLimits mail = {};
   std::optional<MailRaise> raise = {};
   Contact contact = {};
@@ -97,7 +97,7 @@ struct Account {
 [[nodiscard]] std::string cgroup_directory(const Account& account);
 
 // The lower of both, number by number.
-[[nodiscard]] RateLimit stricter(const RateLimit& one, const RateLimit& other);
+[[nodiscard]] SmtpLimit stricter(const SmtpLimit& one, const SmtpLimit& other);
 
 // System users (below UID_MIN of login.defs(5), unless accounts.least_uid says otherwise) run the MTA and the web
 // server: they are nobody's account.
@@ -108,7 +108,7 @@ inline constexpr uid_t kNobodyUid = 65534;
 // Errors carry the field: "limits.pids_max must be a whole number from 10 to 4194304 or null; got 3".
 [[nodiscard]] std::string range_wanted(const LimitField& field);
 [[nodiscard]] Result<void> check(const Limits& limits);
-[[nodiscard]] Result<void> check(const RateLimit& rate_limit);
+[[nodiscard]] Result<void> check(const SmtpLimit& smtp);
 // May it be an account's? The error's field is "uid".
 [[nodiscard]] Result<void> check_uid(uint64_t uid, uid_t least = kLeastUid);
 

@@ -17,8 +17,7 @@ SmtpMode most(FeatureMode mode) {
 Account effective(Account account, const Features& features) {
   if (features.mode_for(NP_CGROUPS_ISOLATION, account.name) == FeatureMode::off)
     for (const LimitField& field : kLimitFields) (account.limits.*field.member).reset();
-  account.rate_limit.mode =
-      std::min(account.rate_limit.mode, most(features.mode_for(NP_EMAIL_RATE_LIMITING, account.name)));
+  account.smtp.mode = std::min(account.smtp.mode, most(features.mode_for(NP_EMAIL_RATE_LIMITING, account.name)));
   return account;
 }
 

@@ -25,7 +25,7 @@ struct HeldAccount {
   std::optional<uid_t> uid = {};
   AccountState state = AccountState::active;  // or suspended
   Limits limits = {};
-  std::optional<RateLimit> rate_limit = {};
+  std::optional<SmtpLimit> smtp = {};
   std::optional<MailLimits> mail = {};  // under a raise or a throttle, if there was one
 };
 

@@ -55,9 +55,9 @@ Result<Account> read(SQLite::Statement& row) {
   if (const SQLite::Column uid = row.getColumn(at++); !uid.isNull()) account.uid = NP_TRY(narrow(uid));
   account.state = NP_TRY(word(row.getColumn(at++), parse_account_state));
   for (const LimitField& field : kLimitFields) account.limits.*field.member = optional_column(row.getColumn(at++));
-  account.rate_limit.per_minute = NP_TRY(narrow(row.getColumn(at++)));
-  account.rate_limit.burst = NP_TRY(narrow(row.getColumn(at++)));
-  account.rate_limit.mode = NP_TRY(word(row.getColumn(at++), parse_smtp_mode));
+  account.smtp.per_minute = NP_TRY(narrow(row.getColumn(at++)));
+  account.smtp.burst = NP_TRY(narrow(row.getColumn(at++)));
+  account.smtp.mode = NP_TRY(word(row.getColumn(at++), parse_smtp_mode));
   for (const MailField& field : kMailFields) account.mail.*field.member = optional_column(row.getColumn(at++));
   const auto raised = optional_column(row.getColumn(at++));
   const auto until = optional_column(row.getColumn(at++));
@@ -87,7 +87,7 @@ Result<void> check_row(const Account& account) {
   if (account.directory && !account_of_directory(*account.directory))
     return refused("cgroup_directory", "is no account's: " + *account.directory);
   NP_TRY(check(account.limits));
-  NP_TRY(check(account.rate_limit));
+  NP_TRY(check(account.smtp));
   NP_TRY(check(account.mail));
   return check(account.contact);
 }
@@ -152,9 +152,9 @@ void bind_account(SQLite::Statement& row, const Account& account) {
   bind_optional(row, at++, account.uid);
   row.bind(at++, std::string(to_string(account.state)));
   for (const LimitField& field : kLimitFields) bind_optional(row, at++, account.limits.*field.member);
-  row.bind(at++, account.rate_limit.per_minute);
-  row.bind(at++, account.rate_limit.burst);
-  row.bind(at++, std::string(to_string(account.rate_limit.mode)));
+  row.bind(at++, account.smtp.per_minute);
+  row.bind(at++, account.smtp.burst);
+  row.bind(at++, std::string(to_string(account.smtp.mode)));
   for (const MailField& field : kMailFields) bind_optional(row, at++, account.mail.*field.member);
   bind_optional(row, at++, account.raise ? std::optional(account.raise->messages_per_hour) : std::nullopt);
   bind_optional(row, at++,

@@ -56,16 +56,22 @@ struct History {
     return former_columns.empty() ? columns : former_columns;
   }
 };
-// The first column is the rowid. Kinds that migrations/0010_words.sql has renamed come by their new names.
-const History kEvents{
-    "event",
-    {"id", "at_ms", "account", "kind", "detail"},
-    "json_valid(detail)",
-    "event",
-    {"id", "at_ms", "account",
-     "CASE kind WHEN 'mail_braked' THEN 'mail_throttled' WHEN 'mail_brake_released' THEN 'mail_throttle_released' ELSE "
-     "kind END",
-     "iif(kind IN ('mail_braked', 'mail_brake_released'), replace(detail, '\"brake\":', '\"throttle\":'), detail)"}};
+// The first column is the rowid. What migrations/0010_words.sql renames comes by its new name.
+constexpr const char* kKindNow =
+    "CASE kind WHEN 'mail_braked' THEN 'mail_throttled' WHEN 'mail_brake_released' THEN 'mail_throttle_released' "
+    "WHEN 'rate_limit_changed' THEN 'smtp_changed' ELSE kind END";
+constexpr const char* kDetailNow =
+    "CASE WHEN kind IN ('mail_braked', 'mail_brake_released') THEN replace(detail, '\"brake\":', '\"throttle\":') "
+    "WHEN kind IN ('smtp_denied', 'smtp_would_deny') THEN "
+    "replace(detail, '\"limit\":\"rate_limit\"', '\"limit\":\"smtp\"') "
+    "WHEN kind = 'owner_told' THEN replace(detail, '\"reason\":\"rate_limit\"', '\"reason\":\"smtp\"') "
+    "WHEN kind IN ('account_created', 'account_adopted', 'limits_kept') THEN "
+    "replace(detail, '\"rate_limit\":', '\"smtp\":') ELSE detail END";
+const History kEvents{"event",
+                      {"id", "at_ms", "account", "kind", "detail"},
+                      "json_valid(detail)",
+                      "event",
+                      {"id", "at_ms", "account", kKindNow, kDetailNow}};
 const History kFailures{"failure", {"at_ms", "reason", "recovered_by", "recovery_seconds", "log"}, "true"};
 const History kAudit{"audit",
                      {"id", "at_ms", "actor", "source", "action", "account", "target", "before", "after", "result",

@@ -87,7 +87,7 @@ class TrailCase(AuditCase):
         self.assertEqual((before, after["limits"]["pids_max"]), (None, 100))
         before, after = self.assert_noted("account.change", "PATCH", url, {"limits": {"pids_max": 50}}, **bob)
         self.assertEqual((before["pids_max"], after["pids_max"]), (100, 50))
-        before, after = self.assert_noted("account.rate_limit", "POST", f"{url}/rate-limit", {"per_minute": 7}, **bob)
+        before, after = self.assert_noted("account.smtp", "POST", f"{url}/smtp", {"per_minute": 7}, **bob)
         self.assertEqual(after["per_minute"], 7)
         self.assertNotEqual(before, after)
         before, after = self.assert_noted("account.suspend", "POST", f"{url}/suspend", **bob)
@@ -143,7 +143,7 @@ class TrailCase(AuditCase):
         bob = self.account(pids_max=100)
         for method, path, body, action, status, reason in (
                 ("PATCH", bob.url, {"limits": {"pids_max": 3}}, "account.change", 400, "limits.pids_max must be"),
-                ("POST", f"{bob.url}/rate-limit", {"burst": 0}, "account.rate_limit", 400, "rate_limit.burst must be"),
+                ("POST", f"{bob.url}/smtp", {"burst": 0}, "account.smtp", 400, "smtp.burst must be"),
                 ("POST", f"{bob.url}/processes", {"pid": 2}, "account.add_process", 422, "pid"),
                 ("POST", "/api/v1/accounts", {"name": "bob"}, "account.create", 409, "bob"),
                 ("PATCH", "/api/v1/features/soak_testing", {"enabled": True}, "feature.change", 400, "enabled")):

@@ -61,13 +61,13 @@ def numbers():
         yield Row("PATCH", BOB, {"uid": uid}, 400, "uid")
 
 
-def rate_limits():
+def smtp_limits():
     for field, value in (("per_minute", -1), ("per_minute", 100001), ("per_minute", "60"), ("per_minute", None), ("burst", 0),
                          ("burst", 100001), ("burst", 2.5), ("mode", "on"), ("mode", None), ("mode", 1), ("rate", 5)):
-        yield Row("POST", f"{BOB}/rate-limit", {field: value}, 400, f"rate_limit.{field}")
-        yield Row("PATCH", BOB, {"rate_limit": {field: value}}, 400, f"rate_limit.{field}")
-    yield Row("PATCH", BOB, {"rate_limit": {"per_minute": 1, "burst": 1441}}, 400, "rate_limit.burst")
-    yield Row("PATCH", BOB, {"rate_limit": {"per_minute": 0, "burst": 1}}, 400, "rate_limit.burst")
+        yield Row("POST", f"{BOB}/smtp", {field: value}, 400, f"smtp.{field}")
+        yield Row("PATCH", BOB, {"smtp": {field: value}}, 400, f"smtp.{field}")
+    yield Row("PATCH", BOB, {"smtp": {"per_minute": 1, "burst": 1441}}, 400, "smtp.burst")
+    yield Row("PATCH", BOB, {"smtp": {"per_minute": 0, "burst": 1}}, 400, "smtp.burst")
 
 
 def shapes():
@@ -78,7 +78,7 @@ def shapes():
     yield Row("PATCH", BOB, {"limits": {"pids_max": 20, "CPU_PERCENT": 5}}, 400, "limits.CPU_PERCENT")
     for value in ([], 5, "max", None, True):
         yield Row("PATCH", BOB, {"limits": value}, 400, "limits")
-        yield Row("PATCH", BOB, {"rate_limit": value}, 400, "rate_limit")
+        yield Row("PATCH", BOB, {"smtp": value}, 400, "smtp")
     for body in (b"", b"{", b'{"limits":', b'{"limits":{"pids_max":20}', b"[]", b"null", b"5", b'"bob"', b"{}{}", b"{} x",
                  b'{"limits":{"pids_max":20},}', b"{'limits':{}}", b"\xff\xfe{}", b"\0", b"[" * NESTED, b'{"limits":' * (NESTED // 10),
                  b'{"limits":{"pids_max":20,"pids_max":30}}', b'{"limits":{"pids_max":20},"limits":{"pids_max":20}}', b"/**/{}"):
@@ -102,7 +102,7 @@ def places():
                  "/api/v1/account", f"{BOB}/nothing", f"{BOB}/../ann"):
         yield Row("GET", path, None, 404)
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/suspend"), ("POST", "/resume"), ("GET", "/stats"),
-                         ("GET", "/processes"), ("POST", "/processes"), ("POST", "/rate-limit")):
+                         ("GET", "/processes"), ("POST", "/processes"), ("POST", "/smtp")):
         yield Row(method, f"{ACCOUNTS}/ann{path}", {"pid": 1} if path == "/processes" and method == "POST" else {}, 404)
     for method, path in (("PUT", ACCOUNTS), ("DELETE", ACCOUNTS), ("PATCH", ACCOUNTS), ("POST", BOB), ("PUT", BOB), ("GET", f"{BOB}/suspend"),
                          ("DELETE", f"{BOB}/processes"), ("POST", "/api/v1/status"), ("POST", "/healthz"), ("DELETE", "/metrics"),
@@ -118,7 +118,7 @@ def conflicts():
     yield Row("POST", ACCOUNTS, {"name": "ann", "uid": BOB_UID}, 409, "uid")
 
 
-TABLES = (names, numbers, rate_limits, shapes, pids, places, conflicts)
+TABLES = (names, numbers, smtp_limits, shapes, pids, places, conflicts)
 
 GARBAGE = (
     b"\0\1\2\3\r\n\r\n",
@@ -147,7 +147,7 @@ class BadInputCase(support.AgentCase):
     def setUp(self):
         super().setUp()
         self.bob = self.account(uid=BOB_UID, cpu_percent=50, memory_max_bytes=1 << 30, pids_max=256, swap_max_bytes=0,
-                                io_write_bytes_per_s=1 << 20, rate_limit={"per_minute": 30, "burst": 10})
+                                io_write_bytes_per_s=1 << 20, smtp={"per_minute": 30, "burst": 10})
         self.pid = self.agent.pid
         self.state = self.state_now()
 

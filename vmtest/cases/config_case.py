@@ -48,7 +48,7 @@ class ConfigCase(support.AgentCase):
         self.drop_ins = self.file.parent / "agent.d"
         self.drop_ins.mkdir(exist_ok=True)
         self.addCleanup(self.put_back, self.file.read_text())
-        self.worker = self.run_in(self.account(rate_limit={"per_minute": 0}), attempt_ports)
+        self.worker = self.run_in(self.account(smtp={"per_minute": 0}), attempt_ports)
 
     def put_back(self, text):
         self.file.write_text(text)
@@ -196,7 +196,7 @@ class RollbackCase(installed.ServiceCase):
         self.drop_in = pathlib.Path(f"{CONFIG.parent}/{CONFIG.stem}.d/50-vmtest.toml")
         self.drop_in.parent.mkdir(exist_ok=True)
         self.addCleanup(self.put_back)
-        self.worker = self.run_in(self.account(rate_limit={"per_minute": 0}), attempt_ports)
+        self.worker = self.run_in(self.account(smtp={"per_minute": 0}), attempt_ports)
 
     def put_back(self):
         self.drop_in.unlink(missing_ok=True)

@@ -247,7 +247,7 @@ class ContractCase(support.AgentCase):
     def change_accounts(self):
         self.expect(201, "POST", ACCOUNTS, {"name": "bob", "uid": None, "limits": support.NO_LIMITS})
         for method, action, body in (("GET", "", None), ("PATCH", "", {"limits": {"pids_max": 100}}), ("POST", "/suspend", None),
-                                     ("POST", "/resume", None), ("POST", "/rate-limit", {"burst": 5}), ("GET", "/processes", None),
+                                     ("POST", "/resume", None), ("POST", "/smtp", {"burst": 5}), ("GET", "/processes", None),
                                      ("GET", "/stats", None), ("GET", "/mail", None),
                                      ("PATCH", "", {"mail": {"messages_per_hour": 100}}),
                                      ("POST", "/mail/raise", {"messages_per_hour": 200, "seconds": 60}), ("DELETE", "/mail/raise", None),
@@ -353,7 +353,7 @@ class ContractCase(support.AgentCase):
         try:
             self.expect(202, "DELETE", STUCK)
             for method, action, body in (("PATCH", "", {}), ("POST", "/suspend", None), ("POST", "/resume", None),
-                                         ("POST", "/rate-limit", {}), ("POST", "/processes", {"pid": 1}), ("POST", "/drain", None),
+                                         ("POST", "/smtp", {}), ("POST", "/processes", {"pid": 1}), ("POST", "/drain", None),
                                          ("POST", "/mail/raise", {"messages_per_hour": 1000, "seconds": 60}), ("DELETE", "/mail/raise", None),
                                          ("DELETE", "/mail/throttle", None)):
                 self.expect(409, method, f"{STUCK}{action}", body)

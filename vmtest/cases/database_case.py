@@ -66,7 +66,7 @@ class DatabaseCase(support.AgentCase):
         self.agent = self.make_agent()
         self.addCleanup(self.agent.clean_up)
         self.agent.start()
-        self.bob = self.agent.create("bob", rate_limit={"per_minute": 0}, pids_max=LIMIT)
+        self.bob = self.agent.create("bob", smtp={"per_minute": 0}, pids_max=LIMIT)
         self.connects = self.run_in(self.bob, smtp_case.attempt_on_demand)
         self.assertEqual(self.demand(2), [smtp_case.REFUSED] * 2)
 
@@ -230,12 +230,12 @@ class DamageCase(DatabaseCase):
 
     def lose_what_is_newer_than_the_backup(self):
         """carol's slot is late's by now, bob has less than the backup says, and the backup knows nothing of late."""
-        carol = self.agent.create("carol", uid=20_003, rate_limit={"per_minute": 5, "burst": 5}, pids_max=2 * LIMIT)
+        carol = self.agent.create("carol", uid=20_003, smtp={"per_minute": 5, "burst": 5}, pids_max=2 * LIMIT)
         self.agent.end()  # a new start makes a backup of all of it
         self.agent.start()
         support.wait_until(lambda: list(self.backups.glob("npanel-*.db")), BACKUP_SECONDS, "there is a backup")
         self.assertEqual(self.agent.request("DELETE", carol.url).status, 204)
-        late = self.agent.create("late", uid=20_004, rate_limit={"per_minute": 0}, pids_max=LIMIT,
+        late = self.agent.create("late", uid=20_004, smtp={"per_minute": 0}, pids_max=LIMIT,
                                  mail={"messages_per_hour": 7}, memory_max_bytes=100 * support.MIB)
         self.assertEqual(self.change(LIMIT - 2).status, 200)
         self.agent.end()
@@ -244,7 +244,7 @@ class DamageCase(DatabaseCase):
 
     def assert_late_is_held(self, late):
         shown = late.show()
-        self.assertEqual((shown["uid"], shown["limits"]["pids_max"], shown["rate_limit"]["per_minute"]), (20_004, LIMIT, 0))
+        self.assertEqual((shown["uid"], shown["limits"]["pids_max"], shown["smtp"]["per_minute"]), (20_004, LIMIT, 0))
         self.assertEqual((shown["mail"]["messages_per_hour"], shown["limits"]["memory_max_bytes"]), (7, 100 * support.MIB))
         self.assertEqual(late.read("pids.max"), str(LIMIT))
         worker = self.run_in(late, smtp_case.attempt_on_demand)

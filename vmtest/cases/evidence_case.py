@@ -108,8 +108,8 @@ class EvidenceCase(support.AgentCase):
         return slowest
 
     def test_a_process_that_nobody_can_look_at_hangs_nobody(self):
-        self.account("ann", rate_limit=smtp_case.NO_REFILL)
-        bob = self.account("bob", rate_limit={"per_minute": 0, "burst": 0}, uid=smtp_case.BOB_UID)
+        self.account("ann", smtp=smtp_case.NO_REFILL)
+        bob = self.account("bob", smtp={"per_minute": 0, "burst": 0}, uid=smtp_case.BOB_UID)
         self.hang()
         refused, missing, pid = bob.stats()["smtp"]["denied"], self.metric("npanel_evidence_missing_total"), self.agent.pid
         slowest = self.slowest_health(HANG_SECONDS)

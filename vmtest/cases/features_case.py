@@ -32,7 +32,7 @@ NOTICE_SECONDS = 30  # the overhead limit, and what it takes to be over it
 
 # What needs a feature, and which one.
 GATED = (
-    ("POST", "/api/v1/accounts/bob/rate-limit", {"per_minute": 5}, MAIL),
+    ("POST", "/api/v1/accounts/bob/smtp", {"per_minute": 5}, MAIL),
     ("POST", "/api/v1/reload", None, "graceful_reloads"),
     ("GET", "/api/v1/config", None, "config_layering"),
     ("GET", "/api/v1/config/versions", None, "config_layering"),
@@ -89,7 +89,7 @@ class FeaturesCase(support.AgentCase):
         self.agent.change_feature(MAIL, mode="enforce")
 
     def limited(self, name="bob"):
-        return self.account(name, rate_limit=NO_MAIL, cpu_percent=CPU, memory_max_bytes=64 * support.MIB, pids_max=LIMIT)
+        return self.account(name, smtp=NO_MAIL, cpu_percent=CPU, memory_max_bytes=64 * support.MIB, pids_max=LIMIT)
 
     def connects(self, account):
         return self.run_in(account, smtp_case.attempt_on_demand)
@@ -173,7 +173,7 @@ class SwitchCase(FeaturesCase):
         self.assertLess(max(seconds), SWITCH_SECONDS * support.TIME_SCALE)
 
     def test_observe_lets_all_pass_and_counts_what_it_would_have_denied(self):
-        bob = self.account(rate_limit=smtp_case.NO_REFILL)
+        bob = self.account(smtp=smtp_case.NO_REFILL)
         self.agent.change_feature(MAIL, enabled=True, mode="observe")
         self.assertEqual(bob.show()["features"][MAIL], "observe")
         self.assertEqual(self.run_in(bob, smtp_case.attempt).hear(), [PASSED] * smtp_case.ATTEMPTS)
@@ -204,7 +204,7 @@ class RolloutCase(FeaturesCase):
         return {name for name, worker in workers.items() if self.verdict(worker) == REFUSED}
 
     def test_rollout_only_adds_accounts_and_limits_these_and_no_others(self):
-        accounts = [self.account(f"site{index:02}", rate_limit=NO_MAIL) for index in range(ACCOUNTS)]
+        accounts = [self.account(f"site{index:02}", smtp=NO_MAIL) for index in range(ACCOUNTS)]
         workers = {account.name: self.connects(account) for account in accounts}
         before, counts = set(), []
         for percent in (0, 25, 50, 100):

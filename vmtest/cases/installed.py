@@ -190,7 +190,7 @@ class ServiceCase(support.AgentCase):
 
     def limited(self, name="bob", **limits):
         """An account without direct SMTP, and a process in it that connects when it is told to."""
-        account = self.account(name, rate_limit={"per_minute": 0}, **limits)
+        account = self.account(name, smtp={"per_minute": 0}, **limits)
         worker = self.run_in(account, smtp_case.attempt_on_demand)
         self.assert_refused(worker)
         return account, worker

@@ -99,7 +99,7 @@ class LifeCase(support.AgentCase):
     def test_account_with_an_old_name_starts_at_zero(self):
         bob = self.used_account()
         bob.delete()
-        again = self.account(rate_limit={"per_minute": 60, "burst": 3})
+        again = self.account(smtp={"per_minute": 60, "burst": 3})
         stats = again.stats()
         for field in figures.FIELDS:
             if field.counts:

@@ -36,7 +36,7 @@ class Flood:
         self.rate = rate
         self.memory = mmap.mmap(-1, processes * 2 * COUNT_BYTES)
         self.created = time.monotonic()
-        self.account = case.account(name, rate_limit=rate)
+        self.account = case.account(name, smtp=rate)
         self.began = time.monotonic()
         self.workers = [case.run_in(self.account, _flood, self, 2 * i) for i in range(processes)]
 

@@ -69,7 +69,7 @@ class MailCase(support.AgentCase):
         return policy
 
     def bob(self, **mail):
-        return self.account("bob", rate_limit=ANY_RATE, uid=BOB_UID, mail=mail)
+        return self.account("bob", smtp=ANY_RATE, uid=BOB_UID, mail=mail)
 
     def accepted(self, tries, **attributes):
         attributes = {"sasl_username": "bob"} | attributes
@@ -323,7 +323,7 @@ class MailCase(support.AgentCase):
         support.wait_until(lambda: "request must be lines of name=value" in self.agent.log(), EVENT_SECONDS, "the log says what was wrong")
 
     def test_redirected_connection_reaches_the_local_mta_and_465_does_not(self):
-        bob = self.account("bob", rate_limit={"per_minute": 1, "burst": 1, "mode": "redirect"}, mail={"messages_per_hour": 0})
+        bob = self.account("bob", smtp={"per_minute": 1, "burst": 1, "mode": "redirect"}, mail={"messages_per_hour": 0})
         worker = self.run_in(bob, try_each, ((ELSEWHERE, 25), (ELSEWHERE, 587), ("127.0.0.9", 25), (ELSEWHERE, 465)))
         self.assertEqual(worker.hear(), ["127.0.0.1:25", "127.0.0.1:25", "127.0.0.9:25", "EPERM"])
         self.assertEqual(bob.stats()["smtp"]["redirected"], 2)

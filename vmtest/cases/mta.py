@@ -157,7 +157,7 @@ class MtaCase(support.AgentCase):
         cls.agent.config_path.write_text(cls.agent.config_path.read_text().replace(old, str(new)))
 
     def bob(self, **mail):
-        return self.account("bob", rate_limit=ANY_RATE, uid=BOB_UID, mail=mail)
+        return self.account("bob", smtp=ANY_RATE, uid=BOB_UID, mail=mail)
 
     def by_smtp(self, times, **how):
         return self.run_outside(send_as, times, *how.values(), uid=BOB_UID).hear(SECONDS)
@@ -214,7 +214,7 @@ class MtaCase(support.AgentCase):
 
     def assert_redirected_mail_is_charged(self):
         """Bob believes to speak to a server elsewhere."""
-        bob = self.account("bob", rate_limit=ANY_RATE | {"mode": "redirect"}, uid=BOB_UID, mail={"messages_per_hour": 2})
+        bob = self.account("bob", smtp=ANY_RATE | {"mode": "redirect"}, uid=BOB_UID, mail={"messages_per_hour": 2})
         accepted, refusal = self.run_outside(send_as, 3, RECIPIENTS[:1], None, 0, ELSEWHERE, uid=BOB_UID).hear(SECONDS)
         self.assertEqual((accepted, self.sent()), (2, 2))
         self.assert_deferred(refusal, "2 messages an hour")
@@ -227,7 +227,7 @@ class MtaCase(support.AgentCase):
     mta_root = pathlib.Path("/")
 
     def ann(self, **mail):
-        return self.account("ann", rate_limit=ANY_RATE, uid=ANN_UID, mail=mail)
+        return self.account("ann", smtp=ANY_RATE, uid=ANN_UID, mail=mail)
 
     def anns_mail(self):
         return self.agent.ask("GET", "/api/v1/accounts/ann/mail")
@@ -362,7 +362,7 @@ class MtaCase(support.AgentCase):
         self.addCleanup(self.forget_destinations)
         seen = max((event["id"] for event in self.agent.ask("GET", "/api/v1/events")["events"]), default=0)
         self.bob(messages_per_hour=400)
-        innocents = [self.account(f"shop{number}", rate_limit=ANY_RATE, mail={"messages_per_hour": 400}) for number in range(20)]
+        innocents = [self.account(f"shop{number}", smtp=ANY_RATE, mail={"messages_per_hour": 400}) for number in range(20)]
         for innocent in innocents:
             for message in range(5):
                 recipients = [f"r{message}x{number}@{AWAY}" for number in range(5)]

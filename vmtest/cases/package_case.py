@@ -114,7 +114,7 @@ class PackageCase(installed.ServiceCase):
             support.wait_until(lambda: self.reasons(), installed.READY_SECONDS, "the agent answers")
             self.assertIn("npanelctl accounts confirm", self.reasons())
             bob = support.Account(self.agent, "bob").show()
-            self.assertEqual((bob["uid"], bob["limits"]["pids_max"], bob["rate_limit"]["per_minute"]), (BOB_UID, LIMIT, 0))
+            self.assertEqual((bob["uid"], bob["limits"]["pids_max"], bob["smtp"]["per_minute"]), (BOB_UID, LIMIT, 0))
             self.assertEqual(support.Account(self.agent, "bob").read("pids.max"), str(LIMIT))
             self.assert_refused(worker)
         installed.ctl("accounts", "confirm")

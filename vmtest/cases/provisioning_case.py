@@ -52,7 +52,7 @@ class ProvisioningCase(support.AgentCase):
 
 class UidCase(ProvisioningCase):
     def test_account_made_before_its_user_gets_his_uid_when_he_comes(self):
-        late, made = self.as_a_panel("late", rate_limit=smtp_case.NO_REFILL)
+        late, made = self.as_a_panel("late", smtp=smtp_case.NO_REFILL)
         self.assertEqual(made["uid"], None)
         self.assertIn("no system user late is known", self.uid_reasons(late)[0])
         self.assertFalse(self.outside_is_limited(UID))
@@ -73,7 +73,7 @@ class UidCase(ProvisioningCase):
 
     def test_account_follows_its_user_to_another_uid(self):
         self.user("mover", UID)
-        mover, made = self.as_a_panel("mover", rate_limit=smtp_case.NO_REFILL)
+        mover, made = self.as_a_panel("mover", smtp=smtp_case.NO_REFILL)
         self.assertEqual(made["uid"], UID)
         subprocess.run(["usermod", "--uid", str(OTHER_UID), "mover"], check=True)
         support.wait_until(lambda: mover.show()["uid"] == OTHER_UID, NOTICED_SECONDS, "the account has the new uid")
@@ -130,7 +130,7 @@ class UidCase(ProvisioningCase):
 
 class NameCase(ProvisioningCase):
     def test_every_name_has_a_cgroup_of_its_own_and_its_limit_holds(self):
-        accounts = [self.account(name, pids_max=LIMIT, rate_limit=smtp_case.NO_REFILL) for name in NAMES]
+        accounts = [self.account(name, pids_max=LIMIT, smtp=smtp_case.NO_REFILL) for name in NAMES]
         self.assertEqual(len({account.cgroup for account in accounts}), len(NAMES))
         for account in accounts:
             self.assertEqual(account.read("pids.max"), str(LIMIT), account.name)
@@ -172,7 +172,7 @@ class RenameCase(ProvisioningCase):
         return renamed
 
     def test_renamed_account_takes_everything_along(self):
-        bob = self.account("bob", pids_max=LIMIT, rate_limit=smtp_case.NO_REFILL, uid=UID)
+        bob = self.account("bob", pids_max=LIMIT, smtp=smtp_case.NO_REFILL, uid=UID)
         worker = self.run_in(bob, support.echo)
         self.outcomes(bob, smtp_case.attempt)
         counted = bob.stats()["smtp"]

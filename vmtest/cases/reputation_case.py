@@ -45,7 +45,7 @@ class ReputationCase(support.AgentCase):
             letter.unlink()
 
     def bob(self, **settings):
-        return self.account("bob", uid=BOB_UID, rate_limit=mail_case.ANY_RATE, **settings)
+        return self.account("bob", uid=BOB_UID, smtp=mail_case.ANY_RATE, **settings)
 
     def send(self, outcome, times, login="bob"):
         """So many messages that the MTA has asked about; what became of them is in its log."""

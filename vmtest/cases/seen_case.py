@@ -40,7 +40,7 @@ class SeenCase(support.AgentCase):
 
     def refused_account(self, name):
         """Under a name of its own: events outlive the account."""
-        account = self.account(name, rate_limit=smtp_case.NO_REFILL)
+        account = self.account(name, smtp=smtp_case.NO_REFILL)
         self.run_in(account, smtp_case.attempt).hear()
         return account
 
@@ -111,7 +111,7 @@ class SeenCase(support.AgentCase):
         self.assertEqual(self.ctl_json("account", "set", "bob", "--cpu", "max")["limits"]["cpu_percent"], None)
         self.assertEqual(self.ctl_json("account", "suspend", "bob")["state"], "suspended")
         self.assertEqual(self.ctl_json("account", "resume", "bob")["state"], "active")
-        self.assertEqual(self.ctl_json("rate-limit", "bob", "--mode", "observe")["rate_limit"]["mode"], "observe")
+        self.assertEqual(self.ctl_json("smtp", "bob", "--mode", "observe")["smtp"]["mode"], "observe")
         self.ctl("account", "delete", "bob")
         support.wait_until(lambda: self.agent.request("GET", "/api/v1/accounts/bob").status == 404, 5, "bob is gone")
 

@@ -107,8 +107,8 @@ class SmtpCase(support.AgentCase):
         for port in (*SMTP_PORTS, OTHER_PORT):
             cls.addClassCleanup(listen(port).close)
 
-    def bob(self, rate_limit=None, uid=BOB_UID):
-        return self.account("bob", rate_limit=rate_limit or RATE, uid=uid)
+    def bob(self, smtp=None, uid=BOB_UID):
+        return self.account("bob", smtp=smtp or RATE, uid=uid)
 
     def assert_counts(self, account, allowed=0, denied=0, would_have_denied=0):
         self.assertEqual(account.stats()["smtp"], counts(allowed=allowed, denied=denied, would_have_denied=would_have_denied))
@@ -165,12 +165,12 @@ class SmtpCase(support.AgentCase):
         self.assert_three_pass(bob, self.run_outside(attempt, uid=BOB_UID).hear())
 
     def test_process_in_the_cgroup_counts_for_it_whatever_its_uid(self):
-        bob, ann = self.bob(), self.account("ann", rate_limit=RATE, uid=ANN_UID)
+        bob, ann = self.bob(), self.account("ann", smtp=RATE, uid=ANN_UID)
         self.assert_three_pass(bob, self.run_in(bob, attempt, uid=ANN_UID).hear())
         self.assert_counts(ann)
 
     def test_another_account_other_ports_and_datagrams_are_untouched(self):
-        bob, ann = self.bob(NO_REFILL), self.account("ann", rate_limit={"per_minute": 60, "burst": ATTEMPTS})
+        bob, ann = self.bob(NO_REFILL), self.account("ann", smtp={"per_minute": 60, "burst": ATTEMPTS})
         self.assert_three_pass(bob, self.outcomes(bob, attempt))
         self.assertEqual(self.outcomes(bob, attempt, by_connect, V4, OTHER_PORT), [PASSED] * ATTEMPTS)
         self.assertEqual(self.outcomes(bob, attempt, by_datagram), [PASSED] * ATTEMPTS)
@@ -202,9 +202,9 @@ class SmtpCase(support.AgentCase):
         bob = self.bob(NO_REFILL)
         worker = self.run_in(bob, attempt_on_demand)
         self.assertEqual(self.demand(worker, 1), [PASSED])
-        bob.post("rate-limit", {"per_minute": 0})
+        bob.post("smtp", {"per_minute": 0})
         self.assertEqual(self.demand(worker, 1), [REFUSED])
-        bob.post("rate-limit", {"mode": "off"})
+        bob.post("smtp", {"mode": "off"})
         self.assertEqual(self.demand(worker, ATTEMPTS), [PASSED] * ATTEMPTS)
 
     def demand(self, worker, attempts):

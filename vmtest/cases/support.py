@@ -189,12 +189,12 @@ class Agent:
             raise AssertionError(f"{method} {path}: {answer.status} {answer.body.decode()}")
         return answer.json() if answer.body else None
 
-    def create(self, name, rate_limit=None, uid=None, mail=None, contact=None, **limits):
+    def create(self, name, smtp=None, uid=None, mail=None, contact=None, **limits):
         """Limits that are not named are none, so that a case meets only the one it is about."""
         body = {"name": name, "uid": uid, "limits": NO_LIMITS | limits, "mail": NO_MAIL_LIMITS | (mail or {}),
                 "contact": contact or {}}
-        if rate_limit is not None:
-            body["rate_limit"] = rate_limit
+        if smtp is not None:
+            body["smtp"] = smtp
         self.ask("POST", "/api/v1/accounts", body)
         return Account(self, name)
 

@@ -51,7 +51,7 @@ class UnattributedCase(support.AgentCase):
         """Nothing has been sent yet."""
         self.map.write_text("bob.example: bob\nann.example: ann\n")
         self.start_afresh()
-        self.account("bob", uid=BOB_UID, rate_limit=mail_case.ANY_RATE)
+        self.account("bob", uid=BOB_UID, smtp=mail_case.ANY_RATE)
         self.account("ann", uid=ANN_UID)
 
     def start_afresh(self):

@@ -67,19 +67,19 @@ TEST(Codec, RefusesTheUidOfNobodyAndOfTheSystem) {
 
 TEST(Codec, NamesTheUnknownKey) {
   EXPECT_EQ(field_of(decode_limits(Json::parse(R"({"pidz_max":32})"), Limits{})), "limits.pidz_max");
-  EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"rate":1})"), RateLimit{})), "rate_limit.rate");
+  EXPECT_EQ(field_of(decode_smtp(Json::parse(R"({"rate":1})"), SmtpLimit{})), "smtp.rate");
   EXPECT_EQ(field_of(only_keys(Json::parse(R"({"":1})"), "", {"name"})), "body");
 }
 
 TEST(Codec, TakesRateZeroWithoutABurst) {
-  const auto rate_limit = decode_rate_limit(Json::parse(R"({"per_minute":0})"), RateLimit{});
-  ASSERT_TRUE(rate_limit) << rate_limit.error().text;
-  EXPECT_EQ(rate_limit->burst, 0u);
+  const auto smtp = decode_smtp(Json::parse(R"({"per_minute":0})"), SmtpLimit{});
+  ASSERT_TRUE(smtp) << smtp.error().text;
+  EXPECT_EQ(smtp->burst, 0u);
 }
 
 TEST(Codec, RefusesAnUnknownMode) {
-  EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"mode":"strict"})"), RateLimit{})), "rate_limit.mode");
-  EXPECT_EQ(field_of(decode_rate_limit(Json::parse(R"({"mode":1})"), RateLimit{})), "rate_limit.mode");
+  EXPECT_EQ(field_of(decode_smtp(Json::parse(R"({"mode":"strict"})"), SmtpLimit{})), "smtp.mode");
+  EXPECT_EQ(field_of(decode_smtp(Json::parse(R"({"mode":1})"), SmtpLimit{})), "smtp.mode");
 }
 
 TEST(Codec, LimitsSurviveTheWayThereAndBack) {

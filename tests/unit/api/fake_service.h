@@ -51,7 +51,7 @@ struct FakeService final : Service {
   }
 
   Limits default_limits() const override { return {}; }
-  RateLimit default_rate_limit() const override { return {}; }
+  SmtpLimit default_smtp() const override { return {}; }
   MailLimits default_mail() const override { return {}; }
   uid_t least_uid() const override { return kLeastUid; }
   std::vector<AccountView> accounts(const std::string&, size_t) override {

@@ -140,7 +140,7 @@ struct Needing {
   int status;  // when the feature is on
 };
 constexpr Needing kNeeding[] = {
-    {"POST", "/api/v1/accounts/bob/rate-limit", NP_EMAIL_RATE_LIMITING, 400},
+    {"POST", "/api/v1/accounts/bob/smtp", NP_EMAIL_RATE_LIMITING, 400},
     {"POST", "/api/v1/accounts/bob/drain", NP_PROGRESS_TRACKING, 202},
     {"POST", "/api/v1/reload", NP_GRACEFUL_RELOADS, 200},
     {"GET", "/api/v1/config", NP_CONFIG_LAYERING, 200},
@@ -243,7 +243,7 @@ TEST_F(RequestGuardTest, AChangeWhoseAnswerWasLostIsAnsweredAsIfItWereTheFirstTi
       {"PATCH", bob, kLimits, 200},
       {"POST", bob + "/suspend", "", 200},
       {"POST", bob + "/resume", "", 200},
-      {"POST", bob + "/rate-limit", R"({"per_minute":7})", 200},
+      {"POST", bob + "/smtp", R"({"per_minute":7})", 200},
       {"POST", bob + "/mail/raise", R"({"messages_per_hour":1000,"seconds":60})", 200},
       {"DELETE", bob + "/mail/raise", "", 200},
       {"DELETE", bob + "/mail/throttle", "", 200},
@@ -425,7 +425,7 @@ TEST_F(RequestGuardTest, AuditsEveryKindOfRefusal) {
       {local("DELETE", "/api/v1/accounts/eve"), "uid 0 (root)", "account.delete", "eve", ""},
       {local("POST", "/api/v1/accounts/eve/suspend"), "uid 0 (root)", "account.suspend", "eve", ""},
       {local("POST", "/api/v1/accounts/eve/resume"), "uid 0 (root)", "account.resume", "eve", ""},
-      {local("POST", "/api/v1/accounts/eve/rate-limit", "{}"), "uid 0 (root)", "account.rate_limit", "eve", ""},
+      {local("POST", "/api/v1/accounts/eve/smtp", "{}"), "uid 0 (root)", "account.smtp", "eve", ""},
       {local("POST", "/api/v1/accounts/eve/processes", R"({"pid":1})"), "uid 0 (root)", "account.add_process", "eve",
        ""},
       {local("POST", "/api/v1/accounts/eve/drain"), "uid 0 (root)", "account.drain", "eve", ""},

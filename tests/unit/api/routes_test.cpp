@@ -299,13 +299,13 @@ TEST_F(Routes, LostAccountsAreShownAdoptedAndConfirmed) {
             Json::parse(R"({"lost":false,"found":null,"taken_over":true,"done":[],"held":[]})"));
   service.lost.loss = AccountLoss{.found_ms = 0, .taken_over = false, .done = {"account bob …"}};
   service.lost.held = {{.directory = "ann"},
-                       {.directory = "shop%2Eexample", .rate_limit = RateLimit{}, .mail = MailLimits{}},
+                       {.directory = "shop%2Eexample", .smtp = SmtpLimit{}, .mail = MailLimits{}},
                        {.directory = "with.dot"}};
   const Json shown = json_of(get("/api/v1/lost-accounts"));
   EXPECT_EQ(shown["lost"], true);
   EXPECT_EQ(shown["taken_over"], false);
   EXPECT_EQ(shown["done"], Json::array({"account bob …"}));
-  EXPECT_EQ(shown["held"][0]["rate_limit"], nullptr);
+  EXPECT_EQ(shown["held"][0]["smtp"], nullptr);
   EXPECT_EQ(shown["held"][1]["name"], "shop.example");
   EXPECT_EQ(shown["held"][2]["name"], nullptr);
   EXPECT_EQ(post("/api/v1/lost-accounts/ann/adopt").status, 201);
@@ -363,7 +363,7 @@ TEST_F(Routes, AChangeOfAnotherVersionIsRefused) {
       local("PATCH", kBob, kLimits),
       local("POST", "/api/v1/accounts/bob/suspend"),
       local("POST", "/api/v1/accounts/bob/resume"),
-      local("POST", "/api/v1/accounts/bob/rate-limit", R"({"burst":5})"),
+      local("POST", "/api/v1/accounts/bob/smtp", R"({"burst":5})"),
       local("PATCH", kWatchdog, R"({"mode":"observe"})"),
       local("POST", "/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob","enabled":true})"),
       local("DELETE", kBob)};

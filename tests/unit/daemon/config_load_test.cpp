@@ -77,7 +77,7 @@ TEST_F(ConfigLoadTest, IsBuiltInWhereNoPlaceSaysAnything) {
   EXPECT_EQ(value_of(loaded, "smtp.ports").now.value, "[25, 465, 587]");
   EXPECT_EQ(value_of(loaded, "overhead.agent_percent").now.value, "1.0");
   EXPECT_EQ(value_of(loaded, "defaults.limits.memory_high_bytes").now.value, "\"max\"");
-  EXPECT_EQ(value_of(loaded, "defaults.rate_limit.mode").now.value, "\"enforce\"");
+  EXPECT_EQ(value_of(loaded, "defaults.smtp.mode").now.value, "\"enforce\"");
 }
 
 constexpr int kPlaces = 6;
@@ -250,7 +250,7 @@ TEST_F(ConfigLoadTest, VariablesAreTomlAndTextsNeedNoQuotes) {
   EXPECT_EQ(with("NPANEL_DEFAULTS_LIMITS_PIDS_MAX", "100").default_limits.pids_max, 100U);
   EXPECT_EQ(with("NPANEL_DEFAULTS_LIMITS_PIDS_MAX", "max").default_limits.pids_max, std::nullopt);
   EXPECT_EQ(with("NPANEL_DEFAULTS_LIMITS_PIDS_MAX", "\"max\"").default_limits.pids_max, std::nullopt);
-  EXPECT_EQ(with("NPANEL_DEFAULTS_RATE_LIMIT_MODE", "observe").default_rate_limit.mode, SmtpMode::observe);
+  EXPECT_EQ(with("NPANEL_DEFAULTS_SMTP_MODE", "observe").default_smtp.mode, SmtpMode::observe);
   EXPECT_EQ(with("NPANEL_OVERHEAD_AGENT_PERCENT", "2.5").overhead_agent_percent, 2.5);
   EXPECT_EQ(with("NPANEL_API_GROUP", "www-data").socket_group, "www-data");
   EXPECT_EQ(with("NPANEL_API_GROUP", "\"www-data\"").socket_group, "www-data");

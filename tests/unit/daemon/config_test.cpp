@@ -32,7 +32,7 @@ TEST(Config, IsBuiltInWhereTheFileIsSilent) {
 TEST(Config, TakesEveryKind) {
   const auto config = read_text(
       "[paths]\ncgroup = \"hosting/accounts\"\n[smtp]\nports = [25]\n[io]\ndevices = [\"/dev/sda\"]\n"
-      "[defaults.limits]\npids_max = 64\ncpu_percent = \"max\"\n[defaults.rate_limit]\nper_minute = 5\nburst = 2\nmode "
+      "[defaults.limits]\npids_max = 64\ncpu_percent = \"max\"\n[defaults.smtp]\nper_minute = 5\nburst = 2\nmode "
       "= \"observe\"\n[overhead]\nagent_percent = 2\nkernel_percent = 0.5\n");
   ASSERT_TRUE(config) << config.error().text;
   EXPECT_EQ(config->cgroup_path, "hosting/accounts");
@@ -40,7 +40,7 @@ TEST(Config, TakesEveryKind) {
   EXPECT_EQ(config->io_devices, std::vector<std::string>{"/dev/sda"});
   EXPECT_EQ(config->default_limits.pids_max, 64u);
   EXPECT_EQ(config->default_limits.cpu_percent, std::nullopt);
-  EXPECT_EQ(config->default_rate_limit, (RateLimit{.per_minute = 5, .burst = 2, .mode = SmtpMode::observe}));
+  EXPECT_EQ(config->default_smtp, (SmtpLimit{.per_minute = 5, .burst = 2, .mode = SmtpMode::observe}));
   EXPECT_EQ(config->overhead_agent_percent, 2.0);
   EXPECT_EQ(config->overhead_kernel_percent, 0.5);
 }
@@ -143,9 +143,9 @@ TEST(Config, NamesFileLineAndKeyOfAnError) {
       {"[defaults.limits]\npids_max = 1.5\n", "defaults.limits.pids_max must be"},
       {"[defaults.limits]\nmemory_high_bytes = 1073741824\n",
        "agent.toml:2: defaults.limits.memory_high_bytes must not be above"},
-      {"[defaults.rate_limit]\nmode = \"hard\"\n", "defaults.rate_limit.mode must be"},
-      {"[defaults.rate_limit]\nper_minute = 1\nburst = 5000\n", "agent.toml:3: defaults.rate_limit.burst must be"},
-      {"[defaults.rate_limit]\nper_minute = 0\n", "agent.toml:2: defaults.rate_limit.burst must be 0"},
+      {"[defaults.smtp]\nmode = \"hard\"\n", "defaults.smtp.mode must be"},
+      {"[defaults.smtp]\nper_minute = 1\nburst = 5000\n", "agent.toml:3: defaults.smtp.burst must be"},
+      {"[defaults.smtp]\nper_minute = 0\n", "agent.toml:2: defaults.smtp.burst must be 0"},
       {"\n[smtp\n", "agent.toml:2: "},
       {"a = \"\xff\"\n", "agent.toml:1: "}};
   for (const auto& row : rows) {

@@ -112,8 +112,8 @@ TEST(Notice, ASubjectInAnotherLanguageIsEncoded) {
 
 TEST(Notice, ATemplateMustKnowEachReason) {
   std::string text = head();
-  text.erase(text.find("rate_limit:"), std::string("rate_limit: {number} of rate_limit\n").size());
-  EXPECT_EQ(NoticeTemplate::parse(text).error().text, "\"rate_limit:\" is missing before the first empty line");
+  text.erase(text.find("smtp:"), std::string("smtp: {number} of smtp\n").size());
+  EXPECT_EQ(NoticeTemplate::parse(text).error().text, "\"smtp:\" is missing before the first empty line");
   EXPECT_NE(NoticeTemplate::parse("subject: x\nnonsense\n\n").error().text.find("line 2"), std::string::npos);
   EXPECT_FALSE(NoticeTemplate::parse(""));
 }

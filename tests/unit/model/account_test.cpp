@@ -82,7 +82,7 @@ TEST(AccountDirectory, HasOneSpelling) {
 
 TEST(Limits, DefaultsAreInRange) {
   EXPECT_TRUE(check(Limits{}));
-  EXPECT_TRUE(check(RateLimit{}));
+  EXPECT_TRUE(check(SmtpLimit{}));
 }
 
 TEST(Limits, EveryNumberHasALeastAndAMost) {
@@ -109,18 +109,18 @@ TEST(Limits, MemoryHighIsNotAboveMax) {
   EXPECT_EQ(check(limits).error().field, "limits.memory_high_bytes");
 }
 
-TEST(RateLimit, BurstIsAtMostADaysWorth) {
-  EXPECT_TRUE(check(RateLimit{.per_minute = 1, .burst = 1440}));
-  EXPECT_FALSE(check(RateLimit{.per_minute = 1, .burst = 1441}));
-  EXPECT_TRUE(check(RateLimit{.per_minute = 100'000, .burst = 100'000}));
-  EXPECT_FALSE(check(RateLimit{.per_minute = 100'000, .burst = 100'001}));
-  EXPECT_FALSE(check(RateLimit{.per_minute = 100'001, .burst = 1}));
-  EXPECT_FALSE(check(RateLimit{.per_minute = 60, .burst = 0}));
+TEST(SmtpLimit, BurstIsAtMostADaysWorth) {
+  EXPECT_TRUE(check(SmtpLimit{.per_minute = 1, .burst = 1440}));
+  EXPECT_FALSE(check(SmtpLimit{.per_minute = 1, .burst = 1441}));
+  EXPECT_TRUE(check(SmtpLimit{.per_minute = 100'000, .burst = 100'000}));
+  EXPECT_FALSE(check(SmtpLimit{.per_minute = 100'000, .burst = 100'001}));
+  EXPECT_FALSE(check(SmtpLimit{.per_minute = 100'001, .burst = 1}));
+  EXPECT_FALSE(check(SmtpLimit{.per_minute = 60, .burst = 0}));
 }
 
-TEST(RateLimit, RateZeroHasNoBurst) {
-  EXPECT_TRUE(check(RateLimit{.per_minute = 0, .burst = 0}));
-  EXPECT_FALSE(check(RateLimit{.per_minute = 0, .burst = 1}));
+TEST(SmtpLimit, RateZeroHasNoBurst) {
+  EXPECT_TRUE(check(SmtpLimit{.per_minute = 0, .burst = 0}));
+  EXPECT_FALSE(check(SmtpLimit{.per_minute = 0, .burst = 1}));
 }
 
 TEST(Uid, OfSystemUsersIsRefused) {

@@ -16,23 +16,23 @@ Features with(bool isolation, const FeatureState& mail) {
 TEST(Effective, NothingIsAtFirst) {
   const Account none = effective({.name = "bob"}, Features());
   for (const LimitField& field : kLimitFields) EXPECT_EQ(none.limits.*field.member, std::nullopt) << field.name;
-  EXPECT_EQ(none.rate_limit.mode, SmtpMode::off);
+  EXPECT_EQ(none.smtp.mode, SmtpMode::off);
 }
 
 TEST(Effective, EachFeatureLetsItsOwnLimitsThrough) {
   const Account bob{.name = "bob"};
   EXPECT_EQ(effective(bob, with(true, {.enabled = true})), bob);
   EXPECT_EQ(effective(bob, with(true, {})).limits, bob.limits);
-  EXPECT_EQ(effective(bob, with(true, {})).rate_limit.mode, SmtpMode::off);
-  EXPECT_EQ(effective(bob, with(false, {.enabled = true})).rate_limit, bob.rate_limit);
+  EXPECT_EQ(effective(bob, with(true, {})).smtp.mode, SmtpMode::off);
+  EXPECT_EQ(effective(bob, with(false, {.enabled = true})).smtp, bob.smtp);
   EXPECT_NE(effective(bob, with(false, {.enabled = true})).limits, bob.limits);
 }
 
 TEST(Effective, TheLowerOfTheTwoModesHolds) {
   for (const SmtpMode own : {SmtpMode::off, SmtpMode::observe, SmtpMode::redirect, SmtpMode::enforce}) {
-    const Account bob{.name = "bob", .rate_limit = {.mode = own}};
+    const Account bob{.name = "bob", .smtp = {.mode = own}};
     const auto under = [&](FeatureMode feature) {
-      return effective(bob, with(false, {.enabled = true, .mode = feature})).rate_limit.mode;
+      return effective(bob, with(false, {.enabled = true, .mode = feature})).smtp.mode;
     };
     EXPECT_EQ(under(FeatureMode::enforce), own);
     EXPECT_EQ(under(FeatureMode::observe), std::min(own, SmtpMode::observe));

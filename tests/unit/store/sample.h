@@ -20,7 +20,7 @@ inline Account account_of(uint32_t number) {
           .slot = number,
           .uid = 20000 + number,
           .limits = {.cpu_percent = 1 + number % 200, .pids_max = 10 + number},
-          .rate_limit = {.per_minute = 60, .burst = 1 + number % 60, .mode = SmtpMode::enforce}};
+          .smtp = {.per_minute = 60, .burst = 1 + number % 60, .mode = SmtpMode::enforce}};
 }
 
 inline Event event_of(const std::string& account) {
@@ -78,8 +78,8 @@ inline void put_old_accounts(SQLite::Database& database, uint32_t count) {
     row.bind(3, *account.uid);
     row.bind(4, static_cast<int64_t>(*account.limits.cpu_percent));
     row.bind(5, static_cast<int64_t>(*account.limits.pids_max));
-    row.bind(6, account.rate_limit.per_minute);
-    row.bind(7, account.rate_limit.burst);
+    row.bind(6, account.smtp.per_minute);
+    row.bind(7, account.smtp.burst);
     row.exec();
   }
 }

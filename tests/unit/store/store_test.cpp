@@ -16,7 +16,7 @@ const Account kBob{.name = "bob",
                    .slot = 0,
                    .uid = 20001,
                    .limits = {.cpu_percent = 20, .pids_max = std::nullopt},
-                   .rate_limit = {.per_minute = 60, .burst = 3, .mode = SmtpMode::observe}};
+                   .smtp = {.per_minute = 60, .burst = 3, .mode = SmtpMode::observe}};
 const Account kEve{
     .name = "Eve.2", .slot = 1, .state = AccountState::suspended, .uid_of_user = true, .directory = "eve"};
 

@@ -20,7 +20,7 @@ constexpr const char* kNoLimit = "max";
 [[nodiscard]] std::string seconds(const nlohmann::json& microseconds);
 [[nodiscard]] std::string joined(const nlohmann::json& list, const char* between, const char* none);
 
-// A field of "limits" or "rate_limit"; its name tells its unit.
+// A field of "limits" or "smtp"; its name tells its unit.
 [[nodiscard]] std::string limit(const std::string& name, const nlohmann::json& value);
 
 // The detail of an event: what changed, or name=value pairs in which a name cannot be forged.

@@ -25,13 +25,13 @@ constexpr NumberOption kEventLimit = {
     1'000'000'000, false};
 constexpr uint64_t kEventsUsually = 100;
 
-void add_rate_limit(Line& line) {
-  CLI::App* app = add_named(line.app, line, "rate-limit", "Changes how many SMTP connections the account may open.");
-  add_rate_limit_options(*app, line.body);
+void add_smtp(Line& line) {
+  CLI::App* app = add_named(line.app, line, "smtp", "Changes how many SMTP connections the account may open.");
+  add_smtp_limit_options(*app, line.body);
   app->callback([app, &line] {
     require_name(line.name);
     require_options(*app, line);
-    ask(line, account_view, {"POST", account_path(line.name) + "/rate-limit", dumped(line.body)});
+    ask(line, account_view, {"POST", account_path(line.name) + "/smtp", dumped(line.body)});
   });
 }
 
@@ -165,7 +165,7 @@ void add_everything(Line& line) {
       ->type_name("KEY");
   add_account(line);
   add_accounts(line);
-  add_rate_limit(line);
+  add_smtp(line);
   add_process(line);
   add_stats(line);
   add_events(line);

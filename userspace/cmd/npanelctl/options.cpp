@@ -187,13 +187,13 @@ void add_limit_options(CLI::App& app, json& body) {
 }
 
 void add_smtp_options(CLI::App& app, json& body) {
-  add_number_option(app,
-                    {"--smtp-per-minute", "/rate_limit/per_minute", kPerMinuteMeaning, Unit::kCount, 0,
-                     NP_BUCKET_PER_MINUTE_MAX, false},
-                    body);
   add_number_option(
-      app, {"--smtp-burst", "/rate_limit/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false}, body);
-  add_mode_option(app, "--smtp-mode", "/rate_limit/mode", body);
+      app,
+      {"--smtp-per-minute", "/smtp/per_minute", kPerMinuteMeaning, Unit::kCount, 0, NP_BUCKET_PER_MINUTE_MAX, false},
+      body);
+  add_number_option(app, {"--smtp-burst", "/smtp/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false},
+                    body);
+  add_mode_option(app, "--smtp-mode", "/smtp/mode", body);
 }
 
 void add_mail_options(CLI::App& app, json& body) {
@@ -216,7 +216,7 @@ void add_contact_options(CLI::App& app, json& body) {
       "The owner's language; none for the server's.");
 }
 
-void add_rate_limit_options(CLI::App& app, json& body) {
+void add_smtp_limit_options(CLI::App& app, json& body) {
   add_number_option(
       app, {"--per-minute", "/per_minute", kPerMinuteMeaning, Unit::kCount, 0, NP_BUCKET_PER_MINUTE_MAX, false}, body);
   add_number_option(app, {"--burst", "/burst", kBurstMeaning, Unit::kCount, 0, NP_BUCKET_BURST_MAX, false}, body);

@@ -29,9 +29,9 @@ void add_number_option(CLI::App& app, const NumberOption& option, nlohmann::json
 void add_uid_option(CLI::App& app, nlohmann::json& body, const std::string& meaning);
 void add_rename_option(CLI::App& app, nlohmann::json& body);
 void add_limit_options(CLI::App& app, nlohmann::json& body);       // into body["limits"]
-void add_smtp_options(CLI::App& app, nlohmann::json& body);        // --smtp-…, into body["rate_limit"]
+void add_smtp_options(CLI::App& app, nlohmann::json& body);        // --smtp-…, into body["smtp"]
 void add_mail_options(CLI::App& app, nlohmann::json& body);        // --mail-…, into body["mail"]
 void add_contact_options(CLI::App& app, nlohmann::json& body);     // --contact-…, into body["contact"]
-void add_rate_limit_options(CLI::App& app, nlohmann::json& body);  // the same without --smtp-, into body
+void add_smtp_limit_options(CLI::App& app, nlohmann::json& body);  // the same without --smtp-, into body
 
 }  // namespace npanel

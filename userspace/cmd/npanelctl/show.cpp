@@ -103,7 +103,7 @@ std::string accounts_view(const json& answer) {
     const auto cell = [&limits](const char* name) { return limit(name, field(limits, name)); };
     table.add({plain(field(account, "name")), plain(field(account, "uid")), plain(field(account, "state")),
                cell("cpu_percent"), cell("memory_max_bytes"), cell("swap_max_bytes"), cell("io_read_bytes_per_s"),
-               cell("io_write_bytes_per_s"), cell("pids_max"), smtp_cell(field(account, "rate_limit")),
+               cell("io_write_bytes_per_s"), cell("pids_max"), smtp_cell(field(account, "smtp")),
                field(account, "degraded").empty() ? "no" : "yes", features_cell(account)});
   }
   return table.text();
@@ -121,7 +121,7 @@ std::string lost_view(const json& answer) {
   for (const json& each : held) {
     const auto cell = [&each](const char* name) { return limit(name, field(field(each, "limits"), name)); };
     table.add({foreign(field(each, "cgroup")), plain(field(each, "name")), plain(field(each, "uid")),
-               cell("cpu_percent"), cell("memory_max_bytes"), cell("pids_max"), smtp_cell(field(each, "rate_limit"))});
+               cell("cpu_percent"), cell("memory_max_bytes"), cell("pids_max"), smtp_cell(field(each, "smtp"))});
   }
   return text + "the kernel holds, beside the database's accounts:\n" + table.text();
 }
@@ -131,7 +131,7 @@ std::string account_view(const json& answer) {
   for (const char* name : {"name", "uid", "state"}) pairs.emplace_back(name, plain(field(answer, name)));
   for (const auto& [option, name] : kLimits)
     pairs.emplace_back(option, limit(name, field(field(answer, "limits"), name)));
-  pairs.emplace_back("smtp", smtp_cell(field(answer, "rate_limit")));
+  pairs.emplace_back("smtp", smtp_cell(field(answer, "smtp")));
   pairs.emplace_back("mail", mail_cell(field(answer, "mail")));
   if (const json& raise = field(answer, "raise"); !raise.is_null())
     pairs.emplace_back("raised",
