@@ -88,7 +88,6 @@ Json encode(Feature feature, const FeatureState& state) {
 Json encode(const FeatureView& view) {
   const FeatureInfo& known = info(view.feature);
   Json json = encode(view.feature, view.state);
-  json["track"] = std::string(1, known.track);
   json["summary"] = known.summary;
   json["available"] = known.available;
   json["modes"] = known.observable ? Json{"observe", "enforce"} : Json{"enforce"};

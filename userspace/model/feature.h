@@ -22,7 +22,6 @@ enum class FeatureMode : uint32_t { off = NP_GATE_OFF, observe = NP_GATE_OBSERVE
 
 struct FeatureInfo {
   const char* name;
-  char track;        // 'A', 'B' or 'C' of the plan
   bool available;    // built; what is not refuses to be enabled
   bool observable;   // has a mode that looks and changes nothing
   bool per_account;  // a percentage and overrides mean something; else the whole server switches

@@ -249,7 +249,7 @@ class MailCase(support.AgentCase):
         self.agent.ctl("mail", "raise", "bob", "--to", "20/h", "--for", "2h")
         self.assertEqual(self.accepted(4), 2)  # four of four: every limit grew by the factor
         self.assertEqual(self.mail()["raise"]["messages_per_hour"], 20)
-        self.agent.ctl("mail", "lower", "bob")
+        self.agent.ctl("mail", "raise", "bob", "--end")
         self.assertIsNone(self.mail()["raise"])
         self.agent.enable("audit_logs_v2")
         entries = self.agent.ask("GET", "/api/v1/audit?action=account.mail_raise")["entries"]

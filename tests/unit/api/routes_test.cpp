@@ -173,7 +173,7 @@ TEST_F(Routes, AFeatureIsShownAndChanged) {
   EXPECT_EQ(post("/api/v1/features/cgroups_isolation/overrides", R"({"account":"bob","enabled":true})").status, 200);
   const Json json = json_of(get(kIsolation));
   EXPECT_EQ(json["name"], "cgroups_isolation");
-  EXPECT_EQ(json["track"], "A");
+  EXPECT_FALSE(json.contains("track"));
   EXPECT_EQ(json["available"], true);
   EXPECT_EQ(json["enabled"], true);
   EXPECT_EQ(json["mode"], "enforce");

@@ -58,7 +58,7 @@ TEST(CommandLine, MailIsLookedAtRaisedAndLowered) {
             raise + R"({"messages_per_hour":7,"seconds":5400})");
   EXPECT_EQ(asked({"mail", "raise", "bob", "--to", "7", "--for", "7d"}),
             raise + R"({"messages_per_hour":7,"seconds":604800})");
-  EXPECT_EQ(asked({"mail", "lower", "bob"}), "DELETE /api/v1/accounts/bob/mail/raise");
+  EXPECT_EQ(asked({"mail", "raise", "bob", "--end"}), "DELETE /api/v1/accounts/bob/mail/raise");
   EXPECT_EQ(
       asked({"account", "set", "bob", "--mail-per-hour", "500", "--mail-bytes-per-day", "1G", "--smtp-connections",
              "max"}),
@@ -75,6 +75,12 @@ TEST(CommandLine, WrongRaisesAreRefusedWithWhatWouldBeRight) {
     EXPECT_NE(complaint({"mail", "raise", "bob", "--to", "7", "--for", span}).find("--for must be from 1m to 7d"),
               std::string::npos)
         << span;
+  for (const Words& words : {Words{"mail", "raise", "bob"}, Words{"mail", "raise", "bob", "--to", "7"},
+                             Words{"mail", "raise", "bob", "--for", "2h"}})
+    EXPECT_NE(complaint(words).find("raise needs --to and --for, or --end"), std::string::npos) << complaint(words);
+  for (const Words& words : {Words{"mail", "raise", "bob", "--end", "--to", "7"},
+                             Words{"mail", "raise", "bob", "--end", "--to", "7", "--for", "2h"}})
+    EXPECT_NE(complaint(words).find("--end"), std::string::npos) << complaint(words);
 }
 
 TEST(CommandLine, OverrideOfOneAccountIsOnOffOrNull) {

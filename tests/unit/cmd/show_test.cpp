@@ -15,7 +15,7 @@ bool has(const std::string& text, const std::string& part) {
 }
 
 json feature(const char* changes = "{}") {
-  json made = json::parse(R"({"name": "cgroups_isolation", "track": "A", "summary": "Limits of each account",
+  json made = json::parse(R"({"name": "cgroups_isolation", "summary": "Limits of each account",
     "available": true, "enabled": true, "mode": "observe", "modes": ["observe", "enforce"], "rollout": 20,
     "per_account": true, "accounts_on": 7, "overrides": {}, "switched_off": null, "cost": null})");
   made.update(json::parse(changes));
@@ -95,8 +95,8 @@ TEST(Show, FindingsSayWhatToDo) {
 
 TEST(Show, FeaturesAreATable) {
   EXPECT_EQ(features(feature()),
-            "NAME               TRACK  STATE  MODE     ROLLOUT  ACCOUNTS  SUMMARY\n"
-            "cgroups_isolation  A      on     observe      20%         7  Limits of each account\n");
+            "NAME               STATE  MODE     ROLLOUT  ACCOUNTS  SUMMARY\n"
+            "cgroups_isolation  on     observe      20%         7  Limits of each account\n");
 }
 
 TEST(Show, FeatureThatIsNotThereSaysSo) {

@@ -42,18 +42,22 @@ uint64_t seconds_of(std::string_view text) {
 void add_raise(CLI::App& parent, Line& line) {
   CLI::App* app =
       add_named(parent, line, "raise", "Lets the account send more for a while; then the limits are as before.");
-  app->add_option_function<std::string>(
-         "--to", [&line](const std::string& text) { line.body["messages_per_hour"] = messages_an_hour(text); },
-         "The messages an hour; the account's other mail limits grow by the same factor.")
-      ->required()
-      ->type_name("N/h");
-  app->add_option_function<std::string>(
-         "--for", [&line](const std::string& text) { line.body["seconds"] = seconds_of(text); }, "For how long.")
-      ->required()
-      ->type_name("TIME");
-  app->callback([&line] {
+  CLI::Option* to =
+      app->add_option_function<std::string>(
+             "--to", [&line](const std::string& text) { line.body["messages_per_hour"] = messages_an_hour(text); },
+             "The messages an hour; the account's other mail limits grow by the same factor.")
+          ->type_name("N/h");
+  CLI::Option* span =
+      app->add_option_function<std::string>(
+             "--for", [&line](const std::string& text) { line.body["seconds"] = seconds_of(text); }, "For how long.")
+          ->type_name("TIME");
+  const CLI::Option* end = app->add_flag("--end", "Ends the raise before its time.")->excludes(to)->excludes(span);
+  app->callback([&line, to, span, end] {
     require_name(line.name);
-    ask(line, account_view, {"POST", account_path(line.name) + "/mail/raise", dumped(line.body)});
+    const std::string path = account_path(line.name) + "/mail/raise";
+    if (end->count() > 0) return ask(line, account_view, {"DELETE", path, {}});
+    if (to->count() == 0 || span->count() == 0) throw CLI::ValidationError("raise needs --to and --for, or --end");
+    ask(line, account_view, {"POST", path, dumped(line.body)});
   });
 }
 
@@ -83,7 +87,6 @@ void add_mail(Line& line) {
   add_raise(*app, line);
   add_plain(*app, line, "release", "Ends the throttle of an account before its time.", "DELETE", "/mail/throttle",
             account_view);
-  add_plain(*app, line, "lower", "Ends a raise before its time.", "DELETE", "/mail/raise", account_view);
 }
 
 }  // namespace npanel

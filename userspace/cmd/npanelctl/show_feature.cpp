@@ -34,19 +34,17 @@ std::string cost_text(const json& cost) {
 }  // namespace
 
 std::string features_view(const json& answer) {
-  Table table({"NAME", "TRACK", "STATE", "MODE", ">ROLLOUT", ">ACCOUNTS", "SUMMARY"});
+  Table table({"NAME", "STATE", "MODE", ">ROLLOUT", ">ACCOUNTS", "SUMMARY"});
   for (const json& feature : field(answer, "features"))
-    table.add({plain(field(feature, "name")), plain(field(feature, "track")), state(feature),
-               plain(field(feature, "mode")), per_account(feature, "rollout", "%"),
-               per_account(feature, "accounts_on", ""), plain(field(feature, "summary"))});
+    table.add({plain(field(feature, "name")), state(feature), plain(field(feature, "mode")),
+               per_account(feature, "rollout", "%"), per_account(feature, "accounts_on", ""),
+               plain(field(feature, "summary"))});
   return table.text();
 }
 
 std::string feature_view(const json& answer) {
-  Pairs pairs = {{"name", plain(field(answer, "name"))},
-                 {"summary", plain(field(answer, "summary"))},
-                 {"track", plain(field(answer, "track"))},
-                 {"state", state(answer)}};
+  Pairs pairs = {
+      {"name", plain(field(answer, "name"))}, {"summary", plain(field(answer, "summary"))}, {"state", state(answer)}};
   if (const json& why = field(answer, "switched_off"); !why.is_null()) pairs.emplace_back("switched off", plain(why));
   if (const json& shed = field(answer, "shed"); shed.is_number() && shed != 0)
     pairs.emplace_back("telemetry", "left out for its cost, level " + plain(shed) + " of 2; limits hold");
