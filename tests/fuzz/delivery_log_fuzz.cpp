@@ -32,7 +32,7 @@ void judge(std::string_view line) {
   must(!again || again->queue_id == id, "what follows a line does not make it another message's", std::string(line));
 }
 
-// What bob can bring into a log: % is where he says something. The lines are Exim's, Postfix' and of other programs.
+// What bob can bring into a log: % is where bob says something. The lines are Exim's, Postfix' and of other programs.
 constexpr std::array kLines = {
     "2026-11-25 19:00:00 cwd=% 2 args: exim4 -bs",
     "2026-11-25 19:00:00 [4711] cwd=/% 3 args: exim4 % %",

@@ -422,7 +422,7 @@ class Agent final : public Service {
   HelperClient helper_;
   Users users_;
   std::map<std::string, std::string>
-      seeking_;  // accounts without their user's uid, and why when it is not that he is not there
+      seeking_;  // accounts without their user's uid, and why when it is not that the user is not there
   std::deque<std::string> newest_seeking_;  // of these the newest, if some of them are there no more
   std::string sought_to_;                   // the round goes on behind this name
   std::map<std::string, uid_t> heard_of_;   // uids that are to be taken

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // expansion.cpp: to how many does a message go in the end? Whom an alias or a .forward has added is charged beside
-// those of the envelope: before he gets it where the MTA asks again (Exim), when the log tells of it otherwise.
+// those of the envelope: before they get it where the MTA asks again (Exim), when the log tells of it otherwise.
 #include <string>
 
 #include "agent/agent.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// notice.cpp: an account's owner is told why his mail is held back, once in the cool-down. The letter is a file that
+// notice.cpp: an account's owner is told why their mail is held back, once in the cool-down. The letter is a file that
 // the unit npanel-notice hands to the local MTA: this unit may neither start a setuid program nor open a TCP
 // connection.
 #include <sys/stat.h>
@@ -107,7 +107,7 @@ void Agent::write_notices() {
 
 void Agent::write_notice(const Account& account, NoticeFacts facts) {
   const std::string& name = account.name;
-  if (!account.contact.email && !account.uid) return;  // he has no mailbox
+  if (!account.contact.email && !account.uid) return;  // they have no mailbox
   facts.account = name;
   facts.host = host_name();
   facts.from = config_.notice_from;

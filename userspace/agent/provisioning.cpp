@@ -29,7 +29,7 @@ void move_name(std::set<std::string>& names, const std::string& from, const std:
 
 }  // namespace
 
-// An account that has none of its own user's is looked after until he is there.
+// An account that has none of its own user's is looked after until that user is there.
 void Agent::seek_uid(const Account& account) {
   const bool seeks = account.uid_of_user && !account.uid && account.state != AccountState::deleting;
   if (!seeks) {
@@ -82,7 +82,7 @@ bool Agent::take_next_uid() {
   if (heard_of_.empty()) return false;  // it was renamed meanwhile
   const auto heard = heard_of_.extract(heard_of_.begin());
   const auto entry = accounts_.find(heard.key());
-  // What an administrator said meanwhile is his.
+  // What an administrator said meanwhile stays.
   if (entry != accounts_.end() && entry->second.account.uid_of_user && entry->second.account.uid != heard.mapped() &&
       entry->second.account.state != AccountState::deleting)
     take_uid(entry->second, heard.mapped());

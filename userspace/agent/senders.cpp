@@ -60,7 +60,7 @@ std::optional<std::string> Senders::if_exists(std::optional<std::string> account
 std::optional<std::string> Senders::by_login(const std::string& login) const {
   if (login.empty()) return std::nullopt;
   if (auto mapped = users_.find_login(login)) return if_exists(std::move(mapped));
-  // "Bob" may be an account of his own; but most systems' logins have no case.
+  // "Bob" may be an account of its own; but most systems' logins have no case.
   for (const std::string& name : {login, lower_ascii(login)})
     if (auto named = if_exists(name)) return named;
   const auto realmed = split_login(login);

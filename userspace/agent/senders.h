@@ -29,7 +29,7 @@ struct Whose {
 //   2. who called sendmail, or which process of this host opened the SMTP connection: the kernel's word
 //   3. for hosts of mail.relays only, without a login: the domain of the envelope's sender, by domains_map
 // Else it is nobody's. What a client may write as it likes names nobody's account, but where the administrator has said
-// whom he believes.
+// whom to believe.
 class Senders {
  public:
   // What others know.

@@ -56,7 +56,7 @@ Result<sockaddr_storage> address_of(const UniqueFd& socket) {
 std::string advice(int code) {
   switch (code) {
     case EADDRINUSE:
-      return "; whoever listens there reads each token that is sent to him, so revoke those that were: npanelctl token";
+      return "; whoever listens there reads each token that is sent there, so revoke those that were: npanelctl token";
     case EACCES:
     case EAFNOSUPPORT:
       return std::string("; systemd can: ") + kSwitch;

@@ -41,10 +41,10 @@ class Users {
   // All users of this host's own file, when it has changed since this was asked last, or look_again() was called.
   [[nodiscard]] std::optional<std::map<std::string, uid_t>> changed_users();
   void look_again() { version_.reset(); }
-  // How many questions are under way, and would one about him be asked now?
+  // How many questions are under way, and would one about this user be asked now?
   [[nodiscard]] size_t waiting() const { return waiting_; }
   [[nodiscard]] bool is_due(const std::string& user) const;
-  // Has nobody answered what was asked about him?
+  // Has nobody answered what was asked about this user?
   [[nodiscard]] bool is_waited_for(const std::string& user) const;
 
  private:

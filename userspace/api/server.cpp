@@ -33,7 +33,7 @@ constexpr size_t kIdMost = 64;
 constexpr size_t kIdBytes = 16;
 // Each session has keys of its own (RFC 9325, 4.1): no RSA key exchange, and of TLS 1.2 what has elliptic curves.
 constexpr const char* kPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA";
-// One user's answers of one turn; whatever else he has asked waits for the next, behind everybody else's.
+// One user's answers of one turn; whatever else they have asked waits for the next, behind everybody else's.
 constexpr int64_t kTurnUs = 5000;
 constexpr size_t kResumedAtOnce = 16;
 constexpr int64_t kNudgeUs = 100'000;

@@ -26,7 +26,7 @@ struct AcceptRules {
 
 struct AcceptFigures {
   uint64_t strangers = 0;   // who may not come
-  uint64_t over_share = 0;  // who had his share already, or wanted what is kept for root
+  uint64_t over_share = 0;  // who had their share already, or wanted what is kept for root
   uint64_t shortages = 0;   // times that the process had no descriptor or no memory for one more
   size_t connections = 0;   // open now
 };
@@ -39,7 +39,7 @@ struct Accepted {
 };
 
 // For a loop that watches epoll_fd(): a few connections a turn, so that those who connect without end cost everybody
-// else a moment. Who is not taken is hung up on at once, or waits in the backlog, where he costs nothing.
+// else a moment. Who is not taken is hung up on at once, or waits in the backlog, where they cost nothing.
 class Acceptor {
  public:
   static constexpr size_t kAtOnce = 16;

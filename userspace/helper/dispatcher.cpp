@@ -121,9 +121,9 @@ int Dispatcher::refused(const Question& question) const {
   const Bounds bounds = bounds_(question.what);
   if (bounds.most == 0) return ENOSYS;
   const auto all = std::ranges::count(jobs_, question.what, &Job::what);
-  const auto his = std::ranges::count_if(
+  const auto theirs = std::ranges::count_if(
       jobs_, [&](const Job& job) { return job.what == question.what && job.owner == question.owner; });
-  const bool free = static_cast<size_t>(all) < bounds.most && static_cast<size_t>(his) < bounds.most_of_one;
+  const bool free = static_cast<size_t>(all) < bounds.most && static_cast<size_t>(theirs) < bounds.most_of_one;
   return free ? 0 : EBUSY;
 }
 
@@ -160,7 +160,7 @@ void Dispatcher::begin(uint64_t client, const Question& question) {
 void Dispatcher::reply(uint64_t client, uint64_t number, int error, std::string_view fields) {
   const auto found = clients_.find(client);
   if (found == clients_.end()) return;
-  // Who does not read his answers has a deadline of his own.
+  // Who does not read the answers has a deadline of their own.
   if (send_answer(found->second.get(), number, error, fields) == EPIPE) clients_.erase(found);
 }
 

@@ -27,7 +27,7 @@ struct Bounds {
 
 // One child a question. At its deadline the child is killed, and what it has said so far is the answer. One that cannot
 // be killed (it sleeps in the kernel, state D) goes on counting against the bounds until it is gone: who makes children
-// hang uses up what is his, and no more.
+// hang uses up what is theirs, and no more.
 class Dispatcher {
  public:
   // In the child: 0 or an errno value. Each call of Say is one write.

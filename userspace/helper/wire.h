@@ -26,7 +26,7 @@ enum class Ask : uint32_t {
 struct Question {
   Ask what;
   uint64_t number = 0;  // the answer has the same
-  uint64_t owner = 0;   // whose fault it is when this hangs: he has only so many at once
+  uint64_t owner = 0;   // whose fault it is when this hangs: they have only so many at once
   pid_t pid = 0;
   uint64_t start_ns = 0;  // CLOCK_BOOTTIME
   std::string text = {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// notice.h: how is an account's owner told that his mail is held back, or refused elsewhere?
+// notice.h: how is an account's owner told that their mail is held back, or refused elsewhere?
 #pragma once
 
 #include <cstdint>

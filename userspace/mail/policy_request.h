@@ -28,7 +28,7 @@ struct PolicyRequest {
   std::string state = {};
   std::string sasl_username = {};
   std::string sender = {};     // envelope, without <>
-  std::string recipient = {};  // of a question at EXPANDED: to whom the message goes, whoever has named him
+  std::string recipient = {};  // of a question at EXPANDED: to whom the message goes, whoever has named them
   std::string message = {};    // queue_id, or instance where there is none yet: what is asked twice is charged once
   std::string instance = {};   // of the message: queue ids come again (Postfix' short ones within the second)
   std::string client_address = {};

@@ -107,13 +107,13 @@ struct PolicyServer::State {
     if (!waits && connection.ended) return false;
     if (waits == connection.waits_to_write) return true;
     connection.waits_to_write = waits;
-    // Who does not take his answers, or asks many questions at once, is not read from either, so that they stay few.
+    // Who does not take the answers, or asks many questions at once, is not read from either, so that they stay few.
     return watch(fd, waits ? EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD).has_value();
   }
 
   bool go_on(Connection& connection, uint32_t events) {
     if ((events & EPOLLERR) != 0) return false;
-    if (!connection.out.empty()) return true;  // first of all he takes his answers
+    if (!connection.out.empty()) return true;  // first of all they take their answers
     if (connection.asked_more) return answer_some(connection);
     return (events & (EPOLLIN | EPOLLHUP)) == 0 || read(connection);
   }

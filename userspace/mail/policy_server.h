@@ -29,7 +29,7 @@ struct PolicyFigures {
 };
 
 // Non-blocking, for a loop that watches epoll_fd(). A connection may ask many times (Postfix keeps it); who has closed
-// his side for writing gets his answers and is closed (Exim's ${readsocket}).
+// their side for writing gets the answers and is closed (Exim's ${readsocket}).
 class PolicyServer {
  public:
   // Listening Unix sockets; `may_ask`: uids, root always may.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// contact.h: who owns an account, and which language does he read?
+// contact.h: who owns an account, and which language do they read?
 #pragma once
 
 #include <optional>

@@ -307,7 +307,7 @@ constexpr auto kRemoteRows = std::to_array<Row>({
               "accepted|email~reject*|email~blocked|rejected by~filter*|reject id*|filter*~reject*|contents~reject*",
      .stages = kMessage},
 
-    // --- The sender's address, in the recipient's opinion: not his DNS, and not the recipient.
+    // --- The sender's address, in the recipient's opinion: not their DNS, and not the recipient.
     {.outcome = kUnclear,
      .words =
          "sender address rejected|sender rejected|sender denied|sender refused|sender is not allowed|sender not "

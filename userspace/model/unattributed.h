@@ -39,7 +39,7 @@ inline constexpr std::array kAllNobodyAnswers = {NobodyAnswer::passed, NobodyAns
 [[nodiscard]] std::string_view to_string(NobodyAnswer answer);
 using NobodyCounts = std::array<std::array<uint64_t, kAllNobodyAnswers.size()>, kAllNobodies.size()>;
 
-// One that an administrator may want to attribute: a login, a user, a client or a sender's domain, whatever tells him
+// One that an administrator may want to attribute: a login, a user, a client or a sender's domain, whatever tells them
 // apart.
 struct NobodySender {
   Nobody why = Nobody::unknown;

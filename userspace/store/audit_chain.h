@@ -14,7 +14,7 @@ namespace npanel {
 
 // Each row carries the hash of itself and of the row before it. audit_base has the hash before the oldest row that is
 // kept, audit_head the newest row's id and hash, written in the same transaction. Whoever is root can rewrite all of
-// it: what he cannot change is a head that was noted elsewhere.
+// it: what they cannot change is a head that was noted elsewhere.
 struct ChainLink {
   int64_t id = 0;
   std::string hash = {};

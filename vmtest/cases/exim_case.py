@@ -300,7 +300,7 @@ FORGED = "2026-11-25 19:00:00 {} ** x@elsewhere.example: Unrouteable address"
 
 
 def forge(pipe, queue_id):
-    """As bob: each way by which a word of his gets into Exim's log."""
+    """As bob: each way by which a word of bob's gets into Exim's log."""
     line = FORGED.format(queue_id)
     mail = {"input": "Subject: x\n\nx\n", "capture_output": True, "text": True}
     ran = []

@@ -136,7 +136,7 @@ def sendmail(pipe, times):
 
 
 class MtaCase(support.AgentCase):
-    """Bob's processes run outside of his cgroup, with his uid, as those of a web server do until somebody puts them where they belong."""
+    """Bob's processes run outside of bob's cgroup, with bob's uid, as those of a web server do until somebody puts them where they belong."""
 
     mta_log_path = "/var/log/exim4/mainlog"
     config = '[smtp]\nallow = ["127.0.0.0/8", "::1"]\n[mail]\nlogs = ["{log}"]\n'

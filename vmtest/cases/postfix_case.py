@@ -72,7 +72,7 @@ class Root:
 
 
 class Dovecot(socketserver.StreamRequestHandler):
-    """As much of Dovecot's authentication protocol as Postfix speaks: whoever knows the password is who he says."""
+    """As much of Dovecot's authentication protocol as Postfix speaks: whoever knows the password is who they say."""
 
     def handle(self):
         self.say("VERSION\t1\t2", "MECH\tPLAIN\tplaintext", f"SPID\t{os.getpid()}", "CUID\t1", "COOKIE\t" + "0" * 32, "DONE")

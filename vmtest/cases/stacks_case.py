@@ -139,7 +139,7 @@ class StacksCase(Stacks, support.AgentCase):
         return self.run_in(account, tell, work, path, MEASURE_SECONDS).hear(MEASURE_SECONDS * 4)
 
     def assert_holds(self, at, *limited, once=True):
-        """What bob moves keeps to his limit, and is counted once."""
+        """What bob moves keeps to bob's limit, and is counted once."""
         bob = self.account(io_read_bytes_per_s=RATE, io_write_bytes_per_s=RATE)
         self.wait_until_limited(bob, *limited)
         support.wait_until(lambda: bob.show()["degraded"] == [], SEEN_SECONDS, "the agent has seen what there is now")

@@ -128,7 +128,7 @@ class UnattributedCase(support.AgentCase):
         self.assertEqual(self.accepted(TRIES, client_address=NOT_OURS, **connection), TRIES)
 
     def test_who_is_gone_before_the_question_is_never_the_neighbour(self):
-        """His own, or nobody's: but not that of the domain that he writes."""
+        """Bob's own, or nobody's: but not that of the domain that bob writes."""
         for how in ("close", "reset"):
             with self.subTest(how=how):
                 before = self.sent("bob") + self.unattributed()["sent"]["messages_per_day"]

@@ -89,7 +89,7 @@ TEST_F(UsersCase, OfThisHostAreToldAllAtOnceWheneverTheirFileChanges) {
 }
 
 TEST_F(UsersCase, OfAServiceAreAskedForWithoutReadingTheFile) {
-  EXPECT_EQ(users_.ask_service("bob").uid, std::nullopt) << "he is in the file";
+  EXPECT_EQ(users_.ask_service("bob").uid, std::nullopt) << "bob is in the file";
   EXPECT_TRUE(users_.is_waited_for("bob"));
   hear(1);
   EXPECT_FALSE(users_.is_waited_for("bob"));

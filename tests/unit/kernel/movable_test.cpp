@@ -109,7 +109,7 @@ TEST_F(Movable, PartsOfSystemdTheBusAndOurUnitsByNobody) {
     }
 }
 
-// What a customer may call his own cgroups must not make his processes untouchable.
+// What customers may call their own cgroups must not make their processes untouchable.
 TEST_F(Movable, CgroupsThatOnlyLookLikeSystemdsAreMovable) {
   for (const char* cgroup : {"/user.slice/user-20001.slice/user@20001.service/init.scope",
                              "/user.slice/user-20001.slice/user@20001.service/app.slice/systemd-journald.service",

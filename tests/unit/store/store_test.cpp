@@ -192,7 +192,7 @@ TEST(Store, AnAccountKeepsItsNewestOfEachKind) {
   EXPECT_EQ(count("smtp_denied"), 250U);
   EXPECT_EQ(count("suspended"), 1000U);
   EXPECT_EQ(count("account_created"), 1U);
-  EXPECT_EQ(store.events("eve", 10)->size(), 1U) << "his are his";
+  EXPECT_EQ(store.events("eve", 10)->size(), 1U) << "eve's are eve's";
   EXPECT_EQ(store.events("bob", 1)->front().id, 2012) << "the newest";
 }
 
