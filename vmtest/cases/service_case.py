@@ -366,7 +366,7 @@ class StrangersCase(installed.ServiceCase):
         self.account("bob", mail={"messages_per_hour": 100_000})
         self.flood(errno.EACCES)
 
-    def test_where_they_are_let_in_they_are_hung_up_on_and_nobody_waits(self):
+    def test_where_they_are_admitted_they_are_hung_up_on_and_nobody_waits(self):
         """As on a file system without access lists."""
         self.account("bob", mail={"messages_per_hour": 100_000})
         self.put_back_afterwards()
