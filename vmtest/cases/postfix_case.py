@@ -223,7 +223,7 @@ class PostfixCase(mta.MtaCase):
     def accepted_from(self, sender):
         return [line for line in self.mta_log().splitlines() if f"from=<{sender}>" in line and "(queue active)" in line]
 
-    def test_who_does_not_wait_for_the_answer_is_charged_and_not_his_neighbour(self):
+    def test_who_does_not_wait_for_the_answer_is_charged_and_not_its_neighbour(self):
         self.assert_early_closers_are_charged()
 
     def test_501st_of_600_of_a_process_is_deferred_with_452(self):

@@ -51,7 +51,7 @@ class ProvisioningCase(support.AgentCase):
 
 
 class UidCase(ProvisioningCase):
-    def test_account_made_before_its_user_gets_his_uid_when_he_comes(self):
+    def test_account_made_before_its_user_gets_its_uid_when_it_comes(self):
         late, made = self.as_a_panel("late", smtp=smtp_case.NO_REFILL)
         self.assertEqual(made["uid"], None)
         self.assertIn("no system user late is known", self.uid_reasons(late)[0])

@@ -352,7 +352,7 @@ TEST_F(ServerTest, AThousandQuestionsAtOnceAreAnsweredAFewATurnAndHealthBeforeTh
   for (Client& client : clients) EXPECT_TRUE(turn_until(server, [&] { return client.ended(); }));
 }
 
-TEST_F(ServerTest, WhoWaitsForHisTurnIsNotLate) {
+TEST_F(ServerTest, WhoWaitsForATurnIsNotLate) {
   Server server = start(std::chrono::milliseconds(50));
   auto clients = connect_many(60, "GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   for (Client& client : clients) {

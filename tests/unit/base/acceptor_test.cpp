@@ -96,7 +96,7 @@ TEST_F(AcceptorTest, HangsUpOnStrangersAFewATurn) {
   EXPECT_EQ(last.front().uid, nobody());
 }
 
-TEST_F(AcceptorTest, OneUserHasHisShareAndNoMore) {
+TEST_F(AcceptorTest, OneUserHasOneShareAndNoMore) {
   Acceptor acceptor = listen({.connections_most = 10, .connections_of_uid_most = 2});
   const auto clients = connect_as_nobody(5);
   EXPECT_EQ(acceptor.accept().size(), 2u);

@@ -100,7 +100,7 @@ TEST_F(Helper, OneWhoHangsHoldsUpNobodyElse) {
   EXPECT_EQ(answers_[0].fields.back().second, "hello");
 }
 
-TEST_F(Helper, OneOwnerUsesUpHisOwnPlacesOnly) {
+TEST_F(Helper, OneOwnerUsesUpItsOwnPlacesOnly) {
   for (int i = 0; i < 3; ++i) ask("hang", 1);
   hear(1);
   EXPECT_EQ(answers_[0].error, EBUSY);

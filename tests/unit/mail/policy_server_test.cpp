@@ -93,7 +93,7 @@ TEST_F(PolicyServerTest, AnswersAllThatComeAtOnce) {
   EXPECT_EQ(hear(client), std::string(kAnswer) + kAnswer + kAnswer);
 }
 
-TEST_F(PolicyServerTest, HangsUpOnWhoAsksNoMoreWithHisAnswerSent) {
+TEST_F(PolicyServerTest, HangsUpOnWhoAsksNoMoreWithTheAnswerSent) {
   const UniqueFd client = connect();
   send(client, kQuestion);
   ::shutdown(client.get(), SHUT_WR);

@@ -64,7 +64,7 @@ TEST(DeliveryHour, ALaterSuccessHidesNoRefusal) {
   EXPECT_EQ(hour.sum(kStart), deliveries(0, 1, 0, 1));
 }
 
-TEST(DeliveryHour, WhoIsOnlyGreylistedDoesNotCountUntilHeHasHadTime) {
+TEST(DeliveryHour, WhoIsOnlyGreylistedDoesNotCountUntilThereWasTime) {
   DeliveryHour hour;
   for (uint64_t id = 0; id < 30; ++id) hour.add(recipient(id, Outcome::deferred_recipient, kStart, false));
   EXPECT_EQ(hour.sum(kStart + kMinuteS)[Outcome::deferred_recipient], 30U);
