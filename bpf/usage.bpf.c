@@ -7,6 +7,7 @@
  * already. */
 const volatile int np_account_level = 2;
 const volatile __u64 np_page_size = 4096;
+const volatile __u64 np_pages_max = 0; /* PAGE_COUNTER_MAX: LONG_MAX / PAGE_SIZE */
 
 /* Set to 0 by the agent before each walk. */
 __u32 np_rows = 0;
@@ -65,51 +66,28 @@ static __always_inline __u64 read_bandwidth(struct np_usage *row, struct cgroup 
 	return NP_USAGE_BANDWIDTH;
 }
 
-/* page_counter.max and .high hold PAGE_COUNTER_MAX for "max": LONG_MAX / PAGE_SIZE. */
-static __always_inline __u64 pages_to_bytes(__u64 pages)
+/* page_counter.max and .high hold PAGE_COUNTER_MAX for "max". */
+static __always_inline __u64 limit_bytes(__u64 pages, __u64 page_size)
 {
-	return pages >= 0x7fffffffffffffffULL / np_page_size ? NP_UNLIMITED : pages * np_page_size;
-}
-
-static __always_inline __u64 read_memory(struct np_usage *row, struct cgroup *cgrp)
-{
-	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
-	struct mem_cgroup *memcg;
-
-	if (!css)
-		return 0;
-	memcg = NP_CAST(struct mem_cgroup, css);
-	NP_SPAN(memcg, memory.usage, memory.max);
-	row->memory_bytes = NP_FIELD(memcg, memory.usage, memory.usage.counter) * np_page_size;
-	row->memory_max_bytes = pages_to_bytes(NP_FIELD(memcg, memory.usage, memory.max));
-	row->memory_high_bytes = pages_to_bytes(NP_FIELD(memcg, memory.usage, memory.high));
-	NP_SPAN(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL]);
-	row->memory_high_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_HIGH].counter);
-	row->memory_max_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_MAX].counter);
-	row->memory_oom_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM].counter);
-	row->memory_oom_kills = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL].counter);
-	return NP_USAGE_MEMORY;
+	return pages >= np_pages_max ? NP_UNLIMITED : pages * page_size;
 }
 
 /* As memcg_page_state() has it: a sum over CPUs may be below 0 for a moment. */
-static __always_inline __u64 state_bytes(long pages)
+static __always_inline __u64 state_bytes(long pages, __u64 page_size)
 {
-	return pages > 0 ? (__u64)pages * np_page_size : 0;
+	return pages > 0 ? (__u64)pages * page_size : 0;
 }
 
-static __always_inline __u64 read_parts(struct np_usage *row, struct cgroup *cgrp)
+static __always_inline __u64 read_parts(struct np_usage *row, struct mem_cgroup *memcg, __u64 page_size)
 {
-	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
-	struct mem_cgroup *memcg;
 	struct memcg_vmstats *stats;
 
-	if (!css || np_no_parts)
+	if (np_no_parts)
 		return 0;
-	row->inactive_file_bytes = row->anon_bytes = row->file_bytes = row->kernel_bytes = 0;
-	if (row->memory_bytes ==
-	    0) /* has no parts: on a host of idle accounts, a cache line of most that is not read */
+	if (row->memory_bytes == 0) { /* on a host of idle accounts, a cache line of most that is not read */
+		row->inactive_file_bytes = row->anon_bytes = row->file_bytes = row->kernel_bytes = 0;
 		return NP_USAGE_PARTS;
-	memcg = NP_CAST(struct mem_cgroup, css);
+	}
 	if (!bpf_core_field_exists(memcg->vmstats))
 		return 0;
 	NP_SPAN(memcg, vmstats, vmstats);
@@ -117,11 +95,32 @@ static __always_inline __u64 read_parts(struct np_usage *row, struct cgroup *cgr
 	if (!stats)
 		return 0;
 	np_copy_states(stats);
-	row->inactive_file_bytes = state_bytes(NP_NODE_STATE(stats, NR_INACTIVE_FILE));
-	row->anon_bytes = state_bytes(NP_NODE_STATE(stats, NR_ANON_MAPPED));
-	row->file_bytes = state_bytes(NP_NODE_STATE(stats, NR_FILE_PAGES));
-	row->kernel_bytes = state_bytes(NP_MEMCG_STATE(stats, MEMCG_KMEM));
+	row->inactive_file_bytes = state_bytes(NP_NODE_STATE(stats, NR_INACTIVE_FILE), page_size);
+	row->anon_bytes = state_bytes(NP_NODE_STATE(stats, NR_ANON_MAPPED), page_size);
+	row->file_bytes = state_bytes(NP_NODE_STATE(stats, NR_FILE_PAGES), page_size);
+	row->kernel_bytes = state_bytes(NP_MEMCG_STATE(stats, MEMCG_KMEM), page_size);
 	return NP_USAGE_PARTS;
+}
+
+static __always_inline __u64 read_memory(struct np_usage *row, struct cgroup *cgrp)
+{
+	struct cgroup_subsys_state *css = NP_CSS(cgrp, memory_cgrp_id);
+	__u64 page_size = np_page_size;
+	struct mem_cgroup *memcg;
+
+	if (!css)
+		return 0;
+	memcg = NP_CAST(struct mem_cgroup, css);
+	NP_SPAN(memcg, memory.usage, memory.max);
+	row->memory_bytes = NP_FIELD(memcg, memory.usage, memory.usage.counter) * page_size;
+	row->memory_max_bytes = limit_bytes(NP_FIELD(memcg, memory.usage, memory.max), page_size);
+	row->memory_high_bytes = limit_bytes(NP_FIELD(memcg, memory.usage, memory.high), page_size);
+	NP_SPAN(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL]);
+	row->memory_high_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_HIGH].counter);
+	row->memory_max_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_MAX].counter);
+	row->memory_oom_events = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM].counter);
+	row->memory_oom_kills = NP_FIELD(memcg, memory_events[0], memory_events[MEMCG_OOM_KILL].counter);
+	return NP_USAGE_MEMORY | read_parts(row, memcg, page_size);
 }
 
 /* PIDS_MAX, "max", is PID_MAX_LIMIT + 1: 4 * 1024 * 1024 + 1 on 64 bits. */
@@ -281,8 +280,8 @@ static __always_inline int walk(struct cgroup *cgrp)
 		return 0;
 	}
 	row->cgroup_id = cgrp->kn->id;
-	row->groups = read_cpu(row, cgrp) | read_bandwidth(row, cgrp) | read_memory(row, cgrp) | read_parts(row, cgrp) |
-		      read_pids(row, cgrp) | read_pressure(row, cgrp) | read_io(row, cgrp);
+	row->groups = read_cpu(row, cgrp) | read_bandwidth(row, cgrp) | read_memory(row, cgrp) | read_pids(row, cgrp) |
+		      read_pressure(row, cgrp) | read_io(row, cgrp);
 	np_rows = index + 1;
 	return 0;
 }

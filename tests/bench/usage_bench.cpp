@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -103,12 +104,53 @@ void goal(const std::string& name, double measured, double target) {
 
 struct Row {
   int accounts;
+  const char* state;  // idle, or in_use
   double walk, open, kept, cgtop;
 };
 
-Row measure(const AccountTree& tree, UsageWalk& walk, int accounts) {
-  for (int i = 0; i < accounts; ++i) must(tree.find_or_make(account(i)));
-  Row row{.accounts = accounts, .walk = 0, .open = 0, .kept = 0, .cgtop = 0};
+// Charges this process' next page of tmpfs and its next read of a disk to each account: an account in use has memory
+// and I/O figures, which an idle one has not.
+class InUse {
+ public:
+  InUse(const AccountTree& tree, int accounts) : home_(must(open_at(tree.mount_fd(), "cgroup.procs", O_WRONLY))) {
+    for (int i = 0; i < accounts; ++i) {
+      enter(must(open_at(tree.fd(), account(i) + "/cgroup.procs", O_WRONLY)));
+      write_page(memory_, i);
+      write_page(disk_, i);
+    }
+    enter(home_);
+    ::sync();
+  }
+  InUse(const InUse&) = delete;
+  InUse& operator=(const InUse&) = delete;
+  ~InUse() {
+    enter(home_);
+    std::filesystem::remove_all(memory_path_);
+    std::filesystem::remove_all(disk_path_);
+  }
+
+ private:
+  static void enter(const UniqueFd& procs) {
+    if (::write(procs.get(), "0", 1) != 1) die("cgroup.procs");
+  }
+  static void write_page(const UniqueFd& directory, int i) {
+    const std::string page(4096, 'x');
+    const UniqueFd file = must(open_at(directory.get(), std::to_string(i), O_CREAT | O_WRONLY, 0600));
+    if (::write(file.get(), page.data(), page.size()) < 0) die("write a page");
+  }
+  static UniqueFd make(const std::string& path) {
+    ::mkdir(path.c_str(), 0700);
+    return must(open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY));
+  }
+  UniqueFd home_;
+  std::string memory_path_ = "/dev/shm/npanel-bench-" + std::to_string(::getpid());
+  std::string disk_path_ = "/var/tmp/npanel-bench-" + std::to_string(::getpid());
+  UniqueFd memory_ = make(memory_path_);
+  UniqueFd disk_ = make(disk_path_);
+};
+
+Row measure(const AccountTree& tree, UsageWalk& walk, int accounts, const char* state) {
+  Row row{.accounts = accounts, .state = state, .walk = 0, .open = 0, .kept = 0, .cgtop = 0};
   row.walk = median_ms(21, [&] {
     if (must(walk.walk()).size() != static_cast<size_t>(accounts)) die("the walk did not meet every account");
   });
@@ -132,18 +174,26 @@ int main() {
     if (!tree.controllers().contains(controller)) die(std::string("no ") + controller + " controller here");
   UsageWalk walk = must(UsageWalk::load(tree.fd(), tree.account_level(), 10'000));
 
-  std::printf("one refresh, median, ms\n%9s %10s %16s %10s %14s\n", "accounts", "walk", "open/read/close", "kept fds",
-              "systemd-cgtop");
+  std::printf("one refresh, median, ms\n%9s %8s %10s %16s %10s %14s\n", "accounts", "", "walk", "open/read/close",
+              "kept fds", "systemd-cgtop");
   std::vector<Row> rows;
+  const auto report = [&](int accounts, const char* state) {
+    const Row& row = rows.emplace_back(measure(tree, walk, accounts, state));
+    std::printf("%9d %8s %10.2f %16.1f %10.1f %14.1f\n", row.accounts, row.state, row.walk, row.open, row.kept,
+                row.cgtop);
+  };
   for (const int accounts : {1000, 5000}) {
-    const Row& row = rows.emplace_back(measure(tree, walk, accounts));
-    std::printf("%9d %10.2f %16.1f %10.1f %14.1f\n", row.accounts, row.walk, row.open, row.kept, row.cgtop);
+    for (int i = 0; i < accounts; ++i) must(tree.find_or_make(account(i)));
+    report(accounts, "idle");
+    const InUse in_use(tree, accounts);
+    report(accounts, "in_use");
   }
   for (int i = 0; i < rows.back().accounts; ++i) must(tree.remove(account(i), 0));
   ::unlinkat(tree.mount_fd(), path.c_str(), AT_REMOVEDIR);
   for (const Row& row : rows) {
-    goal("usage_against_open_" + std::to_string(row.accounts), row.open / row.walk, kGoalAgainstOpen);
-    goal("usage_against_kept_" + std::to_string(row.accounts), row.kept / row.walk, kGoalAgainstKept);
+    const std::string which = std::string(row.state) + "_" + std::to_string(row.accounts);
+    goal("usage_against_open_" + which, row.open / row.walk, kGoalAgainstOpen);
+    goal("usage_against_kept_" + which, row.kept / row.walk, kGoalAgainstKept);
   }
   return 0;
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -66,7 +67,9 @@ Result<UsageWalk> UsageWalk::load(int tree_fd, int account_level, uint32_t most_
   SkeletonPtr<np_usage_bpf> skeleton(np_usage_bpf::open());
   if (!skeleton) return libbpf_failure("open BPF usage", errno);
   skeleton->rodata->np_account_level = account_level;
-  skeleton->rodata->np_page_size = static_cast<__u64>(::sysconf(_SC_PAGESIZE));
+  const auto page_size = static_cast<__u64>(::sysconf(_SC_PAGESIZE));
+  skeleton->rodata->np_page_size = page_size;
+  skeleton->rodata->np_pages_max = std::numeric_limits<int64_t>::max() / page_size;
   const KernelTypes kernel = NP_TRY(KernelTypes::read());
   skeleton->rodata->np_has_css_rstat_flush = kernel.has_function("css_rstat_flush");
   skeleton->rodata->np_has_cgroup_rstat_flush =
