@@ -217,7 +217,7 @@ class DamageCase(DatabaseCase):
         self.assert_limited()
         self.assertEqual(self.change(LIMIT).status, 200)
 
-    def test_deleted_database_leaves_effective_what_the_kernel_holds(self):
+    def test_deleted_database_keeps_what_the_kernel_holds(self):
         self.agent.end()
         for path in self.agent.directory.glob("npanel.db*"):
             path.unlink()
