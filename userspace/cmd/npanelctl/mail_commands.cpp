@@ -51,13 +51,15 @@ void add_raise(CLI::App& parent, Line& line) {
       app->add_option_function<std::string>(
              "--for", [&line](const std::string& text) { line.body["seconds"] = seconds_of(text); }, "For how long.")
           ->type_name("TIME");
-  const CLI::Option* end = app->add_flag("--end", "Ends the raise before its time.")->excludes(to)->excludes(span);
+  const CLI::Option* end =
+      app->add_flag("--end")->description("Ends the raise before its time.")->excludes(to)->excludes(span);
   app->callback([&line, to, span, end] {
     require_name(line.name);
     const std::string path = account_path(line.name) + "/mail/raise";
-    if (end->count() > 0) return ask(line, account_view, {"DELETE", path, {}});
-    if (to->count() == 0 || span->count() == 0) throw CLI::ValidationError("raise needs --to and --for, or --end");
-    ask(line, account_view, {"POST", path, dumped(line.body)});
+    const bool ends = end->count() > 0;
+    if (!ends && (to->count() == 0 || span->count() == 0))
+      throw CLI::ValidationError("raise needs --to and --for, or --end");
+    ask(line, account_view, ends ? Request{"DELETE", path, {}} : Request{"POST", path, dumped(line.body)});
   });
 }
 
