@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Is a name that is accepted as the API documents it, has it a cgroup directory of its own that leads nowhere else, and
 // does no other path lead to an account than its own?
-#include "api/routes.h"
 #include "must.h"
+#include "unit/api/fake_service.h"
 
 namespace npanel {
 namespace {
@@ -26,19 +26,26 @@ void judge_directory(const std::string& text) {
   must((directory == text) == (text.find('.') == std::string::npos), "a plain name stays", text);
 }
 
+// Of the routes; nothing is asked of what is behind them.
+const Router& router() {
+  static FakeService service;
+  static const Router made = service.routes();
+  return made;
+}
+
 void judge_name(const std::string& text) {
   const auto name = parse_account_name(text);
   must(name.has_value() == is_name(text), "the pattern decides", text);
   must(!name || *name == text, "a name stays as it was sent", text);
   if (!name) return;
   const std::string path = "/api/v1/accounts/" + text;
-  const Found found = find_route("GET", path);
+  const Found found = router().find("GET", path);
   must(found.route && found.name == text, "a name finds its account", text);
 }
 
 // Nothing was decoded, cut or resolved: with the name in the place of the '*', the route is the path.
 void judge_path(const char* method, const std::string& path) {
-  const Found found = find_route(method, path);
+  const Found found = router().find(method, path);
   if (!found.route) return;
   must(!found.allowed.empty(), "a path with a route has a method", path);
   std::string own(found.route->path);

@@ -51,7 +51,7 @@ Response answer(Seen& seen, const Request& request) {
   judge_request(seen, request);
   Request as_it_came = request;
   if (seen.stranger) as_it_came.uid.reset();  // as over TCP
-  RequestGuard guard(seen.service, RateRules{});
+  RequestGuard guard(seen.service.routes(), seen.service.guard_sources(), RateRules{});
   const Response response = guard.answer(as_it_came);
   if (seen.stranger)
     must(response.status >= 400 || request.path == "/healthz", "a stranger learns nothing", request.path);

@@ -40,7 +40,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const LoadedConfig& loaded, const Co
   agent->report(opened);
   agent->features_unknown_ = !features;
   if (!features) agent->take_features_from_kernel();
-  agent->foreign_changes_ = agent->store_.foreign_changes().value_or(0);
+  agent->foreign_changes_ = agent->ledger_.store().foreign_changes().value_or(0);
   NP_TRY(agent->load_accounts());
   agent->go_on_living();
   agent->check_clock();
@@ -67,7 +67,7 @@ Result<void> Agent::load_accounts() {
   deleting_.clear();
   seeking_.clear();
   renamed_.clear();
-  for (Account& account : NP_TRY(store_.accounts())) {
+  for (Account& account : NP_TRY(ledger_.store().accounts())) {
     if (account.slot >= NP_SLOTS)
       return failure("account \"" + account.name + "\" has slot " + std::to_string(account.slot) + ", of " +
                      std::to_string(NP_SLOTS));
@@ -80,7 +80,7 @@ Result<void> Agent::load_accounts() {
     const std::string name = account.name;
     accounts_.emplace(name, Entry{.account = std::move(account), .applied = {}});
   }
-  for (auto& [name, decisions] : NP_TRY(store_.mail_decisions()))
+  for (auto& [name, decisions] : NP_TRY(ledger_.store().mail_decisions()))
     if (!mail_.decisions_unsaved.contains(name)) {
       if (decisions.throttle && !mail_.decisions.contains(name)) mail_.inherited.insert(name);
       mail_.decisions.insert_or_assign(name, decisions);
@@ -179,7 +179,7 @@ void Agent::report_new_problems(const Entry& entry, const std::vector<std::strin
                       .kind = "apply_failed",
                       .detail = Json{{"reason", problem}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
   }
-  if (!events.empty()) save_notes({.events = std::move(events), .audit = {}});
+  if (!events.empty()) ledger_.note({.events = std::move(events), .audit = {}});
 }
 
 Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
@@ -189,7 +189,7 @@ Result<bool> Agent::finish_removal(Entry& entry, int wait_ms) {
   take_refusals();
   flush_refusals(true);
   flush_mail();
-  NP_TRY(store_.erase(
+  NP_TRY(ledger_.store().erase(
       name,
       {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   log_info("account " + name + ": deleted");
@@ -236,13 +236,13 @@ void Agent::tick() {
   users_.retry();
   find_users();
   finish_renames();
-  scheduler_.each_second();
+  jobs_.scheduler().each_second();
   take_refusals();
   flush_refusals();
   mail_every_second();
   enforce_overhead();
   maintain_database();
-  save_waiting_notes();
+  ledger_.write_waiting();
   if (ticks_ % kRetryEvery == 0) import_failures();
   // An answer about thousands of accounts and the check of a backup are megabytes in pieces that malloc would keep; and
   // what was given back, it takes again some seconds later.
@@ -256,7 +256,7 @@ void Agent::on_smtp(std::function<void(int)> tell) {
 }
 
 void Agent::work() {
-  scheduler_.run();
+  jobs_.scheduler().run();
 }
 
 void Agent::take_refusals() {
@@ -288,7 +288,7 @@ void Agent::flush_refusals(bool all) {
   if (events.empty()) return;
   for (const Event& event : events) log_warning("account " + *event.account + ": " + event.kind + " " + event.detail);
   queue_notices(events);
-  save_notes({.events = std::move(events), .audit = {}});
+  ledger_.note({.events = std::move(events), .audit = {}});
 }
 
 void Agent::watch_overhead() {

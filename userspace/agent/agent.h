@@ -17,35 +17,28 @@
 #include "agent/overhead.h"
 #include "agent/reconciler.h"
 #include "agent/refusals.h"
-#include "agent/scheduler.h"
 #include "agent/senders.h"
 #include "agent/subuids.h"
 #include "agent/unattributed_stats.h"
 #include "agent/users.h"
 #include "api/codec.h"
+#include "api/request_guard.h"
 #include "api/service.h"
 #include "base/back_off.h"
+#include "core/jobs.h"
+#include "core/ledger.h"
 #include "daemon/config_load.h"
 #include "daemon/new_process.h"
 #include "kernel/local_addresses.h"
 #include "mail/notice.h"
 #include "model/lived_time.h"
-#include "model/progress.h"
 #include "store/backups.h"
 #include "store/recovery.h"
-#include "store/store.h"
+#include "tokens/tokens.h"
 
 namespace npanel {
 
-// Who asks when nobody does.
-[[nodiscard]] Caller agent_itself();
-// A change that was made just now; before and after may be null.
-[[nodiscard]] AuditEntry audit_entry(const Caller& caller, std::string action, std::optional<std::string> account,
-                                     std::string target, const Json& before, const Json& after);
-
 [[nodiscard]] Clocks clocks_now();
-
-void log_change(const Event& change, const Caller& caller);
 
 // Never 0, which stands for no message.
 [[nodiscard]] uint64_t message_id(std::string_view queue_id);
@@ -75,6 +68,9 @@ class Agent final : public Service {
   void stop();
   // The MTA's question, and the action that answers it.
   [[nodiscard]] std::string answer_mail(const PolicyRequest& request);
+  // What the API offers, and whom its guard asks.
+  [[nodiscard]] Router routes();
+  [[nodiscard]] GuardSources guard_sources();
 
   // Who waits for refusals: told the descriptor now, or once there is one, and when it is readable, take_refusals() is
   // to be called.
@@ -88,7 +84,7 @@ class Agent final : public Service {
   // The uids of users of the configuration, as far as they are known by now; on_config() is called when more are.
   [[nodiscard]] std::set<uid_t> uids_of(const std::vector<std::string>& users) { return users_.find_all(users); }
   // Work that cannot wait for the next second: readable while there is some, and a few milliseconds of it.
-  [[nodiscard]] int work_fd() const { return scheduler_.fd(); }
+  [[nodiscard]] int work_fd() { return jobs_.scheduler().fd(); }
   void work();
 
   [[nodiscard]] Limits default_limits() const override { return config_.default_limits; }
@@ -106,8 +102,6 @@ class Agent final : public Service {
   Result<void> add_process(const Caller& caller, const std::string& name, pid_t pid) override;
   [[nodiscard]] Result<std::vector<AccountStats>> stats() override;
   [[nodiscard]] Result<AccountStats> stats(const std::string& name) override;
-  [[nodiscard]] Result<std::vector<Event>> events(const std::optional<std::string>& account,
-                                                  std::optional<int64_t> below_id, int limit) override;
   [[nodiscard]] Result<MailStatus> mail(const std::string& name) override;
   [[nodiscard]] std::vector<MailStatus> mail_top(size_t most) override;
   [[nodiscard]] UnattributedMail unattributed_mail() override;
@@ -117,7 +111,6 @@ class Agent final : public Service {
                                  uint64_t seconds) override;
   Result<AccountView> end_raise(const Caller& caller, const std::string& name) override;
   Result<AccountView> release_throttle(const Caller& caller, const std::string& name) override;
-  [[nodiscard]] Result<std::vector<Failure>> failures(int limit) override;
   [[nodiscard]] AgentStatus status() override;
   [[nodiscard]] std::vector<std::string> complaints() override;
   [[nodiscard]] Result<std::string> metrics() override;
@@ -129,20 +122,6 @@ class Agent final : public Service {
   Result<FeatureView> override_feature(const Caller& caller, Feature feature, const std::string& account,
                                        std::optional<bool> on) override;
 
-  [[nodiscard]] Result<std::vector<AuditEntry>> audit(const AuditQuery& query) override;
-  void audit_refusal(AuditEntry entry) override;
-
-  [[nodiscard]] Result<std::vector<Token>> tokens() override;
-  Result<NewToken> create_token(const Caller& caller, const std::string& name, TokenScope scope) override;
-  Result<NewToken> rotate_token(const Caller& caller, const std::string& name) override;
-  Result<void> revoke_token(const Caller& caller, const std::string& name) override;
-  [[nodiscard]] std::optional<Token> find_token(std::string_view text) override;
-
-  [[nodiscard]] Result<std::optional<IdempotentReply>> idempotent_reply(const std::string& client,
-                                                                        const std::string& key) override;
-  Result<void> keep_reply(const IdempotentReply& answer) override;
-  [[nodiscard]] int64_t lived_ms() const override;
-
   [[nodiscard]] std::vector<ConfigValue> config() override { return config_values_; }
   Result<ReloadReport> reload(const Caller& caller) override;
   [[nodiscard]] Result<std::vector<ConfigVersion>> config_versions(int limit) override;
@@ -152,12 +131,9 @@ class Agent final : public Service {
   Result<AccountView> adopt(const Caller& caller, const std::string& name) override;
   Result<LostAccounts> confirm_accounts(const Caller& caller) override;
 
-  [[nodiscard]] std::vector<Job> jobs() override { return jobs_.list(); }
-  [[nodiscard]] Result<Job> job(int64_t id) override;
   Result<Job> start_apply(const Caller& caller) override;
   Result<Job> start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) override;
   Result<Job> start_backup(const Caller& caller) override;
-  Result<Job> cancel_job(const Caller& caller, int64_t id) override;
 
  private:
   struct Entry {
@@ -211,7 +187,7 @@ class Agent final : public Service {
         config_values_(loaded.values),
         sources_(std::move(sources)),
         version_(std::move(version)),
-        store_(std::move(store)),
+        ledger_(std::move(store)),
         backups_(config_.database),
         overhead_(config_),
         helper_(config_.helper_socket),
@@ -295,6 +271,7 @@ class Agent final : public Service {
   bool write_back_accounts();
   // From where the agent before has left it.
   void go_on_living();
+  [[nodiscard]] int64_t lived_ms() const;
   void check_clock();
   void hear_of_jump(int64_t by_ms);
   void save_lived_time();
@@ -311,12 +288,6 @@ class Agent final : public Service {
   Result<void> make_way_for(const HeldAccount& held);
   // From the watchdog's files.
   void import_failures();
-  // What the store refuses now is kept and tried again: the newest kNotesWaiting of each kind.
-  void save_notes(Notes notes);
-  // The same with the next second.
-  void wait_with(Notes notes);
-  void save_waiting_notes();
-  void complain_of_store(const Error& error);
 
   // What the database lost and the kernel still knows.
   void take_features_from_kernel();
@@ -360,19 +331,15 @@ class Agent final : public Service {
   void look_again(const std::string& account);
   void watch_overhead();
 
-  Result<Token> token_named(const std::string& name);
   // That the agent starts with; written down later when it cannot be now.
   void note_first_configuration(const std::map<std::string, std::string>& files);
 
-  [[nodiscard]] bool is_running(int64_t id) const;
   [[nodiscard]] Result<void> refuse_while_drained(const std::string& account) const;
   int64_t apply_to_all(const std::string& why);
   void refresh_devices();
   bool apply_next();
   bool drain_further(Draining& draining);
   bool back_up_further(int64_t id);
-  void audit_job(const Caller& caller, const Job& job);
-  void end_job(int64_t id, Job::State state, std::string result);
 
   void reconcile_all();
   void reconcile_some();
@@ -407,15 +374,13 @@ class Agent final : public Service {
   std::function<ListenerStatus()> listeners_;
   std::string version_;
   std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
-  Store store_;
+  Ledger ledger_;
+  Tokens tokens_{ledger_};
+  Jobs jobs_{ledger_};
   Backups backups_;
-  std::optional<std::string> read_only_;         // why the database refuses changes
   std::optional<std::string> walk_failed_ = {};  // why the latest walk has no figures
   bool accounts_lost_ = false;                   // the kernel may hold accounts that the store has not
   std::optional<AccountLoss> loss_;              // that nobody has confirmed yet
-  Notes waiting_;
-  std::optional<ConfigVersion> unsaved_version_ = {};  // of the configuration that the agent started with
-  std::string store_complaint_;
   bool heap_has_holes_ = false;
   uint64_t ticks_ = 0;
   Overhead overhead_;
@@ -446,10 +411,8 @@ class Agent final : public Service {
   std::array<uint64_t, NP_FEATURES> switched_off_{};
   std::array<std::string, NP_FEATURES> shed_why_{};
   int64_t walked_ms_ = 0;  // CLOCK_MONOTONIC
-  JobList jobs_;
-  Scheduler scheduler_;
   std::optional<Applying> applying_;
-  bool backing_up_ = false;  // by a job
+  bool backup_job_ = false;  // a job is making one
   Refusals refusals_;
   std::optional<LocalAddresses> local_addresses_;
   Senders senders_{{.exists = [this](const std::string& account) { return accounts_.contains(account); },

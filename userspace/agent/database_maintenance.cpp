@@ -14,56 +14,48 @@ namespace {
 
 constexpr uint64_t kReopenEvery = 5;  // seconds
 constexpr uint64_t kTrimEvery = 60;   // seconds
-constexpr size_t kNotesWaiting = 1000;
-
-void keep_newest(auto& list) {
-  if (list.size() > kNotesWaiting) list.erase(list.begin(), list.end() - kNotesWaiting);
-}
-
 }  // namespace
 
 void Agent::report(const Opened& opened) {
-  read_only_ = opened.read_only;
+  ledger_.set_read_only(opened.read_only);
   accounts_lost_ = opened.accounts_lost;
   std::vector<Event> events;
   for (const std::string& repair : opened.repairs) {
     log_error(repair);
-    events.push_back({.at_ms = now_ms(),
-                      .account = {},
-                      .kind = "database_repaired",
-                      .detail = Json{{"repair", repair}}.dump(-1, ' ', true, Json::error_handler_t::replace)});
+    events.push_back(event_now({}, "database_repaired", {{"repair", repair}}));
   }
-  if (read_only_) log_error("changes are refused, limits stay in force: " + *read_only_);
+  if (ledger_.read_only()) log_error("changes are refused, limits stay in force: " + *ledger_.read_only());
   if (accounts_lost_) log_error("accounts are missing from the database; what the kernel holds of them is left alone");
-  save_notes({.events = std::move(events), .audit = {}});
+  ledger_.note({.events = std::move(events), .audit = {}});
 }
 
 void Agent::maintain_database() {
-  const bool try_again = read_only_ && ticks_ % kReopenEvery == 0;
-  if (store_.wants_reopening() || try_again) reopen_database();
-  if (read_only_) return;
+  const bool try_again = ledger_.read_only() && ticks_ % kReopenEvery == 0;
+  if (ledger_.store().wants_reopening() || try_again) reopen_database();
+  if (ledger_.read_only()) return;
   if (ticks_ % kTrimEvery == 0)
-    if (const auto trimmed = store_.trim(time_.lived_ms(boot_ms())); !trimmed) complain_of_store(trimmed.error());
-  if (backing_up_) return;  // a job does it
-  const auto finished = backups_.step(store_, now_ms());
+    if (const auto trimmed = ledger_.store().trim(time_.lived_ms(boot_ms())); !trimmed)
+      ledger_.complain(trimmed.error());
+  if (backup_job_) return;  // a job does it
+  const auto finished = backups_.step(ledger_.store(), now_ms());
   if (!finished) log_error("backup of the database: " + finished.error().text);
   heap_has_holes_ = heap_has_holes_ || !finished || *finished;
 }
 
 void Agent::reopen_database() {
-  if (read_only_ && why_not_writable(config_.database)) return;
-  if (store_.wants_reopening()) mark_suspect(config_.database);
-  store_.close();
+  if (ledger_.read_only() && why_not_writable(config_.database)) return;
+  if (ledger_.store().wants_reopening()) mark_suspect(config_.database);
+  ledger_.store().close();
   auto opened = open_or_recover(config_.database, config_.scratch_directory());
   if (!opened) {
-    if (read_only_ != opened.error().text) log_error(opened.error().text + "; changes are refused");
-    read_only_ = std::move(opened.error().text);
+    if (ledger_.read_only() != opened.error().text) log_error(opened.error().text + "; changes are refused");
+    ledger_.set_read_only(std::move(opened.error().text));
     return;
   }
   const bool knew_all = !may_lack_accounts();
-  store_ = std::move(opened->store);
+  ledger_.replace(std::move(opened->store));
   report(*opened);
-  if (read_only_) return;
+  if (ledger_.read_only()) return;
   log_info("the database can be written");
   if (knew_all) {
     write_back_features();
@@ -77,7 +69,7 @@ void Agent::reopen_database() {
     recall_loss(false);
     take_over_held();
     if (accounts_lost_) write_back_features();
-    if (auto features = stored_features(store_)) features_ = std::move(*features);
+    if (auto features = stored_features(ledger_.store())) features_ = std::move(*features);
     reconcile_all();
   } else {
     log_error(loaded.error().text);
@@ -85,7 +77,7 @@ void Agent::reopen_database() {
 }
 
 bool Agent::write_back_accounts() {
-  const auto stored = store_.accounts();
+  const auto stored = ledger_.store().accounts();
   if (!stored) {
     log_error(stored.error().text);
     return false;
@@ -101,12 +93,12 @@ bool Agent::write_back_accounts() {
   // First what is gone: its uid and slot may belong to another account now.
   for (const auto& [name, account] : there)
     if (!accounts_.contains(name))
-      check(store_.erase(
+      check(ledger_.store().erase(
           name,
           {.events = {{.at_ms = now_ms(), .account = name, .kind = "account_deleted", .detail = "{}"}}, .audit = {}}));
   for (const auto& [name, entry] : accounts_) {
     const auto found = there.find(name);
-    if (found == there.end() || *found->second != entry.account) check(store_.put(entry.account, {}));
+    if (found == there.end() || *found->second != entry.account) check(ledger_.store().put(entry.account, {}));
   }
   return whole;
 }
@@ -115,49 +107,13 @@ void Agent::import_failures() {
   const FoundFailures found = find_failures(config_.failure_directory());
   for (const std::string& spoilt : found.spoilt) log_error(spoilt + " is no record of a failure; renamed to .spoilt");
   for (const Failure& failure : found.closed) {
-    if (const auto saved = store_.put(failure); !saved) {
-      complain_of_store(saved.error());
+    if (const auto saved = ledger_.store().put(failure); !saved) {
+      ledger_.complain(saved.error());
       return;
     }
     forget_failure(config_.failure_directory(), failure);
   }
-  if (waiting_.empty()) store_complaint_.clear();
-}
-
-void Agent::save_notes(Notes notes) {
-  wait_with(std::move(notes));
-  save_waiting_notes();
-}
-
-void Agent::wait_with(Notes notes) {
-  std::ranges::move(notes.events, std::back_inserter(waiting_.events));
-  std::ranges::move(notes.audit, std::back_inserter(waiting_.audit));
-  keep_newest(waiting_.events);
-  keep_newest(waiting_.audit);
-}
-
-void Agent::save_waiting_notes() {
-  if (read_only_) return;
-  if (unsaved_version_) {
-    if (const auto saved = store_.add(*unsaved_version_, {}); !saved) {
-      complain_of_store(saved.error());
-      return;
-    }
-    unsaved_version_.reset();
-    store_complaint_.clear();
-  }
-  if (waiting_.empty()) return;
-  if (const auto saved = store_.append(waiting_); !saved) {
-    complain_of_store(saved.error());
-    return;
-  }
-  waiting_ = {};
-  store_complaint_.clear();
-}
-
-// What the administrator did not ask for and the store refuses: said once, not every second.
-void Agent::complain_of_store(const Error& error) {
-  if (std::exchange(store_complaint_, error.text) != error.text) log_error(error.text + "; kept and tried again");
+  if (!ledger_.is_waiting()) ledger_.stop_complaining();
 }
 
 }  // namespace npanel

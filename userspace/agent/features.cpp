@@ -56,7 +56,7 @@ void Agent::take_features_from_kernel() {
 }
 
 void Agent::write_back_features() {
-  const auto there = stored_features(store_);
+  const auto there = stored_features(ledger_.store());
   if (!there) {
     log_error(there.error().text);
     return;
@@ -64,19 +64,19 @@ void Agent::write_back_features() {
   for (const Feature feature : kAllFeatures) {
     const FeatureState& state = features_.state(feature);
     if (state == there->state(feature)) continue;
-    auto saved = store_.put(stored(feature, state), {});
+    auto saved = ledger_.store().put(stored(feature, state), {});
     for (const auto& [account, on] : state.overrides)
-      if (saved) saved = store_.put_override(info(feature).name, account, on, {});
-    if (!saved) complain_of_store(saved.error());
+      if (saved) saved = ledger_.store().put_override(info(feature).name, account, on, {});
+    if (!saved) ledger_.complain(saved.error());
   }
 }
 
 // An administrator's sqlite3 may have changed the table.
 void Agent::notice_foreign_changes() {
-  const auto changes = store_.foreign_changes();
+  const auto changes = ledger_.store().foreign_changes();
   if (!changes || *changes == foreign_changes_) return;
   foreign_changes_ = *changes;
-  const auto there = stored_features(store_);
+  const auto there = stored_features(ledger_.store());
   if (!there) {
     log_error(there.error().text);
     return;
@@ -90,7 +90,7 @@ void Agent::notice_foreign_changes() {
     AuditEntry entry = audit_entry(caller, "feature.change", {}, info(feature).name, said(before), said(now));
     if (now.enabled && !info(feature).available) entry.result = "it stays off: it is not built in this version";
     make_effective(feature, now);
-    save_notes({.audit = {std::move(entry)}});
+    ledger_.note({.audit = {std::move(entry)}});
   }
 }
 
@@ -130,9 +130,10 @@ FeatureView Agent::feature(Feature feature) {
 Result<void> Agent::save_feature(const Caller& caller, const char* action, Feature feature, FeatureState state) {
   const FeatureState& before = features_.state(feature);
   if (state == before) return {};
-  NP_TRY(store_.put(
-      stored(feature, state),
-      {.events = {}, .audit = {audit_entry(caller, action, {}, info(feature).name, said(before), said(state))}}));
+  const Notes notes{.events = {},
+                    .audit = {audit_entry(caller, action, {}, info(feature).name, said(before), said(state))}};
+  NP_TRY(ledger_.commit(caller, notes,
+                        [&](Store& store, const Notes& with) { return store.put(stored(feature, state), with); }));
   make_effective(feature, state);
   return {};
 }
@@ -157,10 +158,12 @@ Result<FeatureView> Agent::override_feature(const Caller& caller, Feature featur
     const auto found = whose.overrides.find(account);
     return Json{{"enabled", found == whose.overrides.end() ? Json(nullptr) : Json(found->second)}};
   };
-  NP_TRY(store_.put_override(info(feature).name, account, on,
-                             {.events = {},
-                              .audit = {audit_entry(caller, "feature.override", account, info(feature).name,
-                                                    override_in(before), override_in(state))}}));
+  const Notes notes{.events = {},
+                    .audit = {audit_entry(caller, "feature.override", account, info(feature).name, override_in(before),
+                                          override_in(state))}};
+  NP_TRY(ledger_.commit(caller, notes, [&](Store& store, const Notes& with) {
+    return store.put_override(info(feature).name, account, on, with);
+  }));
   features_.set(feature, std::move(state));
   reconcile(accounts_.at(account));
   return this->feature(feature);
@@ -182,7 +185,7 @@ void Agent::switch_off(Feature feature, const std::string& why) {
   log_error(std::string("feature ") + info(feature).name + " switches itself off: " + why);
   ++switched_off_[feature];
   if (const auto saved = save_feature(agent_itself(), "feature.switch_off", feature, state); !saved) {
-    complain_of_store(saved.error());
+    ledger_.complain(saved.error());
     make_effective(feature, state);  // what costs too much ends all the same
   }
 }
@@ -200,7 +203,7 @@ void Agent::shed(Feature feature, const OverheadOrder& order) {
   apply_shed();
   Json detail = after;
   detail["feature"] = name;
-  save_notes(
+  ledger_.note(
       {.events = {{.at_ms = now_ms(),
                    .account = {},
                    .kind = more ? "telemetry_shed" : "telemetry_restored",

@@ -33,7 +33,7 @@ Json differences(const Json& before, const Json& after) {
 void Agent::recall_loss(bool began_empty) {
   loss_ = remembered_loss(config_.database);
   if (!loss_ && reconciler_.remembers_loss()) loss_ = AccountLoss{.found_ms = now_ms()};
-  if (read_only_) return;
+  if (ledger_.read_only()) return;
   const auto is_account = [](const HeldAccount& held) { return held.slot.has_value(); };
   if (!loss_ && began_empty && std::ranges::any_of(reconciler_.held(), is_account))
     loss_ = AccountLoss{.found_ms = now_ms()};
@@ -49,7 +49,7 @@ void Agent::keep_loss() {
 
 // Before anything is written to the kernel: what it holds is newer than what a backup says, and goes with a reboot.
 void Agent::take_over_held() {
-  if (!loss_ || loss_->taken_over || read_only_) return;
+  if (!loss_ || loss_->taken_over || ledger_.read_only()) return;
   if (!reconciler_.smtp() && reconciler_.may_hold_accounts()) return;  // once it can be asked
 
   std::map<std::string, std::string> names;  // by directory
@@ -88,8 +88,9 @@ Result<std::string> Agent::keep_stricter(Entry& entry, const HeldAccount& held) 
   const std::string detail = Json{{"before", before}, {"after", after}}.dump();
   const Caller caller = agent_itself();
   entry.account = now;  // in force whether it can be stored or not
-  NP_TRY(store_.put(now, {.events = {{.at_ms = now_ms(), .account = now.name, .kind = "limits_kept", .detail = detail}},
-                          .audit = {audit_entry(caller, "account.keep", now.name, "", before, after)}}));
+  NP_TRY(ledger_.store().put(
+      now, {.events = {{.at_ms = now_ms(), .account = now.name, .kind = "limits_kept", .detail = detail}},
+            .audit = {audit_entry(caller, "account.keep", now.name, "", before, after)}}));
   return "account " + now.name +
          " keeps what the kernel holds, which is stricter: " + differences(before, after).dump();
 }
@@ -106,7 +107,7 @@ Result<void> Agent::make_way_for(const HeldAccount& held) {
     if (changed == entry.account) continue;
     if (changed.slot >= NP_SLOTS) return failure("no slot is free for account \"" + name + "\"", ENOSPC);
     const Json moved{{"slot", changed.slot}, {"uid", or_null(changed.uid)}};
-    NP_TRY(store_.put(
+    NP_TRY(ledger_.store().put(
         changed,
         {.events = {{.at_ms = now_ms(), .account = name, .kind = "made_way", .detail = moved.dump()}}, .audit = {}}));
     if (changed.slot != entry.account.slot) {
@@ -137,13 +138,13 @@ Result<std::string> Agent::adopt(const Caller& caller, const HeldAccount& held) 
   drop_refused_uid(account);
   account.uid_of_user = account.uid_of_user || !account.uid || users_.find(*name).uid == account.uid;
   const Json after = as_held(account);
-  const Event adopted{.at_ms = now_ms(), .account = name, .kind = "account_adopted", .detail = after.dump()};
-  NP_TRY(store_.put(account,
-                    {.events = {adopted}, .audit = {audit_entry(caller, "account.adopt", name, "", nullptr, after)}}));
-  log_change(adopted, caller);
   if (!held.slot)
     if (const auto fresh = reconciler_.start_fresh(account); !fresh)
       log_error("account " + *name + ": " + fresh.error().text + "; carrying on");
+  NP_TRY(ledger_.commit(caller,
+                        {.events = {event_now(*name, "account_adopted", after)},
+                         .audit = {audit_entry(caller, "account.adopt", name, "", nullptr, after)}},
+                        [&](Store& store, const Notes& notes) { return store.put(account, notes); }));
   slots_[account.slot] = *name;
   seek_uid(account);
   subuids_.look_again();
@@ -199,9 +200,8 @@ Result<LostAccounts> Agent::confirm_accounts(const Caller& caller) {
         "the kernel holds accounts that could not be taken over, or cannot be asked (npanelctl accounts lost): they "
         "would lose their limits",
         EBUSY);
-  NP_TRY(store_.append(
-      {.events = {},
-       .audit = {audit_entry(caller, "accounts.confirm", std::nullopt, "", Json(loss_->done), nullptr)}}));
+  const Notes notes{.events = {}, .audit = {audit_entry(caller, "accounts.confirm", {}, "", loss_->done, nullptr)}};
+  NP_TRY(ledger_.commit(caller, notes, [](Store& store, const Notes& with) { return store.append(with); }));
   NP_TRY(end_loss());
   log_info("the accounts are confirmed by " + caller.actor);
   reconcile_all();

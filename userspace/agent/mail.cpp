@@ -188,7 +188,7 @@ void Agent::flush_mail() {
   mail_.refusals.clear();
   if (notes.empty()) return;
   queue_notices(notes.events);
-  save_notes(std::move(notes));
+  ledger_.note(std::move(notes));
 }
 
 void Agent::mail_every_second() {
@@ -217,9 +217,9 @@ void Agent::save_budgets() {
     changed.push_back({.account = owner, .saved_ms = now_ms(), .budget = budget});
   }
   if (changed.empty()) return;
-  if (const auto saved = store_.put(changed, mail_time_ns()); !saved) {
+  if (const auto saved = ledger_.store().put(changed, mail_time_ns()); !saved) {
     mail_.saved.clear();  // all of them again
-    complain_of_store(saved.error());
+    ledger_.complain(saved.error());
   }
 }
 
@@ -227,7 +227,7 @@ void Agent::save_budgets() {
 void Agent::restore_budgets() {
   SmtpGuard* smtp = reconciler_.smtp();
   if (!smtp) return;
-  const auto stored = store_.budgets(now_ms(), mail_time_ns());
+  const auto stored = ledger_.store().budgets(now_ms(), mail_time_ns());
   if (!stored) {
     log_error(stored.error().text + "; accounts start with nothing sent");
     return;
@@ -249,7 +249,7 @@ void Agent::end_raises() {
     }
     if (!is_over(*found->second.account.raise, now_ms(), boot_ms())) continue;
     if (const auto ended = set_raise(agent_itself(), found->second, std::nullopt); !ended)
-      complain_of_store(ended.error());
+      ledger_.complain(ended.error());
   }
 }
 
@@ -257,7 +257,7 @@ void Agent::stop() {
   tick();
   flush_refusals(true);
   save_budgets();
-  if (!read_only_) save_lived_time();
+  if (!ledger_.read_only()) save_lived_time();
 }
 
 }  // namespace npanel

@@ -51,7 +51,7 @@ MailStatus Agent::mail_status_of(const Entry& entry) {
 
 Result<MailStatus> Agent::mail(const std::string& name) {
   MailStatus status = mail_status_of(*NP_TRY(find(name)));
-  for (Event& event : NP_TRY(store_.events(name, kEventsSearched)))
+  for (Event& event : NP_TRY(ledger_.store().events(name, kEventsSearched)))
     if (is_refusal(event) && status.refusals.size() < kRefusalsShown) status.refusals.push_back(std::move(event));
   status.examples = deliveries_.examples(name);
   return status;

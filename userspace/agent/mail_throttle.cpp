@@ -32,15 +32,15 @@ MailDecisions Agent::decisions_of(const std::string& account) const {
 
 void Agent::put_decisions(const std::string& account, const MailDecisions& decisions, Notes notes) {
   mail_.decisions[account] = decisions;
-  if (const auto saved = store_.put(account, decisions, notes); saved) return;
+  if (const auto saved = ledger_.store().put(account, decisions, notes); saved) return;
   mail_.decisions_unsaved.insert(account);
-  save_notes(std::move(notes));
+  ledger_.note(std::move(notes));
 }
 
 void Agent::save_decisions() {
   for (auto next = mail_.decisions_unsaved.begin(); next != mail_.decisions_unsaved.end();) {
-    if (const auto saved = store_.put(*next, decisions_of(*next), {}); !saved) {
-      complain_of_store(saved.error());
+    if (const auto saved = ledger_.store().put(*next, decisions_of(*next), {}); !saved) {
+      ledger_.complain(saved.error());
       return;
     }
     next = mail_.decisions_unsaved.erase(next);
@@ -65,7 +65,7 @@ void Agent::tell_of_findings() {
                             .kind = "mail_finding",
                             .detail = encode(finding).dump(-1, ' ', true, Json::error_handler_t::replace)});
   }
-  if (!notes.empty()) save_notes(std::move(notes));
+  if (!notes.empty()) ledger_.note(std::move(notes));
 }
 
 void Agent::throttle_the_unwanted() {
@@ -156,8 +156,8 @@ Result<AccountView> Agent::release_throttle(const Caller& caller, const std::str
   if (!decisions.throttle) return view(*entry);
   const auto throttle = std::exchange(decisions.throttle, std::nullopt);
   mail_.inherited.erase(name);
-  NP_TRY(store_.put(name, decisions, notes_of(caller, name, throttle, std::nullopt)));
-  log_info("account " + name + ": mail_throttle_released by " + caller.actor);
+  NP_TRY(ledger_.commit(caller, notes_of(caller, name, throttle, std::nullopt),
+                        [&](Store& store, const Notes& notes) { return store.put(name, decisions, notes); }));
   mail_.decisions[name] = decisions;
   reconcile(*entry);
   return view(*entry);

@@ -64,11 +64,11 @@ void Agent::tell_of_gap() {
   const size_t before = count_processes_of(uids);
   log_info("direct SMTP is limited from " + std::to_string(*attached_ms) + " ms after boot on");
   if (before > 0) log_warning(std::to_string(before) + " processes of accounts ran before direct SMTP was limited");
-  save_notes({.events = {{.at_ms = now_ms(),
-                          .account = {},
-                          .kind = "smtp_attached",
-                          .detail = Json{{"after_boot_ms", *attached_ms}, {"processes_before", before}}.dump()}},
-              .audit = {}});
+  ledger_.note({.events = {{.at_ms = now_ms(),
+                            .account = {},
+                            .kind = "smtp_attached",
+                            .detail = Json{{"after_boot_ms", *attached_ms}, {"processes_before", before}}.dump()}},
+                .audit = {}});
 }
 
 void Agent::tell_of_missing() {
@@ -87,7 +87,7 @@ void Agent::tell_of_missing() {
     events.push_back(event_of("part_back", part, ""));
   }
   missing_ = std::move(now);
-  if (!events.empty()) save_notes({.events = std::move(events), .audit = {}});
+  if (!events.empty()) ledger_.note({.events = std::move(events), .audit = {}});
 }
 
 // Whatever this process tries, libbpf (1.1) believes for good what its first probes of the kernel have said.

@@ -74,7 +74,7 @@ void Agent::find_users() {
 // Each is a write to the disk: between requests, one at a time.
 void Agent::hear_of_user(const Account& account, uid_t uid) {
   if (!account.uid_of_user || account.uid == uid || account.state == AccountState::deleting) return;
-  if (heard_of_.empty()) scheduler_.add([this] { return take_next_uid(); });
+  if (heard_of_.empty()) jobs_.scheduler().add([this] { return take_next_uid(); });
   heard_of_.insert_or_assign(account.name, uid);
 }
 
@@ -115,7 +115,7 @@ void Agent::take_uid(Entry& entry, uid_t uid) {
     leave(user + ", which is another account's");
     return;
   }
-  complain_of_store(saved.error());
+  ledger_.complain(saved.error());
   users_.look_again();
 }
 
@@ -164,8 +164,8 @@ Result<AccountView> Agent::rename(const Caller& caller, Entry& entry, Account ch
   flush_mail();
   const std::string directory = cgroup_directory(entry.account);
   changed.directory = directory == cgroup_directory(to) ? std::nullopt : std::optional(directory);
-  NP_TRY(store_.rename(from, changed, notes));
-  for (const Event& change : notes.events) log_change(change, caller);
+  NP_TRY(ledger_.commit(caller, notes,
+                        [&](Store& store, const Notes& with) { return store.rename(from, changed, with); }));
   accounts_.insert([&] {
     auto moved = accounts_.extract(from);
     moved.key() = to;
@@ -201,8 +201,8 @@ bool Agent::leave_directory(Entry& entry) {
   if (!left || !*left) return false;
   Account changed = entry.account;
   changed.directory.reset();
-  if (const auto saved = store_.put(changed, {}); !saved) {
-    complain_of_store(saved.error());
+  if (const auto saved = ledger_.store().put(changed, {}); !saved) {
+    ledger_.complain(saved.error());
     return false;
   }
   entry.account = std::move(changed);

@@ -7,7 +7,9 @@
 
 #include "agent/agent.h"
 #include "api/codec.h"
+#include "api/service_routes.h"
 #include "base/clock.h"
+#include "core/history_routes.h"
 #include "daemon/log.h"
 #include "metrics/render.h"
 
@@ -15,10 +17,6 @@ namespace npanel {
 namespace {
 
 constexpr int kDyingMs = 500;  // how long a delete waits for processes to die; everybody else waits with it
-
-Event event(const std::string& account, const char* kind, const Json& detail = Json::object()) {
-  return {.at_ms = now_ms(), .account = account, .kind = kind, .detail = detail.dump()};
-}
 
 Json as_said(const Account& account) {
   return {{"uid", account.uid ? Json(*account.uid) : Json(nullptr)},
@@ -29,11 +27,6 @@ Json as_said(const Account& account) {
 }
 
 }  // namespace
-
-void log_change(const Event& change, const Caller& caller) {
-  log_info("account " + *change.account + ": " + change.kind + " " + change.detail + " by " + caller.actor +
-           (caller.request_id.empty() ? "" : " [" + caller.request_id + "]"));
-}
 
 std::vector<std::string> Agent::degraded(const Entry& entry) const {
   std::vector<std::string> reasons = reconciler_.degraded(entry.account, features_, entry.applied);
@@ -93,18 +86,19 @@ Result<AccountView> Agent::create(const Caller& caller, Account wanted, bool fin
   wanted.uid_of_user = find_uid;
   if (user.uid && check_uid(*user.uid, config_.least_uid)) wanted.uid = user.uid;
   const Json after = as_said(wanted);
-  const Event created = event(name, "account_created", after);
-  NP_TRY(store_.put(wanted,
-                    {.events = {created}, .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}}));
-  log_change(created, caller);
+  // Before the slot is anybody's: an agent that ends here, or a store that refuses, leaves no counts of its last owner.
+  if (const auto fresh = reconciler_.start_fresh(wanted); !fresh)
+    log_error("account " + name + ": " + fresh.error().text + "; carrying on");
+  NP_TRY(ledger_.commit(caller,
+                        {.events = {event_now(name, "account_created", after)},
+                         .audit = {audit_entry(caller, "account.create", name, "", nullptr, after)}},
+                        [&](Store& store, const Notes& notes) { return store.put(wanted, notes); }));
   seek_uid(wanted);
   if (user.uid) users_.look_again();  // whether it was taken or not is said
   slots_.emplace(wanted.slot, name);
   subuids_.look_again();
   Entry& entry =
       accounts_.emplace(name, Entry{.account = std::move(wanted), .applied = {}, .since_ns = boot_ns()}).first->second;
-  if (const auto fresh = reconciler_.start_fresh(entry.account); !fresh)
-    log_error("account " + name + ": " + fresh.error().text + "; carrying on");
   reconcile(entry);
   return view(entry);
 }
@@ -132,8 +126,7 @@ void Agent::look_again(const std::string& account) {
 
 // Store, memory, kernel: in this order, so that a refusal of the store changes nothing.
 Result<AccountView> Agent::save(const Caller& caller, Entry& entry, Account changed, const Notes& notes) {
-  NP_TRY(store_.put(changed, notes));
-  for (const Event& change : notes.events) log_change(change, caller);
+  NP_TRY(ledger_.commit(caller, notes, [&](Store& store, const Notes& with) { return store.put(changed, with); }));
   leave_uid(entry.account, changed);
   entry.account = std::move(changed);
   seek_uid(entry.account);
@@ -156,7 +149,7 @@ Result<AccountView> Agent::change(const Caller& caller, const std::string& forme
   Notes notes;
   const auto note = [&](const char* kind, const char* action, const Json& before, const Json& after) {
     if (before == after) return;
-    notes.events.push_back(event(name, kind, {{"before", before}, {"after", after}}));
+    notes.events.push_back(event_now(name, kind, {{"before", before}, {"after", after}}));
     notes.audit.push_back(audit_entry(caller, action, name, "", before, after));
   };
   const auto called = [](const std::string& account) { return Json{{"name", account}}; };
@@ -181,7 +174,7 @@ Result<AccountView> Agent::set_state(const Caller& caller, const std::string& na
   if (entry->account.state == state) return view(*entry);
   Account changed = entry->account;
   changed.state = state;
-  const Event what = event(name, kind);
+  const Event what = event_now(name, kind);
   const char* action = state == AccountState::suspended ? "account.suspend" : "account.resume";
   const auto said = [](AccountState which) { return Json{{"state", to_string(which)}}; };
   return save(
@@ -201,9 +194,9 @@ Result<std::optional<AccountView>> Agent::remove(const Caller& caller, const std
   if (entry->account.state != AccountState::deleting) {
     Account changed = entry->account;
     changed.state = AccountState::deleting;
-    NP_TRY(store_.put(
-        changed,
-        {.events = {}, .audit = {audit_entry(caller, "account.delete", name, "", as_said(entry->account), nullptr)}}));
+    const Notes notes{.events = {},
+                      .audit = {audit_entry(caller, "account.delete", name, "", as_said(entry->account), nullptr)}};
+    NP_TRY(ledger_.commit(caller, notes, [&](Store& store, const Notes& with) { return store.put(changed, with); }));
     entry->account = std::move(changed);
     seek_uid(entry->account);
     deleting_.insert(name);
@@ -222,9 +215,9 @@ Result<void> Agent::add_process(const Caller& caller, const std::string& name, p
   Entry* entry = NP_TRY(find_lasting(name));
   NP_TRY(reconciler_.add_process(entry->account, features_, pid, caller.root));
   const Json what{{"pid", pid}};
-  const Event added = event(name, "process_added", what);
-  log_change(added, caller);
-  save_notes({.events = {added}, .audit = {audit_entry(caller, "account.add_process", name, "", nullptr, what)}});
+  // It is in already: whatever the store says now, it is told.
+  ledger_.note({.events = {event_now(name, "process_added", what)},
+                .audit = {audit_entry(caller, "account.add_process", name, "", nullptr, what)}});
   return {};
 }
 
@@ -283,15 +276,6 @@ Result<AccountStats> Agent::stats(const std::string& name) {
   return stats_of(*entry, walk());
 }
 
-Result<std::vector<Event>> Agent::events(const std::optional<std::string>& account, std::optional<int64_t> below_id,
-                                         int limit) {
-  return store_.events(account, limit, below_id);
-}
-
-Result<std::vector<Failure>> Agent::failures(int limit) {
-  return store_.failures(limit);
-}
-
 std::vector<FeatureFigures> Agent::figures_of_features() const {
   std::vector<FeatureFigures> figures;
   figures.reserve(kAllFeatures.size());
@@ -335,8 +319,8 @@ AgentStatus Agent::status() {
 
 std::vector<std::string> Agent::complaints() {
   std::vector<std::string> complaints;
-  if (read_only_) complaints.push_back("database: changes are refused: " + *read_only_);
-  if (!store_complaint_.empty()) complaints.push_back("database: " + store_complaint_);
+  if (ledger_.read_only()) complaints.push_back("database: changes are refused: " + *ledger_.read_only());
+  if (!ledger_.complaint().empty()) complaints.push_back("database: " + ledger_.complaint());
   if (may_lack_accounts()) complaints.push_back(loss_in_words());
   if (rules_due_)
     complaints.emplace_back(
@@ -370,6 +354,35 @@ std::vector<std::string> Agent::complaints() {
 Result<std::string> Agent::metrics() {
   const auto figures = NP_TRY(stats());  // first: the status says whether there are any
   return render_metrics(figures, status());
+}
+
+Router Agent::routes() {
+  Router router;
+  router.add(account_routes(*this));
+  router.add(config_routes(*this));
+  router.add(feature_routes(*this));
+  router.add(history_routes(ledger_));
+  router.add(job_routes(jobs_));
+  router.add(database_routes(*this));
+  router.add(mail_routes(*this));
+  router.add(status_routes(*this));
+  router.add(token_routes(tokens_));
+  return router;
+}
+
+GuardSources Agent::guard_sources() {
+  const auto audit_refusal = [this](AuditEntry entry) {
+    log_info("refused: " + entry.action + (entry.account ? " " + *entry.account : "") + " by " + entry.actor + ": " +
+             entry.result + " [" + entry.request_id + "]");
+    ledger_.note_later(std::move(entry));
+  };
+  return {.find_token = [this](std::string_view text) { return tokens_.find(text); },
+          .is_on = [this](Feature feature) { return features_.on(feature); },
+          .audit_refusal = audit_refusal,
+          .replies = {.find = [this](const std::string& client,
+                                     const std::string& key) { return ledger_.store().find(client, key, lived_ms()); },
+                      .keep = [this](const IdempotentReply& reply) { return ledger_.store().keep(reply); },
+                      .lived_ms = [this] { return lived_ms(); }}};
 }
 
 }  // namespace npanel

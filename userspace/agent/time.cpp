@@ -25,15 +25,19 @@ Clocks clocks_now() {
 }
 
 void Agent::go_on_living() {
-  const auto mark = store_.lived_mark();
-  if (!mark) complain_of_store(mark.error());
+  const auto mark = ledger_.store().lived_mark();
+  if (!mark) ledger_.complain(mark.error());
   time_ = LivedTime(mark ? *mark : std::nullopt, clocks_now());
+}
+
+int64_t Agent::lived_ms() const {
+  return time_.lived_ms(boot_ms());
 }
 
 void Agent::check_clock() {
   const auto jump_ms = time_.take_jump(clocks_now());
   if (jump_ms) hear_of_jump(*jump_ms);
-  if (!read_only_ && (jump_ms || ticks_ % kSaveEvery == 0)) save_lived_time();
+  if (!ledger_.read_only() && (jump_ms || ticks_ % kSaveEvery == 0)) save_lived_time();
 }
 
 // What ends by the wall clock ends as much later or earlier: so it lasts as long as it was meant to.
@@ -47,12 +51,12 @@ void Agent::hear_of_jump(int64_t by_ms) {
     if (decisions.dns_noticed_ms != 0) decisions.dns_noticed_ms += by_ms;
     mail_.decisions_unsaved.insert(name);
   }
-  save_notes(
+  ledger_.note(
       {.events = {{.at_ms = now_ms(), .account = {}, .kind = "clock_set", .detail = detail.dump()}}, .audit = {}});
 }
 
 void Agent::save_lived_time() {
-  if (const auto saved = store_.put(time_.mark(clocks_now())); !saved) complain_of_store(saved.error());
+  if (const auto saved = ledger_.store().put(time_.mark(clocks_now())); !saved) ledger_.complain(saved.error());
 }
 
 }  // namespace npanel

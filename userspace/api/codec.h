@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "api/service.h"
+#include "model/failure.h"
 
 namespace npanel {
 

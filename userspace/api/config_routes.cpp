@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // config_routes.cpp: which configuration is in force, and which were?
-#include <array>
-
-#include "api/route.h"
+#include "api/service_routes.h"
 #include "base/clock.h"
 
 namespace npanel {
@@ -29,18 +27,18 @@ Json encode(const ConfigVersion& version, Json files) {
   return {{"id", version.id}, {"time", utc_time(version.at_ms)}, {"actor", version.actor}, {"files", std::move(files)}};
 }
 
-Result<Response> show_config(const Call& call) {
+Result<Response> show_config(Service& service, const Call&) {
   Json values = Json::array();
-  for (const ConfigValue& value : call.service.config()) values.push_back(encode(value));
-  const auto newest = NP_TRY(call.service.config_versions(1));
+  for (const ConfigValue& value : service.config()) values.push_back(encode(value));
+  const auto newest = NP_TRY(service.config_versions(1));
   return ok({{"version", newest.empty() ? Json(nullptr) : Json(newest.front().id)}, {"values", std::move(values)}});
 }
 
-Result<Response> list_versions(const Call& call) {
+Result<Response> list_versions(Service& service, const Call& call) {
   NP_TRY(only_parameters(call.query, {"limit"}));
   const uint64_t limit = NP_TRY(limit_in(call.query)).value_or(kVersions);
   Json list = Json::array();
-  for (const ConfigVersion& version : NP_TRY(call.service.config_versions(static_cast<int>(limit)))) {
+  for (const ConfigVersion& version : NP_TRY(service.config_versions(static_cast<int>(limit)))) {
     Json paths = Json::array();
     for (const auto& [path, text] : version.files) paths.push_back(path);
     list.push_back(encode(version, std::move(paths)));
@@ -48,34 +46,38 @@ Result<Response> list_versions(const Call& call) {
   return ok({{"versions", std::move(list)}});
 }
 
-Result<Response> show_version(const Call& call) {
+Result<Response> show_version(Service& service, const Call& call) {
   const int64_t id = NP_TRY(id_in_path(call.name));
-  const ConfigVersion version = NP_TRY(call.service.config_version(id));
+  const ConfigVersion version = NP_TRY(service.config_version(id));
   Json files = Json::object();
   for (const auto& [path, text] : version.files) files[path] = text;
   return ok(encode(version, std::move(files)));
 }
 
-Result<Response> reload(const Call& call) {
-  const ReloadReport report = NP_TRY(call.service.reload(call.caller));
+Result<Response> reload(Service& service, const Call& call) {
+  const ReloadReport report = NP_TRY(service.reload(call.caller));
   return ok({{"version", report.version}, {"changed", report.changed}, {"needs_restart", report.needs_restart}});
 }
 
-constexpr std::array kRoutes = std::to_array<Route>({
-    {.method = "GET", .path = "/api/v1/config", .handler = show_config, .feature = NP_CONFIG_LAYERING},
-    {.method = "GET", .path = "/api/v1/config/versions", .handler = list_versions, .feature = NP_CONFIG_LAYERING},
-    {.method = "GET", .path = "/api/v1/config/versions/*", .handler = show_version, .feature = NP_CONFIG_LAYERING},
-    {.method = "POST",
-     .path = "/api/v1/reload",
-     .handler = reload,
-     .action = "config.reload",
-     .feature = NP_GRACEFUL_RELOADS},
-});
-
 }  // namespace
 
-std::span<const Route> config_routes() {
-  return kRoutes;
+std::vector<Route> config_routes(Service& service) {
+  return {
+      {.method = "GET", .path = "/api/v1/config", .handler = over(service, show_config), .feature = NP_CONFIG_LAYERING},
+      {.method = "GET",
+       .path = "/api/v1/config/versions",
+       .handler = over(service, list_versions),
+       .feature = NP_CONFIG_LAYERING},
+      {.method = "GET",
+       .path = "/api/v1/config/versions/*",
+       .handler = over(service, show_version),
+       .feature = NP_CONFIG_LAYERING},
+      {.method = "POST",
+       .path = "/api/v1/reload",
+       .handler = over(service, reload),
+       .action = "config.reload",
+       .feature = NP_GRACEFUL_RELOADS},
+  };
 }
 
 }  // namespace npanel

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // feature_routes.cpp: which capabilities are on, and for whom?
-#include <array>
-
-#include "api/route.h"
+#include "api/service_routes.h"
 
 namespace npanel {
 namespace {
@@ -21,20 +19,20 @@ Response feature(const FeatureView& view) {
   return versioned(encode(view), encode(view.feature, view.state));
 }
 
-Result<Json> version(const Call& call) {
+Result<Json> version(Service& service, const Call& call) {
   const Feature which = NP_TRY(find(call.name));
-  return encode(which, call.service.feature(which).state);
+  return encode(which, service.feature(which).state);
 }
 
-Result<Response> list_features(const Call& call) {
+Result<Response> list_features(Service& service, const Call&) {
   Json list = Json::array();
-  for (const FeatureView& view : call.service.features()) list.push_back(encode(view));
+  for (const FeatureView& view : service.features()) list.push_back(encode(view));
   return ok({{"features", std::move(list)}});
 }
 
-Result<Response> show_feature(const Call& call) {
+Result<Response> show_feature(Service& service, const Call& call) {
   const Feature which = NP_TRY(find(call.name));
-  return feature(call.service.feature(which));
+  return feature(service.feature(which));
 }
 
 Result<FeatureChange> decode_change(const Json& body) {
@@ -51,14 +49,14 @@ Result<FeatureChange> decode_change(const Json& body) {
   return change;
 }
 
-Result<Response> change_feature(const Call& call) {
+Result<Response> change_feature(Service& service, const Call& call) {
   const Feature which = NP_TRY(find(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
   const FeatureChange change = NP_TRY(decode_change(body));
-  return feature(NP_TRY(call.service.change_feature(call.caller, which, change)));
+  return feature(NP_TRY(service.change_feature(call.caller, which, change)));
 }
 
-Result<Response> override_feature(const Call& call) {
+Result<Response> override_feature(Service& service, const Call& call) {
   const Feature which = NP_TRY(find(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
   NP_TRY(only_keys(body, "", {"account", "enabled"}));
@@ -69,30 +67,28 @@ Result<Response> override_feature(const Call& call) {
     return refused("enabled", "must be there: true, false, or null to let the rollout decide");
   std::optional<bool> on;
   if (!body["enabled"].is_null()) on = NP_TRY(yes_or_no(body["enabled"], "enabled"));
-  return feature(NP_TRY(call.service.override_feature(call.caller, which, *account, on)));
+  return feature(NP_TRY(service.override_feature(call.caller, which, *account, on)));
 }
-
-constexpr std::array kRoutes = std::to_array<Route>({
-    {.method = "GET", .path = "/api/v1/features", .handler = list_features},
-    {.method = "GET", .path = "/api/v1/features/*", .handler = show_feature},
-    {.method = "PATCH",
-     .path = "/api/v1/features/*",
-     .handler = change_feature,
-     .action = "feature.change",
-     .version = version,
-     .done = show_feature},
-    {.method = "POST",
-     .path = "/api/v1/features/*/overrides",
-     .handler = override_feature,
-     .action = "feature.override",
-     .version = version,
-     .done = show_feature},
-});
 
 }  // namespace
 
-std::span<const Route> feature_routes() {
-  return kRoutes;
+std::vector<Route> feature_routes(Service& service) {
+  return {
+      {.method = "GET", .path = "/api/v1/features", .handler = over(service, list_features)},
+      {.method = "GET", .path = "/api/v1/features/*", .handler = over(service, show_feature)},
+      {.method = "PATCH",
+       .path = "/api/v1/features/*",
+       .handler = over(service, change_feature),
+       .action = "feature.change",
+       .version = over(service, version),
+       .done = over(service, show_feature)},
+      {.method = "POST",
+       .path = "/api/v1/features/*/overrides",
+       .handler = over(service, override_feature),
+       .action = "feature.override",
+       .version = over(service, version),
+       .done = over(service, show_feature)},
+  };
 }
 
 }  // namespace npanel

@@ -40,30 +40,30 @@ bool is_worth_keeping(const Response& response) {
 
 }  // namespace
 
-Response replay_or_run(Service& service, const Caller& caller, const Request& request, bool may_keep,
-                       const Answer& answer) {
+Response replay_or_run(const ReplyStore& replies, const Caller& caller, const Request& request, bool may_keep,
+                       const RequestRunner& run) {
   const auto header = request.headers.find("idempotency-key");
-  if (is_reading(request.method) || header == request.headers.end()) return answer(caller, false);
+  if (is_reading(request.method) || header == request.headers.end()) return run(caller, false);
   if (!may_keep)
     return problem(refused(kHeader, "is not taken here: the answer holds a secret, which is never kept").error());
   if (!is_key(header->second)) return problem(refused(kHeader, "must be 1 to 64 visible ASCII characters").error());
-  const auto kept = service.idempotent_reply(caller.actor, header->second);
+  const auto kept = replies.find(caller.actor, header->second);
   if (!kept) return problem(kept.error());
   IdempotentReply now{
-      .client = caller.actor, .key = header->second, .fingerprint = fingerprint(request), .at_ms = service.lived_ms()};
+      .client = caller.actor, .key = header->second, .fingerprint = fingerprint(request), .at_ms = replies.lived_ms()};
   if (*kept && (*kept)->fingerprint != now.fingerprint)
     return problem(422, "Idempotency-Key was sent with another request before", kHeader);
   const bool done = kept->has_value();
   if (done && (*kept)->status != 0) return replay(**kept);
   Caller with_key = caller;
   with_key.key = now;
-  Response response = answer(with_key, done);
+  Response response = run(with_key, done);
   if (!is_worth_keeping(response)) return response;
   now.status = response.status;
   now.body = response.body;
   now.headers = response.headers;
   // Done is done: an answer that cannot be kept is given all the same.
-  [[maybe_unused]] const auto keeping = service.keep_reply(now);
+  [[maybe_unused]] const auto keeping = replies.keep(now);
   return done ? replay(now) : response;
 }
 

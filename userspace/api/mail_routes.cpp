@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // mail_routes.cpp: who sends, who waits and why, and more for a while.
-#include <array>
-
-#include "api/route.h"
+#include "api/service_routes.h"
 
 namespace npanel {
 namespace {
@@ -10,24 +8,24 @@ namespace {
 constexpr uint64_t kTopUsually = 20;
 constexpr uint64_t kLeastSeconds = 60;
 
-Result<Json> version(const Call& call) {
-  return encode(NP_TRY(call.service.account(call.name)).account);
+Result<Json> version(Service& service, const Call& call) {
+  return encode(NP_TRY(service.account(call.name)).account);
 }
 
 Response account(const AccountView& view) {
   return versioned(encode(view), encode(view.account));
 }
 
-Result<Response> show_top(const Call& call) {
+Result<Response> show_top(Service& service, const Call& call) {
   NP_TRY(only_parameters(call.query, {"limit"}));
   Json list = Json::array();
-  for (const MailStatus& status : call.service.mail_top(NP_TRY(limit_in(call.query)).value_or(kTopUsually)))
+  for (const MailStatus& status : service.mail_top(NP_TRY(limit_in(call.query)).value_or(kTopUsually)))
     list.push_back(encode(status));
   return ok({{"accounts", std::move(list)}});
 }
 
-Result<Response> show_mail(const Call& call) {
-  const MailStatus status = NP_TRY(call.service.mail(call.name));
+Result<Response> show_mail(Service& service, const Call& call) {
+  const MailStatus status = NP_TRY(service.mail(call.name));
   Json json = encode(status);
   json["refusals"] = Json::array();
   for (const Event& event : status.refusals) json["refusals"].push_back(encode(event));
@@ -36,79 +34,86 @@ Result<Response> show_mail(const Call& call) {
   return ok(json);
 }
 
-Result<Response> show_unclear(const Call& call) {
-  return ok(encode(call.service.unclear_mail()));
+Result<Response> show_unclear(Service& service, const Call&) {
+  return ok(encode(service.unclear_mail()));
 }
 
-Result<Response> show_findings(const Call& call) {
+Result<Response> show_findings(Service& service, const Call&) {
   Json list = Json::array();
-  for (const MailFinding& finding : call.service.mail_findings()) list.push_back(encode(finding));
+  for (const MailFinding& finding : service.mail_findings()) list.push_back(encode(finding));
   return ok({{"findings", std::move(list)}});
 }
 
-Result<Response> show_unattributed(const Call& call) {
-  return ok(encode(call.service.unattributed_mail()));
+Result<Response> show_unattributed(Service& service, const Call&) {
+  return ok(encode(service.unattributed_mail()));
 }
 
-Result<Response> show_account(const Call& call) {
-  return account(NP_TRY(call.service.account(call.name)));
+Result<Response> show_account(Service& service, const Call& call) {
+  return account(NP_TRY(service.account(call.name)));
 }
 
-Result<Response> raise(const Call& call) {
-  NP_TRY(call.service.account(call.name));
+Result<Response> raise(Service& service, const Call& call) {
+  NP_TRY(service.account(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
   NP_TRY(only_keys(body, "", {"messages_per_hour", "seconds"}));
   for (const char* field : {"messages_per_hour", "seconds"})
     if (!body.contains(field)) return refused(field, "must be there, as a whole number");
   const uint64_t messages = NP_TRY(whole_number(body["messages_per_hour"], "messages_per_hour", 1, kMailCountMost));
   const uint64_t seconds = NP_TRY(whole_number(body["seconds"], "seconds", kLeastSeconds, kRaiseSecondsMost));
-  return account(NP_TRY(call.service.raise_mail(call.caller, call.name, messages, seconds)));
+  return account(NP_TRY(service.raise_mail(call.caller, call.name, messages, seconds)));
 }
 
-Result<Response> end_raise(const Call& call) {
-  return account(NP_TRY(call.service.end_raise(call.caller, call.name)));
+Result<Response> end_raise(Service& service, const Call& call) {
+  return account(NP_TRY(service.end_raise(call.caller, call.name)));
 }
 
-Result<Response> release_throttle(const Call& call) {
-  return account(NP_TRY(call.service.release_throttle(call.caller, call.name)));
+Result<Response> release_throttle(Service& service, const Call& call) {
+  return account(NP_TRY(service.release_throttle(call.caller, call.name)));
 }
-
-constexpr std::array kRoutes = std::to_array<Route>({
-    {.method = "GET", .path = "/api/v1/mail", .handler = show_top, .feature = NP_EMAIL_RATE_LIMITING},
-    {.method = "GET",
-     .path = "/api/v1/mail/unattributed",
-     .handler = show_unattributed,
-     .feature = NP_EMAIL_RATE_LIMITING},
-    {.method = "GET", .path = "/api/v1/mail/unclear", .handler = show_unclear, .feature = NP_EMAIL_RATE_LIMITING},
-    {.method = "GET", .path = "/api/v1/mail/findings", .handler = show_findings, .feature = NP_EMAIL_RATE_LIMITING},
-    {.method = "GET", .path = "/api/v1/accounts/*/mail", .handler = show_mail, .feature = NP_EMAIL_RATE_LIMITING},
-    {.method = "POST",
-     .path = "/api/v1/accounts/*/mail/raise",
-     .handler = raise,
-     .action = "account.mail_raise",
-     .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version,
-     .done = show_account},
-    {.method = "DELETE",
-     .path = "/api/v1/accounts/*/mail/raise",
-     .handler = end_raise,
-     .action = "account.mail_raise",
-     .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version,
-     .done = show_account},
-    {.method = "DELETE",
-     .path = "/api/v1/accounts/*/mail/throttle",
-     .handler = release_throttle,
-     .action = "account.mail_throttle",
-     .feature = NP_EMAIL_RATE_LIMITING,
-     .version = version,
-     .done = show_account},
-});
 
 }  // namespace
 
-std::span<const Route> mail_routes() {
-  return kRoutes;
+std::vector<Route> mail_routes(Service& service) {
+  return {
+      {.method = "GET", .path = "/api/v1/mail", .handler = over(service, show_top), .feature = NP_EMAIL_RATE_LIMITING},
+      {.method = "GET",
+       .path = "/api/v1/mail/unattributed",
+       .handler = over(service, show_unattributed),
+       .feature = NP_EMAIL_RATE_LIMITING},
+      {.method = "GET",
+       .path = "/api/v1/mail/unclear",
+       .handler = over(service, show_unclear),
+       .feature = NP_EMAIL_RATE_LIMITING},
+      {.method = "GET",
+       .path = "/api/v1/mail/findings",
+       .handler = over(service, show_findings),
+       .feature = NP_EMAIL_RATE_LIMITING},
+      {.method = "GET",
+       .path = "/api/v1/accounts/*/mail",
+       .handler = over(service, show_mail),
+       .feature = NP_EMAIL_RATE_LIMITING},
+      {.method = "POST",
+       .path = "/api/v1/accounts/*/mail/raise",
+       .handler = over(service, raise),
+       .action = "account.mail_raise",
+       .feature = NP_EMAIL_RATE_LIMITING,
+       .version = over(service, version),
+       .done = over(service, show_account)},
+      {.method = "DELETE",
+       .path = "/api/v1/accounts/*/mail/raise",
+       .handler = over(service, end_raise),
+       .action = "account.mail_raise",
+       .feature = NP_EMAIL_RATE_LIMITING,
+       .version = over(service, version),
+       .done = over(service, show_account)},
+      {.method = "DELETE",
+       .path = "/api/v1/accounts/*/mail/throttle",
+       .handler = over(service, release_throttle),
+       .action = "account.mail_throttle",
+       .feature = NP_EMAIL_RATE_LIMITING,
+       .version = over(service, version),
+       .done = over(service, show_account)},
+  };
 }
 
 }  // namespace npanel

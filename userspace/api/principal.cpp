@@ -37,7 +37,7 @@ Principal Authenticator::authenticate(const Request& request) {
     principal.caller.actor = local_actor(*request.uid);
     principal.caller.root = *request.uid == 0;
   } else if (const std::string_view text = bearer(request); !text.empty()) {
-    if (const auto token = service_.find_token(text)) {
+    if (const auto token = find_token_(text)) {
       principal.known = true;
       principal.scope = token->scope;
       principal.caller.actor = actor_of_token(token->name);

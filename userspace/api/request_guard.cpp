@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "api/idempotency.h"
 #include "api/problem.h"
 #include "base/clock.h"
 
@@ -75,7 +74,7 @@ int64_t microseconds_since(int64_t began_us) {
 }  // namespace
 
 Response RequestGuard::answer(const Request& request) {
-  const Found found = find_route(request.method, request.path);
+  const Found found = router_.find(request.method, request.path);
   const Principal principal = authenticator_.authenticate(request);
   Answered answered = admit(request, found, principal);
   if (answered.response.status >= 400 && answered.news && changes(request))
@@ -94,9 +93,9 @@ RequestGuard::Answered RequestGuard::admit(const Request& request, const Found& 
   if (request.too_large)
     return {.response = problem(413, "the body is larger than " + std::to_string(kBodyMost) + " bytes", "body")};
   const bool may_keep = route.access != Access::secret || request.method == "DELETE";
-  return {.response = replay_or_run(
-              service_, principal.caller, request, may_keep,
-              [&](const Caller& caller, bool done) { return run(service_, caller, request, found, done); })};
+  return {.response =
+              replay_or_run(sources_.replies, principal.caller, request, may_keep,
+                            [&](const Caller& caller, bool done) { return run(caller, request, found, done); })};
 }
 
 std::optional<RequestGuard::Answered> RequestGuard::authorize(const Request& request, const Route& route,
@@ -124,7 +123,7 @@ std::optional<RequestGuard::Answered> RequestGuard::limit_rate(const Request& re
 }
 
 std::optional<RequestGuard::Answered> RequestGuard::require_feature(const Route& route) const {
-  if (!route.feature || service_.enabled(*route.feature)) return std::nullopt;
+  if (!route.feature || sources_.is_on(*route.feature)) return std::nullopt;
   const std::string name = info(*route.feature).name;
   return Answered{
       .response =
@@ -147,7 +146,7 @@ void RequestGuard::audit(const Request& request, const Found& found, const Princ
     else
       entry.target = *name;
   }
-  service_.audit_refusal(std::move(entry));
+  sources_.audit_refusal(std::move(entry));
 }
 
 }  // namespace npanel

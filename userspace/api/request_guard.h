@@ -2,17 +2,31 @@
 // request_guard.h: what does every request pass before and after its route?
 #pragma once
 
+#include <functional>
+#include <utility>
+
+#include "api/idempotency.h"
 #include "api/principal.h"
 #include "api/rate_limiter.h"
-#include "api/routes.h"
+#include "api/router.h"
 
 namespace npanel {
+
+// Whom the guard asks.
+struct GuardSources {
+  TokenFinder find_token;
+  std::function<bool(Feature)> is_on;  // for the server
+  // A change that was refused before it came to its route, or by it.
+  std::function<void(AuditEntry)> audit_refusal;
+  ReplyStore replies;
+};
 
 // Route, who asks, scope, rate, feature, size, Idempotency-Key, handler: the first that refuses is the answer. Refused
 // changes go to the audit trail.
 class RequestGuard {
  public:
-  RequestGuard(Service& service, const RateRules& rules) : service_(service), authenticator_(service), rules_(rules) {}
+  RequestGuard(Router router, GuardSources sources, const RateRules& rules)
+      : router_(std::move(router)), sources_(std::move(sources)), authenticator_(sources_.find_token), rules_(rules) {}
 
   // Errors are answers too. request.began_us is the clock that the rates go by.
   [[nodiscard]] Response answer(const Request& request);
@@ -30,7 +44,8 @@ class RequestGuard {
   std::optional<Answered> require_feature(const Route& route) const;
   void audit(const Request& request, const Found& found, const Principal& principal, const Response& response);
 
-  Service& service_;
+  Router router_;
+  GuardSources sources_;
   Authenticator authenticator_;
   RateRules rules_;
   RateLimiter clients_;

@@ -5,7 +5,6 @@
 #include <functional>
 #include <limits>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,13 +12,14 @@
 #include "api/codec.h"
 #include "api/message.h"
 #include "api/query.h"
-#include "api/service.h"
+#include "model/audit.h"
+#include "model/feature.h"
+#include "model/job.h"
 
 namespace npanel {
 
-// What a handler sees.
+// What a handler sees of the request; whatever else it needs, it holds.
 struct Call {
-  Service& service;
   const Caller& caller;
   const Request& request;
   Query query;       // percent-decoded
@@ -33,28 +33,26 @@ enum class Access {
   secret,  // only over the Unix socket; the answer may hold a secret and is never kept
 };
 
+using Handler = std::function<Result<Response>(const Call&)>;
+
 struct Route {
   std::string_view method;
   std::string_view path;  // "*" is the name of what it is about
-  Result<Response> (*handler)(const Call&);
-  std::string_view action = {};                    // as the audit trail calls it; empty: it changes nothing
-  std::optional<Feature> feature = {};             // that must be on
-  Result<Json> (*version)(const Call&) = nullptr;  // what an If-Match is about, before the change
+  Handler handler;
+  std::string_view action = {};                           // as the audit trail calls it; empty: it changes nothing
+  std::optional<Feature> feature = {};                    // that must be on
+  std::function<Result<Json>(const Call&)> version = {};  // what an If-Match is about, before the change
   Access access = Access::normal;
-  // Answers when the change was made by an agent that ended before it had answered. nullptr: it is made once more,
+  // Answers when the change was made by an agent that ended before it had answered. Empty: it is made once more,
   // because its effect ended with that agent, or twice is as good as once.
-  Result<Response> (*done)(const Call&) = nullptr;
+  Handler done = {};
 };
 
-[[nodiscard]] std::span<const Route> account_routes();
-[[nodiscard]] std::span<const Route> config_routes();
-[[nodiscard]] std::span<const Route> feature_routes();
-[[nodiscard]] std::span<const Route> history_routes();
-[[nodiscard]] std::span<const Route> job_routes();
-[[nodiscard]] std::span<const Route> lost_routes();
-[[nodiscard]] std::span<const Route> mail_routes();
-[[nodiscard]] std::span<const Route> status_routes();
-[[nodiscard]] std::span<const Route> token_routes();
+// A handler over the object that it needs: the table of a room's routes shows what each of them can reach.
+template <class Object, class Answer>
+[[nodiscard]] auto over(Object& object, Result<Answer> (*handler)(Object&, const Call&)) {
+  return [&object, handler](const Call& call) { return handler(object, call); };
+}
 
 // The number that a path names, 1 or more; the error's field is "id".
 [[nodiscard]] Result<int64_t> id_in_path(std::string_view name);

@@ -13,14 +13,11 @@
 #include "model/audit.h"
 #include "model/config_view.h"
 #include "model/event.h"
-#include "model/failure.h"
 #include "model/feature.h"
-#include "model/idempotent_reply.h"
 #include "model/job.h"
 #include "model/loss.h"
 #include "model/mail_status.h"
 #include "model/stats.h"
-#include "model/token.h"
 #include "model/unattributed.h"
 #include "model/unclear_mail.h"
 
@@ -66,9 +63,6 @@ class Service {
 
   [[nodiscard]] virtual Result<std::vector<AccountStats>> stats() = 0;  // by name
   [[nodiscard]] virtual Result<AccountStats> stats(const std::string& name) = 0;
-  // Newest first; `below_id` goes on after a page that ended with this id.
-  [[nodiscard]] virtual Result<std::vector<Event>> events(const std::optional<std::string>& account,
-                                                          std::optional<int64_t> below_id, int limit) = 0;
   // What the account has sent, what it may, and who was refused last.
   [[nodiscard]] virtual Result<MailStatus> mail(const std::string& name) = 0;
   // Those that have sent something within a day, or were deferred: the most in this hour first. Without refusals.
@@ -85,8 +79,6 @@ class Service {
   // What was delivered badly until now is forgotten, too.
   virtual Result<AccountView> release_throttle(const Caller& caller, const std::string& name) = 0;
 
-  // Deaths and hangs of the agent, newest first.
-  [[nodiscard]] virtual Result<std::vector<Failure>> failures(int limit) = 0;
   [[nodiscard]] virtual AgentStatus status() = 0;
   // Empty when all is well; else one sentence each.
   [[nodiscard]] virtual std::vector<std::string> complaints() = 0;
@@ -101,23 +93,6 @@ class Service {
   virtual Result<FeatureView> override_feature(const Caller& caller, Feature feature, const std::string& account,
                                                std::optional<bool> on) = 0;
 
-  [[nodiscard]] virtual Result<std::vector<AuditEntry>> audit(const AuditQuery& query) = 0;
-  // A change that was refused before it came to the service, or by it. Written with the next second's batch.
-  virtual void audit_refusal(AuditEntry entry) = 0;
-
-  [[nodiscard]] virtual Result<std::vector<Token>> tokens() = 0;
-  virtual Result<NewToken> create_token(const Caller& caller, const std::string& name, TokenScope scope) = 0;
-  virtual Result<NewToken> rotate_token(const Caller& caller, const std::string& name) = 0;
-  virtual Result<void> revoke_token(const Caller& caller, const std::string& name) = 0;
-  // Whose is the text that a client sent? Takes the same time for every wrong text.
-  [[nodiscard]] virtual std::optional<Token> find_token(std::string_view text) = 0;
-
-  [[nodiscard]] virtual Result<std::optional<IdempotentReply>> idempotent_reply(const std::string& client,
-                                                                                const std::string& key) = 0;
-  virtual Result<void> keep_reply(const IdempotentReply& answer) = 0;
-  // What IdempotentReply::at_ms is in (model/lived_time.h).
-  [[nodiscard]] virtual int64_t lived_ms() const = 0;
-
   [[nodiscard]] virtual std::vector<ConfigValue> config() = 0;
   // EINVAL: the configuration on disk is wrong; the one in force stays.
   virtual Result<ReloadReport> reload(const Caller& caller) = 0;
@@ -131,15 +106,11 @@ class Service {
   // The accounts are as they should be: the loss is no more, and neither is what the kernel holds beside them.
   virtual Result<LostAccounts> confirm_accounts(const Caller& caller) = 0;
 
-  [[nodiscard]] virtual std::vector<Job> jobs() = 0;  // newest first
-  [[nodiscard]] virtual Result<Job> job(int64_t id) = 0;
   // Compares every account with the kernel, now.
   virtual Result<Job> start_apply(const Caller& caller) = 0;
   // Ends every process of the account: SIGTERM, and SIGKILL after the grace. EBUSY: it is drained already.
   virtual Result<Job> start_drain(const Caller& caller, const std::string& account, uint32_t grace_seconds) = 0;
   virtual Result<Job> start_backup(const Caller& caller) = 0;
-  // What was done stays done. EBUSY: it has ended already.
-  virtual Result<Job> cancel_job(const Caller& caller, int64_t id) = 0;
 };
 
 }  // namespace npanel

@@ -5,24 +5,20 @@
 #include <algorithm>
 #include <map>
 
-#include "api/service.h"
+#include "api/request_guard.h"
+#include "api/service_routes.h"
 
 namespace npanel {
 
 struct FakeService final : Service {
   std::map<std::string, AccountView> views;
   Features feature_states;
-  std::vector<Token> all_tokens;
   std::map<std::string, Token, std::less<>> secrets;  // by text
   std::map<std::pair<std::string, std::string>, IdempotentReply> kept;
   std::vector<AuditEntry> refusals;
-  std::vector<AuditEntry> entries;
-  std::vector<Event> all_events;
-  std::vector<Failure> all_failures;
   std::vector<ConfigValue> values;
   std::vector<ConfigVersion> versions;
   std::vector<Job> all_jobs;
-  AuditQuery audit_query;
   Caller caller;  // of the last change
   int changes = 0;
   std::optional<Error> trouble;  // of every change
@@ -145,15 +141,6 @@ struct FakeService final : Service {
   Result<AccountStats> stats(const std::string& name) override {
     return AccountStats{.account = &NP_TRY(find(name))->account};
   }
-  Result<std::vector<Event>> events(const std::optional<std::string>& account, std::optional<int64_t> below_id,
-                                    int limit) override {
-    std::vector<Event> page;
-    for (const Event& event : all_events)
-      if ((!account || event.account == account) && (!below_id || event.id < *below_id)) page.push_back(event);
-    page.resize(std::min(page.size(), static_cast<size_t>(limit)));
-    return page;
-  }
-  Result<std::vector<Failure>> failures(int) override { return all_failures; }
   AgentStatus status() override { return {}; }
   std::vector<std::string> complaints() override { return wrong; }
   Result<std::string> metrics() override { return "npanel_up 1\n"; }
@@ -182,42 +169,32 @@ struct FakeService final : Service {
     return feature(which);
   }
 
-  Result<std::vector<AuditEntry>> audit(const AuditQuery& query) override {
-    audit_query = query;
-    return entries;
-  }
-  void audit_refusal(AuditEntry entry) override { refusals.push_back(std::move(entry)); }
-
-  Result<std::vector<Token>> tokens() override { return all_tokens; }
-  Result<NewToken> create_token(const Caller& who, const std::string& name, TokenScope scope) override {
-    NP_TRY(note(who));
-    all_tokens.push_back({.name = name, .scope = scope, .hash = "5ec7e7", .created_ms = 0});
-    return NewToken{.token = all_tokens.back(), .text = "npt_" + name + "_secret"};
-  }
-  Result<NewToken> rotate_token(const Caller& who, const std::string& name) override {
-    NP_TRY(note(who));
-    return NewToken{.token = {.name = name, .hash = "5ec7e7"}, .text = "npt_" + name + "_newsecret"};
-  }
-  Result<void> revoke_token(const Caller& who, const std::string& name) override {
-    const auto gone = std::erase_if(all_tokens, [&](const Token& token) { return token.name == name; });
-    if (gone == 0) return failure("there is no token \"" + name + "\"", ENOENT);
-    return note(who);
-  }
-  std::optional<Token> find_token(std::string_view text) override {
-    const auto found = secrets.find(text);
-    return found == secrets.end() ? std::nullopt : std::optional(found->second);
-  }
-
-  Result<std::optional<IdempotentReply>> idempotent_reply(const std::string& client, const std::string& key) override {
-    const auto found = kept.find({client, key});
-    return found == kept.end() ? std::nullopt : std::optional(found->second);
-  }
-  int64_t lived_ms() const override { return 1; }
   bool dies = false;  // before the answer is kept, once a change is made
-  Result<void> keep_reply(const IdempotentReply& answer) override {
-    if (dies) return failure("killed");
-    kept[{answer.client, answer.key}] = answer;
-    return {};
+  Router routes() {
+    Router router;
+    for (const auto& of : {account_routes, config_routes, feature_routes, database_routes, mail_routes, status_routes})
+      router.add(of(*this));
+    return router;
+  }
+  GuardSources guard_sources() {
+    const auto find_token = [this](std::string_view text) {
+      const auto found = secrets.find(text);
+      return found == secrets.end() ? std::nullopt : std::optional(found->second);
+    };
+    const auto find = [this](const std::string& client,
+                             const std::string& key) -> Result<std::optional<IdempotentReply>> {
+      const auto found = kept.find({client, key});
+      return found == kept.end() ? std::nullopt : std::optional(found->second);
+    };
+    const auto keep = [this](const IdempotentReply& reply) -> Result<void> {
+      if (dies) return failure("killed");
+      kept[{reply.client, reply.key}] = reply;
+      return {};
+    };
+    return {.find_token = find_token,
+            .is_on = [this](Feature feature) { return enabled(feature); },
+            .audit_refusal = [this](AuditEntry entry) { refusals.push_back(std::move(entry)); },
+            .replies = {.find = find, .keep = keep, .lived_ms = [] { return int64_t{1}; }}};
   }
 
   std::vector<ConfigValue> config() override { return values; }
@@ -250,12 +227,6 @@ struct FakeService final : Service {
     lost.loss.reset();
     return lost;
   }
-  std::vector<Job> jobs() override { return all_jobs; }
-  Result<Job> job(int64_t id) override {
-    const auto found = std::ranges::find(all_jobs, id, &Job::id);
-    if (found == all_jobs.end()) return failure("there is no job " + std::to_string(id), ENOENT);
-    return *found;
-  }
   Result<Job> start(const Caller& who, const std::string& kind, std::optional<std::string> account = {}) {
     NP_TRY(note(who));
     Job& job = all_jobs.emplace_back();
@@ -272,14 +243,6 @@ struct FakeService final : Service {
     return start(who, "drain", account);
   }
   Result<Job> start_backup(const Caller& who) override { return start(who, "backup"); }
-  Result<Job> cancel_job(const Caller& who, int64_t id) override {
-    const auto found = std::ranges::find(all_jobs, id, &Job::id);
-    if (found == all_jobs.end()) return failure("there is no job " + std::to_string(id), ENOENT);
-    if (found->state != Job::State::running) return failure("it has ended already", EBUSY);
-    NP_TRY(note(who));
-    found->state = Job::State::cancelled;
-    return *found;
-  }
 };
 
 }  // namespace npanel

@@ -209,7 +209,7 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   // First the socket: it also says whether another agent is at work.
   Sockets sockets = NP_TRY(open_sockets(config));
   const auto agent = NP_TRY(Agent::start(loaded, sources, NPANEL_VERSION));
-  RequestGuard guard(*agent, rules_of(config));
+  RequestGuard guard(agent->routes(), agent->guard_sources(), rules_of(config));
   const auto policy =
       NP_TRY(Policy::open(loop, std::move(sockets.policy), config,
                           [&agent](const PolicyRequest& request) { return agent->answer_mail(request); }));

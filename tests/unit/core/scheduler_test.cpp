@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/scheduler.h"
+#include "core/scheduler.h"
 
 #include <gtest/gtest.h>
 #include <poll.h>

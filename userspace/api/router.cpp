@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "api/routes.h"
+#include "api/router.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "api/etag.h"
 #include "api/problem.h"
 #include "base/parse.h"
+#include "model/token.h"
 
 namespace npanel {
 namespace {
@@ -53,10 +55,9 @@ Result<Response> unless_known(const Request& request, Response response) {
   return Response{.status = 304, .body = {}, .headers = {*etag}};
 }
 
-Result<Response> handle(Service& service, const Caller& caller, const Request& request, const Found& found, bool done) {
+Result<Response> handle(const Caller& caller, const Request& request, const Found& found, bool done) {
   const Route& route = *found.route;
-  const Call call{.service = service,
-                  .caller = caller,
+  const Call call{.caller = caller,
                   .request = request,
                   .query = NP_TRY(decode_query(request.query)),
                   .name = NP_TRY(checked_name(route.path, found.name))};
@@ -67,27 +68,29 @@ Result<Response> handle(Service& service, const Caller& caller, const Request& r
 
 }  // namespace
 
+void Router::add(std::vector<Route> routes) {
+  std::ranges::move(routes, std::back_inserter(routes_));
+}
+
 // RFC 9110, 9.3.2: HEAD is GET, but that the server keeps the body to itself.
-Found find_route(std::string_view method, std::string_view path) {
+Found Router::find(std::string_view method, std::string_view path) const {
   Found found;
   if (method == "HEAD") method = "GET";
-  for (const auto routes : {account_routes(), config_routes(), feature_routes(), history_routes(), job_routes(),
-                            lost_routes(), mail_routes(), status_routes(), token_routes()})
-    for (const Route& route : routes) {
-      const auto name = match(route.path, path);
-      if (!name) continue;
-      found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
-      if (route.method == "GET") found.allowed += ", HEAD";
-      if (route.method == method) {
-        found.route = &route;
-        found.name = *name;
-      }
+  for (const Route& route : routes_) {
+    const auto name = match(route.path, path);
+    if (!name) continue;
+    found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (route.method == "GET") found.allowed += ", HEAD";
+    if (route.method == method) {
+      found.route = &route;
+      found.name = *name;
     }
+  }
   return found;
 }
 
-Response run(Service& service, const Caller& caller, const Request& request, const Found& found, bool done) {
-  auto response = handle(service, caller, request, found, done);
+Response run(const Caller& caller, const Request& request, const Found& found, bool done) {
+  auto response = handle(caller, request, found, done);
   return response ? std::move(*response) : problem(response.error());
 }
 
