@@ -6,7 +6,7 @@
 
 #include "mail/policy_request.h"
 #include "must.h"
-#include "unit/agent/world.h"
+#include "unit/mail/world.h"
 
 namespace npanel {
 namespace {

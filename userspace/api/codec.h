@@ -6,8 +6,18 @@
 #include <string>
 #include <string_view>
 
-#include "api/service.h"
+#include "base/result.h"
+#include "model/account_view.h"
+#include "model/audit.h"
+#include "model/event.h"
 #include "model/failure.h"
+#include "model/feature.h"
+#include "model/job.h"
+#include "model/loss.h"
+#include "model/mail_status.h"
+#include "model/stats.h"
+#include "model/unattributed.h"
+#include "model/unclear_mail.h"
 
 namespace npanel {
 

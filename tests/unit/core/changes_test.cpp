@@ -197,7 +197,7 @@ TEST_F(Changes, AWrongFileChangesNothing) {
 }
 
 TEST_F(Changes, AReloadBySignalIsRefusedAloudWhileItsFeatureIsOff) {
-  agent->reload_by_signal();
+  agent->configuration().reload_by_signal();
   EXPECT_THAT(audit(), Contains("config.reload - refused"));
 }
 
@@ -234,7 +234,7 @@ TEST_F(Changes, WhatTheKernelLacksIsSaidOfEachAccountAndOfTheHost) {
 }
 
 TEST_F(Changes, MailPassesWhileTheKernelCannotBeAsked) {
-  EXPECT_EQ(agent->answer_mail({.state = "END-OF-MESSAGE", .sender = "bob@example.org"}), "DUNNO");
+  EXPECT_EQ(agent->mail().answer({.state = "END-OF-MESSAGE", .sender = "bob@example.org"}), "DUNNO");
 }
 
 // Held by another connection, as by an administrator's sqlite3 in a transaction.

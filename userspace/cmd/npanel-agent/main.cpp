@@ -212,8 +212,8 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
   RequestGuard guard(agent->routes(), agent->guard_sources(), rules_of(config));
   const auto policy =
       NP_TRY(Policy::open(loop, std::move(sockets.policy), config,
-                          [&agent](const PolicyRequest& request) { return agent->answer_mail(request); }));
-  agent->on_config([&guard, &policy](const Config& fresh) {
+                          [&agent](const PolicyRequest& request) { return agent->mail().answer(request); }));
+  agent->configuration().on_change([&guard, &policy](const Config& fresh) {
     guard.set_rules(rules_of(fresh));
     policy->set_users(fresh.mta_users);
   });
@@ -223,7 +223,7 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
                   [&servers](Listening listening) { return servers.listen(std::move(listening)); });
   tcp.look(steady_ms());
   const auto vouching = NP_TRY(Vouching::begin(loop, config));
-  agent->ask_of_listeners([&policy, &tcp, &vouching, &config] {
+  agent->status().ask_of_listeners([&policy, &tcp, &vouching, &config] {
     ListenerStatus status{.tcp_open = tcp.is_open()};
     policy->tell(status);
     std::ranges::move(tcp.complaints(), std::back_inserter(status.complaints));
@@ -231,8 +231,8 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
     if (vouching) std::ranges::move(vouching->complaints(), std::back_inserter(status.complaints));
     return status;
   });
-  agent->on_smtp([&](int refusals) {
-    if (const auto heard = loop.on_readable(refusals, [&] { agent->take_refusals(); }); !heard)
+  agent->mail().on_smtp([&](int refusals) {
+    if (const auto heard = loop.on_readable(refusals, [&] { agent->mail().take_refusals(); }); !heard)
       log_error("refusals are read once a second only: " + heard.error().text);
   });
   NP_TRY(loop.on_readable(agent->helper_fd(), [&] { agent->hear_helper(); }));
@@ -247,7 +247,7 @@ Result<void> serve(const LoadedConfig& loaded, const ConfigSources& sources) {
     NP_TRY(loop.on_signal(signal, [&] {
       if (!servers.stop_politely()) loop.stop();
     }));
-  NP_TRY(loop.on_signal(SIGHUP, [&] { agent->reload_by_signal(); }));
+  NP_TRY(loop.on_signal(SIGHUP, [&] { agent->configuration().reload_by_signal(); }));
   ::sd_notify(0, "READY=1");
   log_info("ready, version " NPANEL_VERSION);
   NP_TRY(loop.run());
