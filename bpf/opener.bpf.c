@@ -10,8 +10,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "lib/budget.bpf.h"
+#include "lib/address.bpf.h"
 #include "lib/identity.bpf.h"
+#include "lib/mail_budget.bpf.h"
 #include "lib/smtp_port.bpf.h"
 
 #define AF_INET6 10 /* <sys/socket.h> wants a hosted target */
@@ -32,18 +33,6 @@ struct {
 static __always_inline bool is_mail(__u16 port, __u64 netns)
 {
 	return (is_smtp_port(port) || (np_mta_port && port == np_mta_port)) && netns == np_netns;
-}
-
-static __always_inline bool is_mapped(const __u32 address[4])
-{
-	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline void set_mapped(__u32 address[4], __u32 ipv4)
-{
-	address[0] = address[1] = 0;
-	address[2] = bpf_htonl(0xffff); /* RFC 4291, 2.5.5.2 */
-	address[3] = ipv4;
 }
 
 static __always_inline void remember(const struct np_connection *connection)

@@ -83,20 +83,23 @@ static __always_inline __u32 task_uid(struct task_struct *task)
 	return BPF_CORE_READ(task, cred, uid.val);
 }
 
+/* The id of the account's cgroup that this one is or lies in; 0: it is none, or above them. */
+static __always_inline __u64 account_cgroup(struct cgroup *own)
+{
+	struct cgroup *ancestor = NULL;
+
+	if (!own || BPF_CORE_READ(own, level) < np_account_level)
+		return 0;
+	bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
+			      (void *)own + bpf_core_field_offset(struct cgroup, ancestors) +
+				      (__u64)np_account_level * sizeof(ancestor));
+	return ancestor ? BPF_CORE_READ(ancestor, kn, id) : 0;
+}
+
 /* The same for programs of a type that has no such helpers: it reads what the helpers would. */
 static __always_inline __u32 task_slot(struct task_struct *task)
 {
-	struct cgroup *own = BPF_CORE_READ(task, cgroups, dfl_cgrp);
-	struct cgroup *ancestor = NULL;
-	__u64 cgroup = 0;
-
-	if (own && BPF_CORE_READ(own, level) >= np_account_level) {
-		bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
-				      (void *)own + bpf_core_field_offset(struct cgroup, ancestors) +
-					      (__u64)np_account_level * sizeof(ancestor));
-		cgroup = ancestor ? BPF_CORE_READ(ancestor, kn, id) : 0;
-	}
-	return slot_of(cgroup, task_uid(task));
+	return slot_of(account_cgroup(BPF_CORE_READ(task, cgroups, dfl_cgrp)), task_uid(task));
 }
 
 #endif

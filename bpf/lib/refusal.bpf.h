@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_core_read.h>
 
+#include "lib/address.bpf.h"
 #include "lib/kernel_types.h"
 #include "npanel/smtp.h"
 
@@ -47,15 +48,8 @@ static __always_inline void get_destination(struct bpf_sock_addr *ctx, bool v6, 
 		address[2] = ctx->user_ip6[2];
 		address[3] = ctx->user_ip6[3];
 	} else {
-		address[0] = address[1] = 0;
-		address[2] = bpf_htonl(0xffff); /* RFC 4291, 2.5.5.2 */
-		address[3] = ctx->user_ip4;
+		set_mapped(address, ctx->user_ip4);
 	}
-}
-
-static __always_inline bool is_mapped(const __u32 address[4])
-{
-	return !address[0] && !address[1] && address[2] == bpf_htonl(0xffff);
 }
 
 static __always_inline void set_destination(struct np_smtp_refusal *record, struct bpf_sock_addr *ctx, bool v6)

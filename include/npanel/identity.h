@@ -3,7 +3,7 @@
 #ifndef NPANEL_IDENTITY_H
 #define NPANEL_IDENTITY_H
 
-#include "wall.h"
+#include "abi.h"
 
 /* An account's slot is its index in the per-account arrays; the store hands it out. A server holds 10,000 accounts. */
 #define NP_SLOTS 10000U
@@ -16,7 +16,7 @@
  * when its uid lies in a range of subordinate uids (subuid(5)) of the account's user. Nothing else says so.
  *
  * Where an account's cgroup is looked for before the hash: an array by the low bits of cgroup ids, each entry one word,
- * so that it is read whole: the id and the slot. The first of two that share a bucket has it. 0: none.
+ * so that it is read whole: the id and the slot. The first of two that share an index has it. 0: none.
  */
 #define NP_ACCT_CACHE_BITS 14U
 #define NP_ACCT_CACHE	   (1U << NP_ACCT_CACHE_BITS)

@@ -6,7 +6,7 @@
 #include <linux/bpf.h>
 
 #include "token_bucket.h"
-#include "wall.h"
+#include "abi.h"
 
 /*
  * One budget for both ways out: the MTA's question (np_mail_answer) and a direct SMTP connect charge it alike, so that

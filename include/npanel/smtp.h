@@ -5,7 +5,7 @@
 
 #include <linux/bpf.h>
 
-#include "gate.h"
+#include "feature.h"
 #include "identity.h"
 #include "mail.h"
 
@@ -16,15 +16,15 @@
 #define NP_PROGRAM_LEN	   32
 #define NP_SMTP_RING_BYTES (512U * 1024U)
 
-/* The numbers are those of enum np_gate_mode, so that the lower of the two holds. */
+/* The numbers are those of enum np_feature_mode, so that the lower of the two holds. */
 enum np_smtp_mode {
-	NP_SMTP_OFF = NP_GATE_OFF,	   /* neither counted nor limited */
-	NP_SMTP_OBSERVE = NP_GATE_OBSERVE, /* counted; what enforce would refuse is recorded and passes */
-	NP_SMTP_ENFORCE = NP_GATE_ENFORCE, /* over the limit, connect() returns EPERM */
+	NP_SMTP_OFF = NP_FEATURE_OFF,	      /* neither counted nor limited */
+	NP_SMTP_OBSERVE = NP_FEATURE_OBSERVE, /* counted; what enforce would refuse is recorded and passes */
+	NP_SMTP_ENFORCE = NP_FEATURE_ENFORCE, /* over the limit, connect() returns EPERM */
 };
 
 /* What enforcing means for the account. */
-enum np_smtp_step {
+enum np_smtp_action {
 	NP_SMTP_LIMIT = 0,    /* so many connections as the limits allow, the others are refused */
 	NP_SMTP_REDIRECT = 1, /* all connections go to the local MTA, which has the mail budget; but not implicit TLS */
 };
@@ -34,11 +34,11 @@ enum np_smtp_step {
 struct np_smtp_limit {
 	__u32 per_minute;  /* 0 = may not open SMTP at all */
 	__u32 burst;	   /* connections allowed back to back */
-	__u32 mode;	   /* enum np_smtp_mode; the gate may lower it */
-	__u16 place;	   /* np_rollout_place() of the account for NP_EMAIL_RATE_LIMITING */
+	__u32 mode;	   /* enum np_smtp_mode; the feature may lower it */
+	__u16 bucket;	   /* np_rollout_bucket() of the account for NP_EMAIL_RATE_LIMITING */
 	__u16 override;	   /* enum np_override */
 	__u32 connections; /* open at the same time; 0 = no limit */
-	__u32 step;	   /* enum np_smtp_step */
+	__u32 action;	   /* enum np_smtp_action */
 };
 NP_ASSERT(sizeof(struct np_smtp_limit) == 24);
 
@@ -71,57 +71,6 @@ struct np_smtp_count {
 };
 NP_ASSERT(sizeof(struct np_smtp_count) == 72);
 
-/* Counted by the kernel as the MTA asks. Index: slot. */
-struct np_mail_count {
-	struct {
-		__u64 messages;
-		__u64 recipients;
-		__u64 bytes;
-	} accepted;
-	__u64 repeated;	   /* asked again about a message that was charged already */
-	__u64 deferred;	   /* questions */
-	__u64 would_defer; /* questions, too: passed in observe mode, enforce would have deferred; not in `accepted` */
-};
-NP_ASSERT(sizeof(struct np_mail_count) == 48);
-
-/* Of a message that was charged. Key: np_mail_question.id; of each id what was charged last, to whomever. */
-struct np_mail_charged {
-	__u64 at_ns;	/* CLOCK_BOOTTIME */
-	__u64 instance; /* np_mail_question.instance */
-	__u64 bytes;	/* charged for each recipient */
-	__u32 slot;
-	__u32 generation; /* of the slot when it was charged */
-	__u32 recipients; /* charged until now */
-	__u32 known;	  /* of them in np_mail_known */
-};
-NP_ASSERT(sizeof(struct np_mail_charged) == 40);
-
-/*
- * What else may be asked of a message that was charged: a recipient beyond this host, whom its envelope has named, or
- * an alias or a .forward. Each is known once; as many as were charged when the message came are free. Numbers behind
- * enum np_mail_charge.
- */
-enum np_mail_more {
-	NP_MAIL_MORE = NP_MAIL_CHARGE_ANYWAY + 1, /* it leaves if it fits */
-	NP_MAIL_MORE_ANYWAY,			  /* it has left */
-};
-#define NP_MAIL_KNOWN 65536U
-
-/* np_mail_answer is run by the agent with this as its packet, and answers in it. */
-struct np_mail_question {
-	__u8 reserved[16]; /* where a packet has its Ethernet header */
-	__u64 id;	   /* a hash of the message's queue id; 0: unknown */
-	__u64 instance;	   /* a hash of what tells it from another one whose queue id was the same; 0: unknown */
-	__u64 recipient;   /* of enum np_mail_more: a hash of message and recipient */
-	struct np_mail_amount amount;
-	__u32 slot;
-	__u32 charge; /* enum np_mail_charge: ask or charge; enum np_mail_more */
-	/* The answer. */
-	__u32 answer;  /* enum np_mail_answer */
-	__u32 verdict; /* np_mail_verdict() of what is over the limit, 0 */
-};
-NP_ASSERT(sizeof(struct np_mail_question) == 72);
-
 /* np_smtp_correct is run by the agent with this as its packet: what a recount of sockets found, and the count said. */
 struct np_smtp_correction {
 	__u8 reserved[16]; /* where a packet has its Ethernet header */
@@ -131,14 +80,6 @@ struct np_smtp_correction {
 	__u32 found;
 };
 NP_ASSERT(sizeof(struct np_smtp_correction) == 32);
-
-enum np_mail_answer {
-	NP_MAIL_FREE,	     /* the feature is off for the account: neither counted nor limited */
-	NP_MAIL_ACCEPT,	     /* charged, if that was asked for */
-	NP_MAIL_REPEATED,    /* charged already */
-	NP_MAIL_WOULD_DEFER, /* not charged; it passes, and enforce would have deferred */
-	NP_MAIL_DEFER,	     /* not charged */
-};
 
 /* Counted by the kernel for the whole server. The one entry of np_smtp_total. */
 struct np_smtp_total {

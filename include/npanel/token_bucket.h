@@ -4,7 +4,7 @@
 #ifndef NPANEL_TOKEN_BUCKET_H
 #define NPANEL_TOKEN_BUCKET_H
 
-#include "wall.h"
+#include "abi.h"
 
 /*
  * A token bucket without division: credit is kept in nanoseconds times tokens a minute, so a token costs NP_MINUTE_NS

@@ -3,7 +3,7 @@
 #ifndef NPANEL_USAGE_H
 #define NPANEL_USAGE_H
 
-#include "wall.h"
+#include "abi.h"
 
 /* A limit of "max". */
 #define NP_UNLIMITED (~0ULL)

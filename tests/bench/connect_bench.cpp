@@ -19,7 +19,7 @@
 
 #include "kernel/connection_opener.h"
 #include "kernel/pins.h"
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"
@@ -163,12 +163,12 @@ int main() {
   double most_other = 0;
   double least_smtp = 1e9;
   for (const size_t accounts : {1UL, 100UL, 5000UL}) {
-    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox.tree().fd(),
-                                    .account_level = sandbox.tree().account_level(),
-                                    .pin_dir = sandbox.pin_dir(),
-                                    .gates = features_on()});
-    if (!guard) {
-      std::fprintf(stderr, "%s\n", guard.error().text.c_str());
+    auto attached = SmtpPrograms::attach({.cgroup_fd = sandbox.tree().fd(),
+                                          .account_level = sandbox.tree().account_level(),
+                                          .pin_dir = sandbox.pin_dir(),
+                                          .features = features_on()});
+    if (!attached) {
+      std::fprintf(stderr, "%s\n", attached.error().text.c_str());
       return 1;
     }
     constexpr uint64_t kPlenty = 1'000'000;
@@ -180,16 +180,16 @@ int main() {
     const SmtpLimit rate{.per_minute = NP_BUCKET_PER_MINUTE_MAX, .burst = NP_BUCKET_BURST_MAX};
     for (uint32_t slot = 1; slot < accounts; ++slot) {
       const Account other{.name = "a" + std::to_string(slot), .slot = slot, .uid = 100000 + slot, .smtp = rate};
-      if (!guard->set(other, mail, 1'000'000'000ULL + slot, NP_OVERRIDE_NONE)) return 1;
+      if (!attached->set(other, mail, 1'000'000'000ULL + slot, NP_OVERRIDE_NONE)) return 1;
     }
     Account account{.name = "bob", .slot = 0, .uid = 20001, .smtp = rate};
-    std::vector<int> programs = guard->program_fds();
+    std::vector<int> programs = attached->program_fds();
     const auto with = [&](const std::string& what, const MailLimits& limits) {
       const auto fresh = [&] {
-        if (!guard->reset(0)) std::exit(1);
+        if (!attached->reset(0)) std::exit(1);
       };
       fresh();
-      if (!guard->set(account, limits, bob.id().value(), NP_OVERRIDE_NONE)) std::exit(1);
+      if (!attached->set(account, limits, bob.id().value(), NP_OVERRIDE_NONE)) std::exit(1);
       std::vector<double> smtp;
       std::vector<double> other;
       std::vector<double> kernel_smtp;
@@ -202,7 +202,7 @@ int main() {
         kernel_smtp.push_back(programs_ns(programs, bob, kSmtp, counting_ns));
         kernel_other.push_back(programs_ns(programs, bob, kOther, counting_ns));
       }
-      if (guard->count(0).denied > 0) {
+      if (attached->connect.count(0).denied > 0) {
         std::fprintf(stderr, "%s: connections were refused, so their time is not that of a connect()\n", what.c_str());
         std::exit(1);
       }
@@ -228,7 +228,7 @@ int main() {
       for (const int fd : openers->program_fds()) programs.push_back(fd);
       with(openers->by_function() ? "and who opens a connection, fentry" : "and who opens a connection, sockops", mail);
     }
-    guard = std::unexpected(Error{});
+    attached = std::unexpected(Error{});
     if (!unpin_all(sandbox.pin_dir())) return 1;
   }
   const std::string& parent = sandbox.cgroup_path();

@@ -89,12 +89,12 @@ class Tables {
     question.bindNoCopy(1, info(kFeature).name);
     question.bindNoCopy(2, account);
     if (!question.executeStep()) return FeatureMode::off;
-    const np_gate gate{.mode = NP_GATE_ENFORCE, .percent = question.getColumn(1).getUInt()};
+    const np_feature_state state{.mode = NP_FEATURE_ENFORCE, .percent = question.getColumn(1).getUInt()};
     const SQLite::Column override = question.getColumn(2);
     np_override said = NP_OVERRIDE_NONE;
     if (!override.isNull()) said = override.getInt() ? NP_OVERRIDE_ON : NP_OVERRIDE_OFF;
-    const uint32_t place = np_rollout_place(account.data(), static_cast<uint32_t>(account.size()), kFeature);
-    return static_cast<FeatureMode>(np_gate_mode_of(&gate, place, said));
+    const uint32_t bucket = np_rollout_bucket(account.data(), static_cast<uint32_t>(account.size()), kFeature);
+    return static_cast<FeatureMode>(np_feature_mode_of(&state, bucket, said));
   }
 
  private:

@@ -8,7 +8,7 @@
 
 #include <set>
 
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 #include "kernel/usage_walk.h"
 #include "support/child.h"
 #include "support/connect.h"
@@ -24,9 +24,9 @@ constexpr int kConnects = 200;
 constexpr uid_t kNobody = 65534;
 
 // Those that run for the sandbox's processes only: a tracing program sees the whole host's, and counts nobody knows.
-std::vector<int> hooks_of(const SmtpGuard& guard) {
+std::vector<int> hooks_of(const SmtpPrograms& programs) {
   std::vector<int> hooks;
-  for (const int fd : guard.program_fds()) {
+  for (const int fd : programs.program_fds()) {
     bpf_prog_info info{};
     __u32 length = sizeof(info);
     EXPECT_EQ(bpf_obj_get_info_by_fd(fd, &info, &length), 0);
@@ -38,21 +38,21 @@ std::vector<int> hooks_of(const SmtpGuard& guard) {
 class Cost : public testing::Test {
  protected:
   void SetUp() override {
-    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
-                                    .account_level = sandbox_.tree().account_level(),
-                                    .pin_dir = sandbox_.pin_dir(),
-                                    .rules = {.ports = {kSmtp}},
-                                    .gates = features_on()});
-    ASSERT_TRUE(guard) << guard.error().text;
-    guard_.emplace(std::move(*guard));
+    auto programs = SmtpPrograms::attach({.cgroup_fd = sandbox_.tree().fd(),
+                                          .account_level = sandbox_.tree().account_level(),
+                                          .pin_dir = sandbox_.pin_dir(),
+                                          .rules = {.ports = {kSmtp}},
+                                          .features = features_on()});
+    ASSERT_TRUE(programs) << programs.error().text;
+    programs_.emplace(std::move(*programs));
     const Account bob{
         .name = "bob",
         .slot = 1,
         .smtp = {.per_minute = 6000, .burst = 1000},
         .mail = {
             .messages_per_15min = {}, .recipients_per_15min = {}, .messages_per_hour = {}, .recipients_per_hour = {}}};
-    ASSERT_TRUE(guard_->set(bob, bob.mail, bob_.id().value(), NP_OVERRIDE_NONE));
-    ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*guard_), .maps = guard_->map_fds()}));
+    ASSERT_TRUE(programs_->set(bob, bob.mail, bob_.id().value(), NP_OVERRIDE_NONE));
+    ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*programs_), .maps = programs_->map_fds()}));
   }
 
   // Over IPv4 and IPv6 in turn.
@@ -65,10 +65,10 @@ class Cost : public testing::Test {
     EXPECT_EQ(results, std::vector<int>(static_cast<size_t>(times), 0));
   }
 
-  // Of the guard's hooks.
+  // Of the connect hooks.
   [[nodiscard]] ProgramRuns runs() const {
     ProgramRuns sum;
-    for (const int fd : hooks_of(*guard_)) {
+    for (const int fd : hooks_of(*programs_)) {
       const auto runs = runs_of(fd);
       EXPECT_TRUE(runs) << runs.error().text;
       sum.time_ns += runs->time_ns;
@@ -80,7 +80,7 @@ class Cost : public testing::Test {
   Sandbox sandbox_;
   Listener smtp_{kSmtp};
   Cgroup bob_ = sandbox_.tree().find_or_make("bob").value();
-  std::optional<SmtpGuard> guard_;
+  std::optional<SmtpPrograms> programs_;
   KernelCost cost_;
   int64_t ms_ = 1'000'000;
 };
@@ -157,13 +157,13 @@ TEST_F(Cost, ForgetsWhatOtherProgramsDidBefore) {
   connect();
   cost_.tick(ms_ += 1000);
   EXPECT_GT(cost_.percent(kMail).value(), 0);
-  ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*guard_), .maps = {}}));
+  ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*programs_), .maps = {}}));
   EXPECT_EQ(cost_.percent(kMail), std::nullopt);
 }
 
 TEST_F(Cost, WindowThatWasOpenWhenTheProgramsCameDoesNotCountForThem) {
   cost_.tick(ms_);
-  ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*guard_), .maps = {}}));
+  ASSERT_TRUE(cost_.watch(kMail, {.programs = hooks_of(*programs_), .maps = {}}));
   connect();
   cost_.tick(ms_ += 1000);
   EXPECT_EQ(cost_.percent(kMail), std::nullopt);
@@ -188,7 +188,7 @@ TEST_F(Cost, KnowsTheMemoryOfMapsAndPrograms) {
   const uint64_t slots_bytes = NP_SLOTS * (sizeof(np_smtp_limit) + sizeof(np_mail_budget) + sizeof(np_smtp_count));
   EXPECT_GT(cost_.memory_bytes(kMail).value(), slots_bytes);
   EXPECT_EQ(cost_.memory_bytes(kIsolation), std::nullopt);
-  ASSERT_TRUE(cost_.watch(kIsolation, {.programs = hooks_of(*guard_), .maps = {}}));
+  ASSERT_TRUE(cost_.watch(kIsolation, {.programs = hooks_of(*programs_), .maps = {}}));
   EXPECT_LT(cost_.memory_bytes(kIsolation).value(), slots_bytes);
 }
 
@@ -213,7 +213,7 @@ TEST_F(Cost, IsUnknownWithAReasonWhereStatisticsAreForbidden) {
 }
 
 TEST_F(Cost, HoldsProgramsThatWereReplaced) {
-  guard_.reset();
+  programs_.reset();
   cost_.tick(ms_);
   cost_.tick(ms_ + 1000);
   EXPECT_DOUBLE_EQ(cost_.percent(kMail).value(), 0) << cost_.reason();

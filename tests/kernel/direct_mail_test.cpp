@@ -7,6 +7,7 @@
 
 #include "mail_fixture.h"
 #include "model/net.h"
+#include "support/use_rules.h"
 
 namespace npanel {
 namespace {
@@ -24,15 +25,15 @@ TEST_F(DirectMail, RedirectsToTheLocalMtaWithoutCharging) {
   EXPECT_EQ(connects(3, {kElsewhere, kSmtp}), std::vector<int>(3, 0));
   EXPECT_EQ(connects(2, {kElsewhere6, kSmtp}), std::vector<int>(2, 0));
   EXPECT_EQ(connects(1, {"::ffff:192.0.2.7", 587}), std::vector<int>(1, 0));
-  EXPECT_EQ(guard_->count(bob_.slot).redirected, 6U);
-  EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).redirected, 6U);
+  EXPECT_EQ(programs_->mail.budget(bob_.slot).cell, 0U);
 }
 
 TEST_F(DirectMail, WhatTheMapsHoldIsReadBack) {
   bob_.smtp = {.per_minute = 7, .burst = 3, .mode = SmtpMode::redirect};
   bob_.mail = {.messages_per_15min = {}, .messages_per_hour = 9, .bytes_per_day = 11, .connections = 4};
   put();
-  const auto held = guard_->held();
+  const auto held = programs_->held();
   ASSERT_EQ(held.size(), 1U);
   const auto& [cgroup, what] = *held.begin();
   EXPECT_EQ(cgroup, cgroup_.id().value());
@@ -40,23 +41,23 @@ TEST_F(DirectMail, WhatTheMapsHoldIsReadBack) {
   EXPECT_EQ(what.uid, bob_.uid);
   EXPECT_EQ(what.smtp, bob_.smtp);
   EXPECT_EQ(what.mail, bob_.mail);
-  ASSERT_TRUE(guard_->remove(bob_, cgroup));
-  EXPECT_TRUE(guard_->held().empty());
+  ASSERT_TRUE(programs_->remove(bob_, cgroup));
+  EXPECT_TRUE(programs_->held().empty());
 }
 
 TEST_F(DirectMail, NeverRedirectsImplicitTls) {
   bob_.smtp = {.per_minute = 1, .burst = 2, .mode = SmtpMode::redirect};
   put();
   EXPECT_EQ(connects(4, {"127.0.0.1", kSmtps}), (std::vector{0, 0, EPERM, EPERM}));
-  EXPECT_EQ(guard_->count(bob_.slot).redirected, 0U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).redirected, 0U);
 }
 
 TEST_F(DirectMail, ObserveOnlyCountsWhatItWouldRedirect) {
   bob_.smtp.mode = SmtpMode::redirect;
   put();
-  gate({.enabled = true, .mode = FeatureMode::observe});
+  set_feature({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(connects(1, {kElsewhere, kSmtp}), std::vector{ENETUNREACH});
-  EXPECT_EQ(guard_->count(bob_.slot).would_redirect, 1U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).would_redirect, 1U);
 }
 
 TEST_F(DirectMail, WithoutAnMtaRedirectLimits) {
@@ -74,8 +75,8 @@ TEST_F(DirectMail, AllowedNetworksAreReachedWithoutLimit) {
   EXPECT_EQ(connects(2, {"::ffff:127.0.0.15", kSmtp}), std::vector(2, 0));
   EXPECT_EQ(connects(2, {"::1", kSmtp}), std::vector(2, 0));
   EXPECT_EQ(connects(2, {"127.0.0.16", kSmtp}), std::vector(2, EPERM));
-  EXPECT_EQ(guard_->count(bob_.slot).exempt, 6U);
-  ASSERT_TRUE(guard_->set_rules({}));
+  EXPECT_EQ(programs_->connect.count(bob_.slot).exempt, 6U);
+  ASSERT_TRUE(use_rules(programs_->connect, {}));
   EXPECT_EQ(connects(1, {"127.0.0.9", kSmtp}), std::vector{EPERM});
 }
 

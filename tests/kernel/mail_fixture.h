@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"
@@ -27,24 +27,24 @@ class MailKernel : public testing::Test {
     put();
   }
   void attach(const SmtpRules& rules = {}) {
-    guard_.reset();
-    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
-                                    .account_level = sandbox_.tree().account_level(),
-                                    .pin_dir = sandbox_.pin_dir(),
-                                    .rules = rules,
-                                    .gates = features_on()});
-    ASSERT_TRUE(guard) << guard.error().text;
-    guard_.emplace(std::move(*guard));
+    programs_.reset();
+    auto programs = SmtpPrograms::attach({.cgroup_fd = sandbox_.tree().fd(),
+                                          .account_level = sandbox_.tree().account_level(),
+                                          .pin_dir = sandbox_.pin_dir(),
+                                          .rules = rules,
+                                          .features = features_on()});
+    ASSERT_TRUE(programs) << programs.error().text;
+    programs_.emplace(std::move(*programs));
   }
-  void put() { ASSERT_TRUE(guard_->set(bob_, bob_.mail, cgroup_.id().value(), NP_OVERRIDE_NONE)); }
-  void gate(const FeatureState& state) {
-    Features gates;
-    gates.set(NP_EMAIL_RATE_LIMITING, state);
-    ASSERT_TRUE(guard_->set_gates(gates.kernel()));
+  void put() { ASSERT_TRUE(programs_->set(bob_, bob_.mail, cgroup_.id().value(), NP_OVERRIDE_NONE)); }
+  void set_feature(const FeatureState& state) {
+    Features features;
+    features.set(NP_EMAIL_RATE_LIMITING, state);
+    ASSERT_TRUE(programs_->features.set(features.kernel()));
   }
 
   np_mail_question ask(np_mail_charge charge = NP_MAIL_CHARGE, const MessageId& message = {}, uint32_t recipients = 1) {
-    return guard_->ask(bob_.slot, amount(recipients), message, charge).value();
+    return programs_->mail.ask(bob_.slot, amount(recipients), message, charge).value();
   }
   // Of a message of 1,000 bytes.
   static np_mail_amount amount(uint32_t recipients) {
@@ -63,13 +63,15 @@ class MailKernel : public testing::Test {
       return results;
     });
   }
-  np_mail_amount sent_in(np_mail_window window) { return sent(guard_->budget(bob_.slot), window, mail_time_ns()); }
+  np_mail_amount sent_in(np_mail_window window) {
+    return sent(programs_->mail.budget(bob_.slot), window, mail_time_ns());
+  }
 
   Sandbox sandbox_;
   Listener smtp_{kSmtp}, smtps_{kSmtps};
   Account bob_{.name = "bob", .slot = 1, .uid = kBobUid};
   Cgroup cgroup_ = sandbox_.tree().find_or_make("bob").value();
-  std::optional<SmtpGuard> guard_;
+  std::optional<SmtpPrograms> programs_;
 };
 
 }  // namespace npanel

@@ -20,7 +20,7 @@ TEST_F(MailKernel, AcceptsAHundredInAQuarterAndDefersTheNext) {
   const np_mail_question answer = ask();
   EXPECT_EQ(answer.answer, NP_MAIL_DEFER);
   EXPECT_EQ(limit_name(answer.verdict), "messages_per_15min");
-  const np_mail_count count = guard_->mail_count(bob_.slot);
+  const np_mail_count count = programs_->mail.count(bob_.slot);
   EXPECT_EQ(count.accepted.messages, 100U);
   EXPECT_EQ(count.accepted.bytes, 100'000U);
   EXPECT_EQ(count.deferred, 11U);
@@ -35,9 +35,10 @@ TEST_F(MailKernel, DirectConnectionsAndTheMtaDrawOnOneBudget) {
   EXPECT_EQ(std::ranges::count(results, EPERM), 4);
   EXPECT_EQ(ask().answer, NP_MAIL_DEFER);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 10U);
-  EXPECT_EQ(guard_->count(bob_.slot).denied, 4U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).denied, 4U);
   std::vector<uint32_t> reasons;
-  ASSERT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { reasons.push_back(refusal.reason); }));
+  ASSERT_TRUE(
+      programs_->connect.drain_refusals([&](const np_smtp_refusal& refusal) { reasons.push_back(refusal.reason); }));
   EXPECT_EQ(reasons, std::vector<uint32_t>(4, NP_SMTP_MAIL + np_mail_verdict(NP_MAIL_HOUR, NP_MAIL_MESSAGES)));
 }
 
@@ -56,7 +57,7 @@ TEST_F(MailKernel, SameMessageIsChargedOnce) {
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_REPEATED);
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {78}).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 2U);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).repeated, 1U);
+  EXPECT_EQ(programs_->mail.count(bob_.slot).repeated, 1U);
 }
 
 class MailRecipients : public MailKernel {
@@ -67,26 +68,26 @@ class MailRecipients : public MailKernel {
     put();
   }
   uint32_t more(uint64_t id, uint64_t recipient, np_mail_more how = NP_MAIL_MORE) {
-    return guard_->ask(bob_.slot, {id}, recipient, how)->answer;
+    return programs_->mail.ask(bob_.slot, {id}, recipient, how)->answer;
   }
 };
 
 TEST_F(MailRecipients, BeyondThoseThatWereChargedAreCharged) {
   limit(4);
-  EXPECT_EQ(more(77, 1), NP_MAIL_FREE) << "of a message that nobody has asked about";
-  EXPECT_FALSE(guard_->knows(1));
+  EXPECT_EQ(more(77, 1), NP_MAIL_NOT_LIMITED) << "of a message that nobody has asked about";
+  EXPECT_FALSE(programs_->mail.knows(1));
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}, 2).answer, NP_MAIL_ACCEPT);
   for (uint64_t recipient = 1; recipient <= 4; ++recipient) EXPECT_EQ(more(77, recipient), NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 5), NP_MAIL_DEFER);
-  EXPECT_FALSE(guard_->knows(5)) << "it did not leave";
-  EXPECT_EQ(guard_->charged(77)->recipients, 4U);
+  EXPECT_FALSE(programs_->mail.knows(5)) << "it did not leave";
+  EXPECT_EQ(programs_->mail.charged(77)->recipients, 4U);
   EXPECT_EQ(more(77, 5, NP_MAIL_MORE_ANYWAY), NP_MAIL_ACCEPT);
-  EXPECT_TRUE(guard_->knows(5));
+  EXPECT_TRUE(programs_->mail.knows(5));
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 5U);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 1U);
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {78}).answer, NP_MAIL_DEFER);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 0U);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.recipients, 5U);
+  EXPECT_EQ(programs_->mail.count(bob_.slot).would_defer, 0U);
+  EXPECT_EQ(programs_->mail.count(bob_.slot).accepted.recipients, 5U);
 }
 
 TEST_F(MailRecipients, CountOnceWhateverBecomesOfTheAgent) {
@@ -103,12 +104,12 @@ TEST_F(MailRecipients, CountOnceWhateverBecomesOfTheAgent) {
 
 TEST_F(MailRecipients, PassWhileObservedAndTheLogChargesThemNoMore) {
   limit(1);
-  gate({.enabled = true, .mode = FeatureMode::observe});
+  set_feature({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 1), NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 2), NP_MAIL_WOULD_DEFER);
   EXPECT_EQ(more(77, 2, NP_MAIL_MORE_ANYWAY), NP_MAIL_REPEATED);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 1U);
+  EXPECT_EQ(programs_->mail.count(bob_.slot).would_defer, 1U);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).recipients, 1U);
 }
 
@@ -119,13 +120,13 @@ TEST_F(MailRecipients, TakeTheBytesOfTheMessageWithThem) {
   for (uint64_t recipient = 1; recipient <= 4; ++recipient) EXPECT_EQ(more(77, recipient), NP_MAIL_ACCEPT);
   EXPECT_EQ(more(77, 5), NP_MAIL_DEFER);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).bytes, 4000U);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.bytes, 4000U);
+  EXPECT_EQ(programs_->mail.count(bob_.slot).accepted.bytes, 4000U);
 }
 
 TEST_F(MailRecipients, OfSomebodyElsesMessageAreFree) {
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
-  EXPECT_EQ(guard_->ask(bob_.slot + 1, {77}, 1, NP_MAIL_MORE_ANYWAY)->answer, NP_MAIL_FREE);
-  EXPECT_EQ(guard_->charged(77)->known, 0U);
+  EXPECT_EQ(programs_->mail.ask(bob_.slot + 1, {77}, 1, NP_MAIL_MORE_ANYWAY)->answer, NP_MAIL_NOT_LIMITED);
+  EXPECT_EQ(programs_->mail.charged(77)->known, 0U);
 }
 
 TEST_F(MailKernel, AskingChargesNothing) {
@@ -135,24 +136,24 @@ TEST_F(MailKernel, AskingChargesNothing) {
 }
 
 TEST_F(MailKernel, ObservedPassesAndWhatIsOverTheLimitIsNotCharged) {
-  gate({.enabled = true, .mode = FeatureMode::observe});
+  set_feature({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(accepted(100), 100);
   EXPECT_EQ(ask().answer, NP_MAIL_WOULD_DEFER);
   EXPECT_EQ(ask(NP_MAIL_ASK).answer, NP_MAIL_WOULD_DEFER);
   EXPECT_EQ(sent_in(NP_MAIL_QUARTER).messages, 100U);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).would_defer, 2U);
-  EXPECT_EQ(guard_->mail_count(bob_.slot).accepted.messages, 100U);
-  gate({.enabled = true});
+  EXPECT_EQ(programs_->mail.count(bob_.slot).would_defer, 2U);
+  EXPECT_EQ(programs_->mail.count(bob_.slot).accepted.messages, 100U);
+  set_feature({.enabled = true});
   EXPECT_EQ(ask().answer, NP_MAIL_DEFER);
 }
 
 TEST_F(MailKernel, ObservedConnectionOverTheRateChargesNoMail) {
   bob_.smtp = {.per_minute = 1, .burst = 3};
   put();
-  gate({.enabled = true, .mode = FeatureMode::observe});
+  set_feature({.enabled = true, .mode = FeatureMode::observe});
   EXPECT_EQ(connects(10, {"127.0.0.1", kSmtp}), std::vector<int>(10, 0));
-  EXPECT_EQ(guard_->count(bob_.slot).allowed, 3U);
-  EXPECT_EQ(guard_->count(bob_.slot).would_deny, 7U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).allowed, 3U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).would_deny, 7U);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 3U);
 }
 
@@ -194,8 +195,8 @@ class ObservedHistories : public MailKernel {
   }
   Figures live(const std::vector<Step>& steps, FeatureMode mode) {
     // No message of an earlier life is this one's.
-    EXPECT_TRUE(guard_->reset(bob_.slot));
-    gate({.enabled = true, .mode = mode});
+    EXPECT_TRUE(programs_->reset(bob_.slot));
+    set_feature({.enabled = true, .mode = mode});
     for (const Step& step : steps) {
       if (step.connects > 0) {
         connects(step.connects, {"127.0.0.1", kSmtp});
@@ -203,10 +204,10 @@ class ObservedHistories : public MailKernel {
       }
       ask(step.charges ? NP_MAIL_CHARGE : NP_MAIL_ASK, step.message, step.recipients);
       for (uint64_t i = 0; i < step.recipients + step.expanded; ++i)
-        EXPECT_TRUE(guard_->ask(bob_.slot, step.message, ++recipient_, NP_MAIL_MORE));
+        EXPECT_TRUE(programs_->mail.ask(bob_.slot, step.message, ++recipient_, NP_MAIL_MORE));
     }
-    const np_mail_count mail = guard_->mail_count(bob_.slot);
-    const np_smtp_count smtp = guard_->count(bob_.slot);
+    const np_mail_count mail = programs_->mail.count(bob_.slot);
+    const np_smtp_count smtp = programs_->connect.count(bob_.slot);
     EXPECT_EQ(mode == FeatureMode::observe ? mail.deferred + smtp.denied : mail.would_defer + smtp.would_deny, 0U);
     return {.messages = mail.accepted.messages,
             .recipients = mail.accepted.recipients,
@@ -250,47 +251,49 @@ TEST_F(MailKernel, MessageIsItsQueueIdAndItsInstance) {
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77, 2}).answer, NP_MAIL_ACCEPT) << "the id was used again";
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77, 2}).answer, NP_MAIL_REPEATED);
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 2U);
-  EXPECT_EQ(guard_->charged(77)->instance, 2U);
+  EXPECT_EQ(programs_->mail.charged(77)->instance, 2U);
 }
 
 TEST_F(MailKernel, MessageOfTwoAccountsIsChargedOnceToEach) {
   const Account ann{.name = "ann", .slot = 2, .smtp = kAny};
-  ASSERT_TRUE(guard_->set(ann, {}, {}, NP_OVERRIDE_NONE));
-  const auto ask_of = [&](uint32_t slot) { return guard_->ask(slot, amount(1), {77, 1}, NP_MAIL_CHARGE)->answer; };
+  ASSERT_TRUE(programs_->set(ann, {}, {}, NP_OVERRIDE_NONE));
+  const auto ask_of = [&](uint32_t slot) {
+    return programs_->mail.ask(slot, amount(1), {77, 1}, NP_MAIL_CHARGE)->answer;
+  };
   EXPECT_EQ(ask_of(bob_.slot), NP_MAIL_ACCEPT);
   EXPECT_EQ(ask_of(ann.slot), NP_MAIL_ACCEPT);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(ask_of(bob_.slot), NP_MAIL_REPEATED);
     EXPECT_EQ(ask_of(ann.slot), NP_MAIL_REPEATED);
   }
-  EXPECT_EQ(guard_->charged(77)->slot, ann.slot) << "of an id the newest is remembered";
+  EXPECT_EQ(programs_->mail.charged(77)->slot, ann.slot) << "of an id the newest is remembered";
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 1U);
 }
 
 TEST_F(MailKernel, SlotsNextAccountHasNotSentItsPredecessorsMessages) {
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
-  ASSERT_TRUE(guard_->reset(bob_.slot));
+  ASSERT_TRUE(programs_->reset(bob_.slot));
   EXPECT_EQ(ask(NP_MAIL_CHARGE, {77}).answer, NP_MAIL_ACCEPT);
 }
 
 TEST_F(MailKernel, IsFreeWhenTheFeatureIsOff) {
-  gate({.enabled = false});
-  for (int i = 0; i < 200; ++i) EXPECT_EQ(ask().answer, NP_MAIL_FREE);
-  EXPECT_EQ(guard_->budget(bob_.slot).cell, 0U);
+  set_feature({.enabled = false});
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(ask().answer, NP_MAIL_NOT_LIMITED);
+  EXPECT_EQ(programs_->mail.budget(bob_.slot).cell, 0U);
 }
 
 TEST_F(MailKernel, NobodysSlotIsFree) {
-  EXPECT_EQ(guard_->ask(4711, {.messages = 1, .recipients = 1, .bytes = 1}, {}, NP_MAIL_CHARGE)->answer,
+  EXPECT_EQ(programs_->mail.ask(4711, {.messages = 1, .recipients = 1, .bytes = 1}, {}, NP_MAIL_CHARGE)->answer,
             NP_MAIL_ACCEPT);
-  EXPECT_EQ(guard_->ask(NP_BUDGETS, {.messages = 1, .recipients = 1, .bytes = 1}, {}, NP_MAIL_CHARGE)->answer,
-            NP_MAIL_FREE);
+  EXPECT_EQ(programs_->mail.ask(NP_BUDGETS, {.messages = 1, .recipients = 1, .bytes = 1}, {}, NP_MAIL_CHARGE)->answer,
+            NP_MAIL_NOT_LIMITED);
 }
 
 TEST_F(MailKernel, CountsOnWhileNoAgentRuns) {
   bob_.mail = {.messages_per_15min = {}, .messages_per_hour = 10, .bytes_per_hour = {}};
   put();
   EXPECT_EQ(accepted(6), 6);
-  guard_.reset();
+  programs_.reset();
   EXPECT_EQ(std::ranges::count(connects(8, {"127.0.0.1", kSmtp}), 0), 4);
   attach();
   EXPECT_EQ(ask().answer, NP_MAIL_DEFER);
@@ -302,9 +305,9 @@ TEST_F(MailKernel, BudgetFromBeforeTheRebootComesBackOnce) {
   const np_mail_limit limit = kernel_limit(bob_.mail);
   const np_mail_amount many{.messages = 99, .recipients = 99, .bytes = 99};
   np_mail_take(&before, &limit, &many, NP_MAIL_CHARGE, mail_time_ns());
-  ASSERT_TRUE(guard_->put_budget(bob_.slot, before));
+  ASSERT_TRUE(programs_->mail.put_budget(bob_.slot, before));
   EXPECT_EQ(accepted(5), 1);
-  ASSERT_TRUE(guard_->put_budget(bob_.slot, {})) << "what is there stays";
+  ASSERT_TRUE(programs_->mail.put_budget(bob_.slot, {})) << "what is there stays";
   EXPECT_EQ(accepted(5), 0);
 }
 
@@ -334,7 +337,7 @@ class NestedMail : public MailKernel {
     };
     const auto put = [&](const Account& account, const MailLimits& mail, std::optional<uint64_t> cgroup,
                          std::optional<uint32_t> parent) {
-      ASSERT_TRUE(guard_->set(account, mail, cgroup, NP_OVERRIDE_NONE, parent));
+      ASSERT_TRUE(programs_->set(account, mail, cgroup, NP_OVERRIDE_NONE, parent));
     };
     put(bob_, an_hour(100), cgroup_.id().value(), kReseller);
     put(eve_, an_hour(100), eves_cgroup_.id().value(), kReseller);
@@ -342,7 +345,7 @@ class NestedMail : public MailKernel {
     put({.name = "above", .slot = kAbove}, an_hour(above_an_hour), {}, {});
   }
   [[nodiscard]] uint32_t sent_by(uint32_t slot) const {
-    return sent(guard_->budget(slot), NP_MAIL_HOUR, mail_time_ns()).messages;
+    return sent(programs_->mail.budget(slot), NP_MAIL_HOUR, mail_time_ns()).messages;
   }
   std::vector<int> eve_connects(int tries) {
     return run_in({&eves_cgroup_}, [&] {
@@ -368,7 +371,7 @@ TEST_F(NestedMail, ParentsLimitBoundsTheSumOfItsChildrenOnBothWaysOut) {
   EXPECT_EQ(sent_by(eve_.slot), 3U);
   EXPECT_EQ(sent_by(kReseller), 10U);
   EXPECT_EQ(sent_by(kAbove), 10U);
-  EXPECT_EQ(guard_->count(eve_.slot).allowed, 3U);
+  EXPECT_EQ(programs_->connect.count(eve_.slot).allowed, 3U);
 }
 
 TEST_F(NestedMail, RefusedAtTheTopIsGivenBackBelow) {
@@ -392,37 +395,37 @@ TEST_F(NestedMail, AllChildrenTogetherGetNoMoreThanTheParentHas) {
 
 TEST_F(NestedMail, ObservedIsChargedOnNoLevelWhenOneIsOver) {
   nest(2, 1);
-  gate({.enabled = true, .mode = FeatureMode::observe});
+  set_feature({.enabled = true, .mode = FeatureMode::observe});
   for (int i = 0; i < 4; ++i) ask();
   EXPECT_EQ(eve_connects(1), std::vector{0});
   EXPECT_EQ(sent_by(kAbove), 1U);
   EXPECT_EQ(sent_by(kReseller), 1U);
   EXPECT_EQ(sent_by(bob_.slot), 1U);
   EXPECT_EQ(sent_by(eve_.slot), 0U);
-  EXPECT_EQ(guard_->count(eve_.slot).would_deny, 1U);
+  EXPECT_EQ(programs_->connect.count(eve_.slot).would_deny, 1U);
 }
 
 TEST_F(NestedMail, DeletedParentIsNoParentAndItsSlotsNextOwnerPaysForNobody) {
   nest(10);
   EXPECT_EQ(accepted(2), 2);
-  ASSERT_TRUE(guard_->remove({.name = "reseller", .slot = kReseller}, {}));
-  ASSERT_TRUE(guard_->reset(kReseller));
-  EXPECT_FALSE(guard_->mail_limit(kReseller).known);
+  ASSERT_TRUE(programs_->remove({.name = "reseller", .slot = kReseller}, {}));
+  ASSERT_TRUE(programs_->reset(kReseller));
+  EXPECT_FALSE(programs_->mail.limit(kReseller).known);
   const Account next{.name = "next", .slot = kReseller};
   const MailLimits one{.messages_per_15min = {}, .messages_per_hour = 1, .bytes_per_hour = {}};
-  ASSERT_TRUE(guard_->set(next, one, {}, NP_OVERRIDE_NONE));
+  ASSERT_TRUE(programs_->set(next, one, {}, NP_OVERRIDE_NONE));
   EXPECT_EQ(accepted(5), 5);
   EXPECT_EQ(sent_by(kReseller), 0U);
 }
 
 TEST_F(NestedMail, NobodyIsAboveItself) {
   nest(10);
-  EXPECT_EQ(guard_->set(bob_, bob_.mail, {}, NP_OVERRIDE_NONE, bob_.slot).error().field, "parent");
+  EXPECT_EQ(programs_->set(bob_, bob_.mail, {}, NP_OVERRIDE_NONE, bob_.slot).error().field, "parent");
   const Account reseller{.name = "reseller", .slot = kReseller};
-  EXPECT_FALSE(guard_->set(reseller, {}, {}, NP_OVERRIDE_NONE, kReseller));
-  EXPECT_FALSE(guard_->set({.name = "above", .slot = kAbove}, {}, {}, NP_OVERRIDE_NONE, kReseller)) << "a loop";
-  EXPECT_FALSE(guard_->set({.name = "deep", .slot = 9}, {}, {}, NP_OVERRIDE_NONE, bob_.slot)) << "the fourth level";
-  EXPECT_FALSE(guard_->set(bob_, bob_.mail, {}, NP_OVERRIDE_NONE, NP_SLOTS));
+  EXPECT_FALSE(programs_->set(reseller, {}, {}, NP_OVERRIDE_NONE, kReseller));
+  EXPECT_FALSE(programs_->set({.name = "above", .slot = kAbove}, {}, {}, NP_OVERRIDE_NONE, kReseller)) << "a loop";
+  EXPECT_FALSE(programs_->set({.name = "deep", .slot = 9}, {}, {}, NP_OVERRIDE_NONE, bob_.slot)) << "the fourth level";
+  EXPECT_FALSE(programs_->set(bob_, bob_.mail, {}, NP_OVERRIDE_NONE, NP_SLOTS));
 }
 
 // NPANEL_CONNECTS: how many in all; scripts/nightly says a million.
@@ -438,7 +441,7 @@ TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadO
     cgroups.push_back(sandbox_.tree().find_or_make(name).value());
     const Account account{.name = name, .slot = slot, .smtp = kAny};
     const MailLimits mail{.messages_per_15min = {}, .messages_per_hour = kLimit, .bytes_per_hour = {}};
-    ASSERT_TRUE(guard_->set(account, mail, cgroups.back().id().value(), NP_OVERRIDE_NONE));
+    ASSERT_TRUE(programs_->set(account, mail, cgroups.back().id().value(), NP_OVERRIDE_NONE));
   }
   const auto flood = [&] {
     std::vector<int> made(2);
@@ -452,7 +455,7 @@ TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadO
   for (Child& child : floods) child = start_in({}, flood);
   uint64_t told = 0;
   const auto read_records = [&] {
-    EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& record) { told += 1 + record.missed; }));
+    EXPECT_TRUE(programs_->connect.drain_refusals([&](const np_smtp_refusal& record) { told += 1 + record.missed; }));
   };
   for (const Child& child : floods)
     for (pollfd answer{.fd = child.answer, .events = POLLIN, .revents = 0}; ::poll(&answer, 1, 10) == 0;)
@@ -464,15 +467,15 @@ TEST_F(MailKernel, FloodFromAHundredAccountsNeverOvershootsAndEveryRecordIsReadO
   uint64_t denied = 0;
   const uint64_t tried = static_cast<uint64_t>(each) * kFloods;
   for (uint32_t slot = 10; slot < 10 + kAccounts; ++slot) {
-    EXPECT_EQ(guard_->count(slot).allowed, std::min<uint64_t>(kLimit, tried)) << slot;
-    allowed += guard_->count(slot).allowed;
-    denied += guard_->count(slot).denied;
-    told += guard_->count(slot).unrecorded;
+    EXPECT_EQ(programs_->connect.count(slot).allowed, std::min<uint64_t>(kLimit, tried)) << slot;
+    allowed += programs_->connect.count(slot).allowed;
+    denied += programs_->connect.count(slot).denied;
+    told += programs_->connect.count(slot).unrecorded;
   }
   ASSERT_EQ(made[0].size() + made[1].size(), 4U);
   EXPECT_EQ(static_cast<uint64_t>(made[0][0] + made[1][0]), allowed) << "as the processes saw it";
   EXPECT_EQ(static_cast<uint64_t>(made[0][1] + made[1][1]), denied);
-  EXPECT_EQ(told + guard_->total().lost, denied);
+  EXPECT_EQ(told + programs_->connect.total().lost, denied);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class OpenConnections : public MailKernel {
     bob_.mail.connections = connections;
     put();
   }
-  [[nodiscard]] uint32_t open() const { return guard_->budget(bob_.slot).open; }
+  [[nodiscard]] uint32_t open() const { return programs_->mail.budget(bob_.slot).open; }
   [[nodiscard]] bool becomes(uint32_t wanted, std::chrono::seconds most = std::chrono::seconds(10)) const {
     const auto end = std::chrono::steady_clock::now() + most;
     while (open() != wanted && std::chrono::steady_clock::now() < end) std::this_thread::yield();
@@ -40,12 +40,13 @@ class OpenConnections : public MailKernel {
   }
   int recount_all() {
     int corrected = 0;
-    for (uint32_t slots = 0; slots < NP_SLOTS; slots += 400) corrected += guard_->recount_open().value();
+    for (uint32_t slots = 0; slots < NP_SLOTS; slots += 400) corrected += programs_->recount.next_slots().value();
     return corrected;
   }
   std::vector<uint32_t> reasons() {
     std::vector<uint32_t> found;
-    EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal.reason); }));
+    EXPECT_TRUE(
+        programs_->connect.drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal.reason); }));
     return found;
   }
 };
@@ -119,10 +120,11 @@ TEST_F(OpenConnections, OnlySoManyConnectionsAreOpenAtOnce) {
     return made;
   });
   EXPECT_EQ(results, (std::vector{0, 0, 0, EPERM, EPERM, 0, EPERM}));
-  EXPECT_EQ(guard_->budget(bob_.slot).open, 0U) << "the process has ended, and so have its sockets";
+  EXPECT_EQ(programs_->mail.budget(bob_.slot).open, 0U) << "the process has ended, and so have its sockets";
   EXPECT_EQ(sent_in(NP_MAIL_HOUR).messages, 4U);
   std::vector<uint32_t> reasons;
-  ASSERT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { reasons.push_back(refusal.reason); }));
+  ASSERT_TRUE(
+      programs_->connect.drain_refusals([&](const np_smtp_refusal& refusal) { reasons.push_back(refusal.reason); }));
   EXPECT_EQ(reasons, std::vector<uint32_t>(3, NP_SMTP_CONNECTIONS));
 }
 
@@ -139,7 +141,7 @@ TEST_F(OpenConnections, SocketThatFailsToConnectCountsOnceUntilItIsClosed) {
     return made;
   });
   EXPECT_EQ(results, std::vector(3, ECONNREFUSED));
-  EXPECT_EQ(guard_->budget(bob_.slot).open, 0U);
+  EXPECT_EQ(programs_->mail.budget(bob_.slot).open, 0U);
 }
 
 TEST_F(OpenConnections, OpenConnectionsAreKnownToTheNextAgent) {
@@ -158,7 +160,7 @@ TEST_F(OpenConnections, OpenConnectionsAreKnownToTheNextAgent) {
       return std::vector{made, static_cast<int>(::read(go[0], &byte, 1))};
     });
   });
-  while (guard_->budget(bob_.slot).open == 0) std::this_thread::yield();
+  while (programs_->mail.budget(bob_.slot).open == 0) std::this_thread::yield();
   attach();
   EXPECT_EQ(connects(1, {"127.0.0.1", kSmtp}), std::vector{EPERM});
   ASSERT_EQ(::write(go[1], "x", 1), 1);
@@ -184,7 +186,7 @@ TEST_F(OpenConnections, SocketThatCannotBeCountedIsRefused) {
   ASSERT_EQ(results.size(), 10U);
   EXPECT_LE(std::ranges::count(results, 0), 3) << "whether the kernel still had room for storage or not";
   EXPECT_GE(std::ranges::count(results, EPERM), 7);
-  EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<uint64_t>(std::ranges::count(results, EPERM)));
+  EXPECT_EQ(programs_->connect.count(bob_.slot).denied, static_cast<uint64_t>(std::ranges::count(results, EPERM)));
   EXPECT_TRUE(all_closed());
 }
 
@@ -237,7 +239,7 @@ TEST_F(OpenConnections, NeverWrapsAndASuccessorStartsAtNone) {
     });
   uint32_t most = 0;
   for (int i = 0; i < 200; ++i) {
-    ASSERT_TRUE(guard_->reset(bob_.slot));
+    ASSERT_TRUE(programs_->reset(bob_.slot));
     most = std::max(most, open());
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -263,8 +265,8 @@ TEST_F(OpenConnections, SocketsOfADeletedAccountAreNotSubtractedFromItsSuccessor
   };
   const Child first = hold(3);
   ASSERT_TRUE(becomes(3));
-  ASSERT_TRUE(guard_->remove(bob_, cgroup_.id().value()));
-  ASSERT_TRUE(guard_->reset(bob_.slot));
+  ASSERT_TRUE(programs_->remove(bob_, cgroup_.id().value()));
+  ASSERT_TRUE(programs_->reset(bob_.slot));
   put();
   EXPECT_EQ(open(), 0U);
   const Child second = hold(2);
@@ -281,9 +283,9 @@ TEST_F(OpenConnections, SocketsOfADeletedAccountAreNotSubtractedFromItsSuccessor
 // A hook that was away for a moment: what it missed would be counted for ever.
 TEST_F(OpenConnections, RecountCorrectsWhatTheSocketsContradict) {
   limit(5);
-  const np_mail_budget right = guard_->budget(bob_.slot);
+  const np_mail_budget right = programs_->mail.budget(bob_.slot);
   run_in({}, [&] {  // the count of another process, so that the pinned map is written as a lost hook would leave it
-    const UniqueFd map(bpf_obj_get((sandbox_.pin_dir() + "/v7/np_mail_budget").c_str()));
+    const UniqueFd map(bpf_obj_get((sandbox_.pin_dir() + "/v8/np_mail_budget").c_str()));
     np_mail_budget wrong = right;
     wrong.open = 5;
     bpf_map_update_elem(map.get(), &bob_.slot, &wrong, BPF_F_LOCK);

@@ -125,25 +125,26 @@ TEST_F(OpenerKernel, WhoConnectsAnewFromTheSamePortIsTheOpener) {
 TEST_F(OpenerKernel, ConnectionOfADeletedAccountIsNotItsSuccessors) {
   const uint16_t port = connect_from({&cgroup_, kBobUid}, "127.0.0.1", kSmtp);
   ASSERT_EQ(opener("127.0.0.1", port)->slot, bob_.slot);
-  ASSERT_TRUE(guard_->remove(bob_, cgroup_.id().value()));
-  ASSERT_TRUE(guard_->reset(bob_.slot));  // somebody else has the slot now
+  ASSERT_TRUE(programs_->remove(bob_, cgroup_.id().value()));
+  ASSERT_TRUE(programs_->reset(bob_.slot));  // somebody else has the slot now
   EXPECT_EQ(opener("127.0.0.1", port)->slot, std::nullopt);
 }
 
 TEST_F(OpenerKernel, KnowsUidsOfAUserNamespace) {
   const Cgroup outside = sandbox_.tree().find_or_make("outside").value();
-  ASSERT_TRUE(guard_->set_subuids({{.slot = bob_.slot, .ranges = {{.user = "bob", .first = 100000, .count = 65536}}}}));
+  ASSERT_TRUE(programs_->identity.set_subuids(
+      {{.slot = bob_.slot, .ranges = {{.user = "bob", .first = 100000, .count = 65536}}}}));
   for (const uid_t uid : {100000U, 123456U, 165535U}) {
     const auto found = opener("127.0.0.1", connect_from({&outside, uid}, "127.0.0.1", kSmtp));
     ASSERT_TRUE(found);
     EXPECT_EQ(found->slot, bob_.slot) << uid;
   }
-  EXPECT_EQ(guard_->slot_of_user(123456), bob_.slot);
-  EXPECT_EQ(guard_->slot_of_user(kBobUid), bob_.slot);
-  EXPECT_EQ(guard_->slot_of_user(99999), std::nullopt);
+  EXPECT_EQ(programs_->identity.slot_of_user(123456), bob_.slot);
+  EXPECT_EQ(programs_->identity.slot_of_user(kBobUid), bob_.slot);
+  EXPECT_EQ(programs_->identity.slot_of_user(99999), std::nullopt);
   for (const uid_t uid : {99999U, 165536U})
     EXPECT_EQ(opener("127.0.0.1", connect_from({&outside, uid}, "127.0.0.1", kSmtp))->slot, std::nullopt) << uid;
-  ASSERT_TRUE(guard_->set_subuids({}));
+  ASSERT_TRUE(programs_->identity.set_subuids({}));
   EXPECT_EQ(opener("127.0.0.1", connect_from({&outside, 123456}, "127.0.0.1", kSmtp))->slot, std::nullopt);
 }
 

@@ -11,8 +11,8 @@
 #include <thread>
 
 #include "kernel/bpf_object.h"
-#include "kernel/smtp_guard.h"
-#include "other_smtp.skel.h"
+#include "kernel/smtp_programs.h"
+#include "other_connect.skel.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"
@@ -42,25 +42,25 @@ class OtherAgent {
  public:
   explicit OtherAgent(const Sandbox& sandbox, const Cgroup& bob) : dir_(sandbox.pin_dir() + "/v0/") {
     fs::create_directories(dir_);
-    skeleton_.reset(np_other_smtp_bpf::open());
+    skeleton_.reset(np_other_connect_bpf::open());
     skeleton_->rodata->np_account_level = sandbox.tree().account_level();
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, skeleton_->obj) if (!bpf_map__is_internal(map))
         bpf_map__set_pin_path(map, (dir_ + bpf_map__name(map)).c_str());
-    EXPECT_EQ(np_other_smtp_bpf::load(skeleton_.get()), 0);
+    EXPECT_EQ(np_other_connect_bpf::load(skeleton_.get()), 0);
     link("link4", skeleton_->progs.np_smtp_conn4, sandbox.tree().fd());
     link("link6", skeleton_->progs.np_smtp_conn6, sandbox.tree().fd());
     const OtherLimit limit{.limit = {.per_minute = 1,
                                      .burst = kBurst,
                                      .mode = NP_SMTP_ENFORCE,
-                                     .place = 0,
+                                     .bucket = 0,
                                      .override = NP_OVERRIDE_NONE,
                                      .connections = 0,
-                                     .step = NP_SMTP_LIMIT}};
+                                     .action = NP_SMTP_LIMIT}};
     const uint64_t cgroup = bob.id().value();
-    const FeatureTable gates = features_on();
+    const FeatureTable features = features_on();
     const __u32 mail = NP_EMAIL_RATE_LIMITING;
-    update(skeleton_->maps.np_gate, &mail, &gates[mail]);
+    update(skeleton_->maps.np_feature, &mail, &features[mail]);
     update(skeleton_->maps.np_smtp_limit, &kSlot, &limit);
     update(skeleton_->maps.np_acct_cgroup, &cgroup, &kSlot);
   }
@@ -81,7 +81,7 @@ class OtherAgent {
   }
 
   std::string dir_;
-  SkeletonPtr<np_other_smtp_bpf> skeleton_;
+  SkeletonPtr<np_other_connect_bpf> skeleton_;
 };
 
 uint32_t link_id(const std::string& pin) {
@@ -94,12 +94,12 @@ uint32_t link_id(const std::string& pin) {
 
 class PinsTest : public testing::Test {
  protected:
-  Result<SmtpGuard> attach() {
-    return SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
-                              .account_level = sandbox_.tree().account_level(),
-                              .pin_dir = sandbox_.pin_dir(),
-                              .rules = {.ports = {kSmtp}},
-                              .gates = features_on()});
+  Result<SmtpPrograms> attach() {
+    return SmtpPrograms::attach({.cgroup_fd = sandbox_.tree().fd(),
+                                 .account_level = sandbox_.tree().account_level(),
+                                 .pin_dir = sandbox_.pin_dir(),
+                                 .rules = {.ports = {kSmtp}},
+                                 .features = features_on()});
   }
   [[nodiscard]] std::string pin(const std::string& name) const { return sandbox_.pin_dir() + "/" + name; }
 
@@ -126,33 +126,33 @@ TEST_F(PinsTest, OtherLayoutMovesInDuringAFloodAndNotOneMorePasses) {
   std::vector<int> made;
   std::thread flooding([&] { made = run_in({&bob_cgroup_}, flood); });
   std::this_thread::sleep_for(kFlood / 3);
-  const auto guard = attach();
+  const auto programs = attach();
   flooding.join();
 
-  ASSERT_TRUE(guard) << guard.error().text;
+  ASSERT_TRUE(programs) << programs.error().text;
   ASSERT_EQ(made.size(), 2U);
   EXPECT_EQ(made[0], static_cast<int>(kBurst - 1)) << "one was spent before";
   EXPECT_GT(made[1], 100);
-  const np_smtp_count count = guard->count(kSlot);
+  const np_smtp_count count = programs->connect.count(kSlot);
   EXPECT_EQ(count.allowed, kBurst);
   EXPECT_GT(other.count().denied, 0U);
   EXPECT_EQ(count.denied, static_cast<uint64_t>(made[1])) << "what both have counted";
-  EXPECT_EQ(link_id(pin("v7/link4")), link4) << "the hook was never away";
+  EXPECT_EQ(link_id(pin("v8/link4")), link4) << "the hook was never away";
   EXPECT_FALSE(fs::exists(pin("v0")));
 }
 
 TEST_F(PinsTest, InterruptedMoveIsDoneAgain) {
   const OtherAgent other(sandbox_, bob_cgroup_);
   run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; });
-  fs::create_directories(pin("v7"));
+  fs::create_directories(pin("v8"));
   {
     // An empty map of ours, as a killed agent leaves it before it has copied anything.
-    const SkeletonPtr<np_other_smtp_bpf> skeleton(np_other_smtp_bpf::open_and_load());
-    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(skeleton->maps.np_smtp_count), pin("v7/np_smtp_count").c_str()), 0);
+    const SkeletonPtr<np_other_connect_bpf> skeleton(np_other_connect_bpf::open_and_load());
+    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(skeleton->maps.np_smtp_count), pin("v8/np_smtp_count").c_str()), 0);
   }
-  const auto guard = attach();
-  ASSERT_TRUE(guard) << guard.error().text;
-  EXPECT_EQ(guard->count(kSlot).allowed, 1U);
+  const auto programs = attach();
+  ASSERT_TRUE(programs) << programs.error().text;
+  EXPECT_EQ(programs->connect.count(kSlot).allowed, 1U);
 }
 
 TEST_F(PinsTest, LinkThatTheKernelDetachedIsAttachedAnew) {
@@ -160,14 +160,14 @@ TEST_F(PinsTest, LinkThatTheKernelDetachedIsAttachedAnew) {
     ASSERT_TRUE(attach());
   }
   {
-    const LinkPtr link(bpf_link__open(pin("v7/link4").c_str()));
+    const LinkPtr link(bpf_link__open(pin("v8/link4").c_str()));
     ASSERT_EQ(bpf_link__detach(link.get()), 0);
   }
-  auto guard = attach();
-  ASSERT_TRUE(guard) << guard.error().text;
-  EXPECT_NE(link_id(pin("v7/link4")), 0U);
+  auto programs = attach();
+  ASSERT_TRUE(programs) << programs.error().text;
+  EXPECT_NE(link_id(pin("v8/link4")), 0U);
   const Account bob{.name = "bob", .slot = 1, .smtp = {.per_minute = 0, .burst = 0}};
-  ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
+  ASSERT_TRUE(programs->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
 
@@ -183,16 +183,16 @@ TEST_F(PinsTest, DirectoryThatSomebodyElseHasMadeIsNotOurs) {
 }
 
 TEST_F(PinsTest, UnpinAllDetachesEvenWhatAnAgentStillHolds) {
-  auto guard = attach();
-  ASSERT_TRUE(guard) << guard.error().text;
+  auto programs = attach();
+  ASSERT_TRUE(programs) << programs.error().text;
   const Account bob{.name = "bob", .slot = 1, .smtp = {.per_minute = 0, .burst = 0}};
-  ASSERT_TRUE(guard->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
+  ASSERT_TRUE(programs->set(bob, bob.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE));
   const auto connect = [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; };
   ASSERT_EQ(run_in({&bob_cgroup_}, connect), std::vector{EPERM});
   const auto done = unpin_all(sandbox_.pin_dir());
   ASSERT_TRUE(done) << done.error().text;
   EXPECT_EQ(done->links, 4);
-  EXPECT_EQ(done->maps, 17);
+  EXPECT_EQ(done->maps, 16);
   EXPECT_EQ(run_in({&bob_cgroup_}, connect), std::vector{0});
   EXPECT_FALSE(fs::exists(sandbox_.pin_dir()));
 }

@@ -12,11 +12,12 @@
 #include <filesystem>
 #include <thread>
 
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 #include "model/net.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"
+#include "support/use_rules.h"
 
 namespace npanel {
 namespace {
@@ -83,18 +84,18 @@ class Smtp : public testing::Test {
   }
 
   void attach() {
-    guard_.reset();
-    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
-                                    .account_level = sandbox_.tree().account_level(),
-                                    .pin_dir = sandbox_.pin_dir(),
-                                    .rules = rules_,
-                                    .gates = features_on()});
-    ASSERT_TRUE(guard) << guard.error().text;
-    guard_.emplace(std::move(*guard));
+    programs_.reset();
+    auto programs = SmtpPrograms::attach({.cgroup_fd = sandbox_.tree().fd(),
+                                          .account_level = sandbox_.tree().account_level(),
+                                          .pin_dir = sandbox_.pin_dir(),
+                                          .rules = rules_,
+                                          .features = features_on()});
+    ASSERT_TRUE(programs) << programs.error().text;
+    programs_.emplace(std::move(*programs));
   }
 
   void put(const Account& account, const Cgroup& cgroup) {
-    ASSERT_TRUE(guard_->set(account, account.mail, cgroup.id().value(), NP_OVERRIDE_NONE));
+    ASSERT_TRUE(programs_->set(account, account.mail, cgroup.id().value(), NP_OVERRIDE_NONE));
   }
 
   // Inside the hooks' reach, but in no account's cgroup.
@@ -102,7 +103,7 @@ class Smtp : public testing::Test {
 
   std::vector<np_smtp_refusal> refusals() {
     std::vector<np_smtp_refusal> found;
-    EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal); }));
+    EXPECT_TRUE(programs_->connect.drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal); }));
     return found;
   }
 
@@ -113,7 +114,7 @@ class Smtp : public testing::Test {
   Account eve_{.name = "eve", .slot = 2, .uid = kEveUid, .smtp = {.per_minute = 6000, .burst = 1000}};
   Cgroup bob_cgroup_ = sandbox_.tree().find_or_make("bob").value();
   Cgroup eve_cgroup_ = sandbox_.tree().find_or_make("eve").value();
-  std::optional<SmtpGuard> guard_;
+  std::optional<SmtpPrograms> programs_;
 };
 
 // As many connects as the burst are made; the caller of every other sees EPERM.
@@ -162,20 +163,20 @@ TEST_F(Smtp, KnowsTheAccountInACgroupBelowItsOwn) {
   expect_burst(run_in({&site}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 
-TEST_F(Smtp, KnowsAnAccountWhoseCgroupSharesItsPlaceWithAnother) {
+TEST_F(Smtp, KnowsAnAccountWhoseCgroupSharesItsIndexWithAnother) {
   const uint64_t id = bob_cgroup_.id().value();
-  ASSERT_TRUE(guard_->remove(bob_, id));
+  ASSERT_TRUE(programs_->remove(bob_, id));
   const Account first{.name = "first", .slot = 3, .uid = {}};
-  ASSERT_TRUE(guard_->set(first, first.mail, id + NP_ACCT_CACHE, NP_OVERRIDE_NONE));
+  ASSERT_TRUE(programs_->set(first, first.mail, id + NP_ACCT_CACHE, NP_OVERRIDE_NONE));
   put(bob_, bob_cgroup_);
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  EXPECT_EQ(guard_->count(first.slot).allowed, 0U);
+  EXPECT_EQ(programs_->connect.count(first.slot).allowed, 0U);
 }
 
 TEST_F(Smtp, PrefersTheCgroupToTheUid) {
   expect_all_made(run_in({&eve_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  EXPECT_EQ(guard_->count(eve_.slot).allowed, static_cast<__u64>(kTries));
-  EXPECT_EQ(guard_->count(bob_.slot).allowed, 0u);
+  EXPECT_EQ(programs_->connect.count(eve_.slot).allowed, static_cast<__u64>(kTries));
+  EXPECT_EQ(programs_->connect.count(bob_.slot).allowed, 0u);
 }
 
 TEST_F(Smtp, LeavesAnotherAccountAndOtherTrafficAlone) {
@@ -183,66 +184,66 @@ TEST_F(Smtp, LeavesAnotherAccountAndOtherTrafficAlone) {
   expect_all_made(run_in({&eve_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kHttp}); }));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp, SOCK_DGRAM}); }));
-  EXPECT_EQ(guard_->count(bob_.slot).allowed, static_cast<__u64>(kBurst));
+  EXPECT_EQ(programs_->connect.count(bob_.slot).allowed, static_cast<__u64>(kBurst));
 }
 
 TEST_F(Smtp, CountsWhatBelongsToNobody) {
   const Cgroup elsewhere = outside();
-  const __u64 before = guard_->total().unknown;
+  const __u64 before = programs_->connect.total().unknown;
   expect_all_made(run_in({&elsewhere, 33333}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  EXPECT_EQ(guard_->total().unknown - before, static_cast<__u64>(kTries));
+  EXPECT_EQ(programs_->connect.total().unknown - before, static_cast<__u64>(kTries));
 }
 
 TEST_F(Smtp, ObservesWithoutRefusing) {
   bob_.smtp.mode = SmtpMode::observe;
   put(bob_, bob_cgroup_);
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  const np_smtp_count count = guard_->count(bob_.slot);
+  const np_smtp_count count = programs_->connect.count(bob_.slot);
   EXPECT_EQ(count.allowed, static_cast<__u64>(kBurst));
   EXPECT_EQ(count.would_deny, static_cast<__u64>(kTries - kBurst));
   EXPECT_EQ(refusals().front().verdict, NP_SMTP_WOULD_DENY);
 }
 
-TEST_F(Smtp, GateIsObeyedByTheNextConnect) {
-  const auto gate = [&](const FeatureState& state) {
-    Features gates;
-    gates.set(NP_EMAIL_RATE_LIMITING, state);
-    ASSERT_TRUE(guard_->set_gates(gates.kernel()));
+TEST_F(Smtp, FeatureIsObeyedByTheNextConnect) {
+  const auto set_feature = [&](const FeatureState& state) {
+    Features features;
+    features.set(NP_EMAIL_RATE_LIMITING, state);
+    ASSERT_TRUE(programs_->features.set(features.kernel()));
   };
   const auto tries = [&] { return run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }); };
-  gate({.enabled = false});
+  set_feature({.enabled = false});
   expect_all_made(tries());
-  EXPECT_EQ(guard_->count(bob_.slot).allowed, 0U);
-  gate({.enabled = true, .mode = FeatureMode::observe});
+  EXPECT_EQ(programs_->connect.count(bob_.slot).allowed, 0U);
+  set_feature({.enabled = true, .mode = FeatureMode::observe});
   expect_all_made(tries());
-  EXPECT_EQ(guard_->count(bob_.slot).would_deny, static_cast<uint64_t>(kTries - kBurst));
-  gate({.enabled = true});
+  EXPECT_EQ(programs_->connect.count(bob_.slot).would_deny, static_cast<uint64_t>(kTries - kBurst));
+  set_feature({.enabled = true});
   EXPECT_EQ(tries(), std::vector<int>(kTries, EPERM));
-  gate({.enabled = true, .rollout = 0});
+  set_feature({.enabled = true, .rollout = 0});
   expect_all_made(tries());
 }
 
 TEST_F(Smtp, RolloutTakesTheAccountsThatUserSpaceThinksItTakes) {
-  const auto place = np_rollout_place("bob", 3, NP_EMAIL_RATE_LIMITING);
-  for (const uint32_t percent : {place, place + 1}) {
-    Features gates;
-    gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = percent});
-    ASSERT_TRUE(guard_->set_gates(gates.kernel()));
-    const bool on = gates.mode_for(NP_EMAIL_RATE_LIMITING, "bob") != FeatureMode::off;
-    EXPECT_EQ(on, percent > place);
+  const auto bucket = np_rollout_bucket("bob", 3, NP_EMAIL_RATE_LIMITING);
+  for (const uint32_t percent : {bucket, bucket + 1}) {
+    Features features;
+    features.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = percent});
+    ASSERT_TRUE(programs_->features.set(features.kernel()));
+    const bool on = features.mode_for(NP_EMAIL_RATE_LIMITING, "bob") != FeatureMode::off;
+    EXPECT_EQ(on, percent > bucket);
     const auto results = run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
     on ? expect_burst(results) : expect_all_made(results);
   }
 }
 
 TEST_F(Smtp, OverrideDecidesWhateverThePercentageSays) {
-  Features gates;
-  gates.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = 0});
-  ASSERT_TRUE(guard_->set_gates(gates.kernel()));
-  ASSERT_TRUE(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_ON));
+  Features features;
+  features.set(NP_EMAIL_RATE_LIMITING, {.enabled = true, .rollout = 0});
+  ASSERT_TRUE(programs_->features.set(features.kernel()));
+  ASSERT_TRUE(programs_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_ON));
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  ASSERT_TRUE(guard_->set_gates(features_on()));
-  ASSERT_TRUE(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_OFF));
+  ASSERT_TRUE(programs_->features.set(features_on()));
+  ASSERT_TRUE(programs_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_OFF));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 
@@ -253,22 +254,22 @@ TEST_F(Smtp, OtherPortsHoldFromTheNextConnectAndCountsGoOn) {
     return run_in({&bob_cgroup_}, [port] { return std::vector{connect_once({"127.0.0.1", port})}; }).front();
   };
   EXPECT_EQ(connect_to(kSmtp), 0);
-  ASSERT_TRUE(guard_->set_rules({.ports = {kHttp}}));
+  ASSERT_TRUE(use_rules(programs_->connect, {.ports = {kHttp}}));
   for (int i = 0; i < kTries; ++i) EXPECT_EQ(connect_to(kSmtp), 0);
-  EXPECT_EQ(guard_->count(bob_.slot).allowed, 1U);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).allowed, 1U);
   for (int i = 1; i < kBurst; ++i) EXPECT_EQ(connect_to(kHttp), 0);
   EXPECT_EQ(connect_to(kHttp), EPERM);
   EXPECT_EQ(refusals().size(), 1U);  // the ring is still the one that we read
 }
 
 TEST_F(Smtp, AUidThatIsForgottenIsNobodysAndAnotherOnesStays) {
-  EXPECT_EQ(guard_->slot_of_user(kBobUid), bob_.slot);
-  ASSERT_TRUE(guard_->forget_uid(bob_));
-  EXPECT_EQ(guard_->slot_of_user(kBobUid), std::nullopt);
+  EXPECT_EQ(programs_->identity.slot_of_user(kBobUid), bob_.slot);
+  ASSERT_TRUE(programs_->identity.forget_uid(bob_.slot, bob_.uid));
+  EXPECT_EQ(programs_->identity.slot_of_user(kBobUid), std::nullopt);
   Account wrong = bob_;
   wrong.uid = kEveUid;
-  ASSERT_TRUE(guard_->forget_uid(wrong));
-  EXPECT_EQ(guard_->slot_of_user(kEveUid), eve_.slot);
+  ASSERT_TRUE(programs_->identity.forget_uid(wrong.slot, wrong.uid));
+  EXPECT_EQ(programs_->identity.slot_of_user(kEveUid), eve_.slot);
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 
@@ -291,17 +292,17 @@ std::vector<np_smtp_net> networks(int first, int count) {
 }
 
 TEST_F(Smtp, ReloadMayExchangeAllThatItAllows) {
-  ASSERT_TRUE(guard_->set_rules({.allow = networks(0, NP_SMTP_NETS)}));
-  const auto other = guard_->set_rules({.allow = networks(5000, NP_SMTP_NETS)});
+  ASSERT_TRUE(use_rules(programs_->connect, {.allow = networks(0, NP_SMTP_NETS)}));
+  const auto other = use_rules(programs_->connect, {.allow = networks(5000, NP_SMTP_NETS)});
   ASSERT_TRUE(other) << other.error().text;
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
 }
 
 TEST_F(Smtp, ReloadThatCannotBeWrittenDownIsTakenBack) {
-  ASSERT_TRUE(guard_->set_rules({.ports = {kSmtp}, .allow = networks(0, 5)}));
-  auto former = guard_->set_rules({.ports = {kHttp}});
+  ASSERT_TRUE(use_rules(programs_->connect, {.ports = {kSmtp}, .allow = networks(0, 5)}));
+  auto former = use_rules(programs_->connect, {.ports = {kHttp}});
   ASSERT_TRUE(former) << former.error().text;
-  const auto back = guard_->put_back(std::move(*former));
+  const auto back = programs_->connect.switch_to(std::move(*former));
   ASSERT_TRUE(back) << back.error().text;
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kHttp}); }));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
@@ -310,10 +311,10 @@ TEST_F(Smtp, ReloadThatCannotBeWrittenDownIsTakenBack) {
 
 TEST_F(Smtp, ReloadThatIsRefusedChangesNothing) {
   rules_ = {.allow = networks(0, NP_SMTP_NETS)};
-  ASSERT_TRUE(guard_->set_rules(rules_));
+  ASSERT_TRUE(use_rules(programs_->connect, rules_));
   auto many = networks(5000, NP_SMTP_NETS + 1);
   many.front() = parse_net("127.0.0.3").value();
-  ASSERT_FALSE(guard_->set_rules({.ports = {kHttp}, .allow = many}));
+  ASSERT_FALSE(use_rules(programs_->connect, {.ports = {kHttp}, .allow = many}));
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.3", kSmtp}); }));
   attach();  // as after a restart
@@ -321,8 +322,8 @@ TEST_F(Smtp, ReloadThatIsRefusedChangesNothing) {
 }
 
 // An earlier build kept the networks in a pinned map, and a reload that was refused left it full.
-TEST_F(Smtp, ComesUpWhereAnEarlierReloadFilledTheMap) {
-  guard_.reset();
+TEST_F(Smtp, NeverTakesOverAPinnedMapOfAllowedNetworks) {
+  programs_.reset();
   bpf_map_create_opts options{};
   options.sz = sizeof(options);
   options.map_flags = BPF_F_NO_PREALLOC;
@@ -336,17 +337,16 @@ TEST_F(Smtp, ComesUpWhereAnEarlierReloadFilledTheMap) {
   ASSERT_EQ(bpf_obj_pin(full.get(), (layout + "/np_smtp_allow").c_str()), 0);
   rules_ = {.allow = networks(0, NP_SMTP_NETS)};
   attach();
-  ASSERT_TRUE(guard_);
+  ASSERT_TRUE(programs_);
   put(bob_, bob_cgroup_);
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.2", kSmtp}); }));
-  EXPECT_FALSE(std::filesystem::exists(layout + "/np_smtp_allow"));
 }
 
 TEST_F(Smtp, CountsNothingWhenOff) {
   bob_.smtp.mode = SmtpMode::off;
   put(bob_, bob_cgroup_);
   expect_all_made(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  EXPECT_EQ(guard_->count(bob_.slot).allowed, 0u);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).allowed, 0u);
 }
 
 TEST_F(Smtp, RefusesAllAtRateZero) {
@@ -390,8 +390,8 @@ TEST_F(Smtp, AProcessThatIsRefusedInALoopHasAFewRecordsASecond) {
   const auto records = refusals();
   EXPECT_GE(records.size(), NP_SMTP_RECORDS_A_SECOND);
   EXPECT_LE(records.size(), static_cast<size_t>(seconds[0] + 1) * NP_SMTP_RECORDS_A_SECOND);
-  EXPECT_EQ(told_by(records) + guard_->count(bob_.slot).unrecorded, static_cast<uint64_t>(kFlood));
-  EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<__u64>(kFlood));
+  EXPECT_EQ(told_by(records) + programs_->connect.count(bob_.slot).unrecorded, static_cast<uint64_t>(kFlood));
+  EXPECT_EQ(programs_->connect.count(bob_.slot).denied, static_cast<__u64>(kFlood));
   ::sleep(1);
   run_in({&bob_cgroup_}, flood(1));
   EXPECT_EQ(told_by(records) + told_by(refusals()), static_cast<uint64_t>(kFlood) + 1) << "the next one tells of them";
@@ -415,35 +415,35 @@ TEST_F(Smtp, CountsRecordsThatFoundTheRingFull) {
   });
   const size_t read = refusals().size();
   EXPECT_GT(read, 3000u);
-  EXPECT_GT(guard_->total().lost, 0U);
-  EXPECT_EQ(read + guard_->total().lost, size_t{kAccounts} * kEach);
+  EXPECT_GT(programs_->connect.total().lost, 0U);
+  EXPECT_EQ(read + programs_->connect.total().lost, size_t{kAccounts} * kEach);
 }
 
 TEST_F(Smtp, HoldsAndCountsOnWhileNoAgentRuns) {
   run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
-  guard_.reset();
+  programs_.reset();
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
   attach();
-  EXPECT_EQ(guard_->count(bob_.slot).denied, static_cast<__u64>(kTries - kBurst + 1));
-  EXPECT_EQ(guard_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE),
+  EXPECT_EQ(programs_->connect.count(bob_.slot).denied, static_cast<__u64>(kTries - kBurst + 1));
+  EXPECT_EQ(programs_->set(bob_, bob_.mail, bob_cgroup_.id().value(), NP_OVERRIDE_NONE),
             0);  // nothing had to be written again
   EXPECT_EQ(run_in({&bob_cgroup_}, [] { return std::vector{connect_once({"127.0.0.1", kSmtp})}; }), std::vector{EPERM});
 }
 
 TEST_F(Smtp, ForgetsARemovedAccountAndStartsItsSlotAfresh) {
   run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); });
-  ASSERT_TRUE(guard_->remove(bob_, bob_cgroup_.id().value()));
+  ASSERT_TRUE(programs_->remove(bob_, bob_cgroup_.id().value()));
   expect_all_made(run_in({&bob_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
-  ASSERT_TRUE(guard_->reset(bob_.slot));
+  ASSERT_TRUE(programs_->reset(bob_.slot));
   put(bob_, bob_cgroup_);
-  EXPECT_EQ(guard_->count(bob_.slot).denied, 0u);
+  EXPECT_EQ(programs_->connect.count(bob_.slot).denied, 0u);
   expect_burst(run_in({&bob_cgroup_}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 
 TEST_F(Smtp, DropsEntriesOfAccountsThatAreGone) {
-  const std::vector<SmtpGuard::Owner> known{{.cgroup_id = eve_cgroup_.id().value(), .uid = kEveUid}};
-  EXPECT_EQ(guard_->forget_all_but(known), 2);  // bob's cgroup and bob's uid
-  EXPECT_EQ(guard_->forget_all_but(known), 0);
+  const std::vector<Identity::Owner> known{{.cgroup_id = eve_cgroup_.id().value(), .uid = kEveUid}};
+  EXPECT_EQ(programs_->identity.forget_all_but(known), 2);  // bob's cgroup and bob's uid
+  EXPECT_EQ(programs_->identity.forget_all_but(known), 0);
   expect_all_made(run_in({&bob_cgroup_, kBobUid}, [] { return connect_many({"127.0.0.1", kSmtp}); }));
 }
 

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "helper/process_facts.h"
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 #include "support/child.h"
 #include "support/connect.h"
 #include "support/sandbox.h"
@@ -23,15 +23,15 @@ constexpr int kTries = 500;
 class Telemetry : public testing::Test {
  protected:
   void SetUp() override {
-    auto guard = SmtpGuard::attach({.cgroup_fd = sandbox_.tree().fd(),
-                                    .account_level = sandbox_.tree().account_level(),
-                                    .pin_dir = sandbox_.pin_dir(),
-                                    .rules = {.ports = {kSmtp}},
-                                    .gates = features_on()});
-    ASSERT_TRUE(guard) << guard.error().text;
-    guard_.emplace(std::move(*guard));
+    auto programs = SmtpPrograms::attach({.cgroup_fd = sandbox_.tree().fd(),
+                                          .account_level = sandbox_.tree().account_level(),
+                                          .pin_dir = sandbox_.pin_dir(),
+                                          .rules = {.ports = {kSmtp}},
+                                          .features = features_on()});
+    ASSERT_TRUE(programs) << programs.error().text;
+    programs_.emplace(std::move(*programs));
     const Account bob{.name = "bob", .slot = 1, .smtp = {.per_minute = 1, .burst = kBurst}};
-    ASSERT_TRUE(guard_->set(bob, bob.mail, cgroup_.id().value(), NP_OVERRIDE_NONE));
+    ASSERT_TRUE(programs_->set(bob, bob.mail, cgroup_.id().value(), NP_OVERRIDE_NONE));
   }
 
   // The results of so many connects, and who made them.
@@ -44,7 +44,7 @@ class Telemetry : public testing::Test {
   }
   std::vector<np_smtp_refusal> records() {
     std::vector<np_smtp_refusal> found;
-    EXPECT_TRUE(guard_->drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal); }));
+    EXPECT_TRUE(programs_->connect.drain_refusals([&](const np_smtp_refusal& refusal) { found.push_back(refusal); }));
     return found;
   }
   static void expect_limit_held(const std::vector<int>& results, int passed) {
@@ -55,7 +55,7 @@ class Telemetry : public testing::Test {
   Sandbox sandbox_;
   Listener smtp_{kSmtp};
   Cgroup cgroup_ = sandbox_.tree().find_or_make("bob").value();
-  std::optional<SmtpGuard> guard_;
+  std::optional<SmtpPrograms> programs_;
 };
 
 TEST_F(Telemetry, TheKernelSaysWhoItWas) {
@@ -94,20 +94,20 @@ TEST_F(Telemetry, PidAndStartTimeAreThoseOfProc) {
 }
 
 TEST_F(Telemetry, LimitsHoldExactlyWithoutARecord) {
-  ASSERT_TRUE(guard_->set_records_a_second(0));
+  ASSERT_TRUE(programs_->connect.set_records_a_second(0));
   expect_limit_held(connect(kTries), kBurst);
   EXPECT_TRUE(records().empty());
-  EXPECT_EQ(guard_->count(1).denied, static_cast<__u64>(kTries - kBurst));
-  EXPECT_EQ(guard_->count(1).allowed, static_cast<__u64>(kBurst));
+  EXPECT_EQ(programs_->connect.count(1).denied, static_cast<__u64>(kTries - kBurst));
+  EXPECT_EQ(programs_->connect.count(1).allowed, static_cast<__u64>(kBurst));
 }
 
 TEST_F(Telemetry, FewerRecordsTellOfAllTheSame) {
-  ASSERT_TRUE(guard_->set_records_a_second(2));
+  ASSERT_TRUE(programs_->connect.set_records_a_second(2));
   expect_limit_held(connect(kBurst + 100), kBurst);
   const auto few = records();
   EXPECT_GE(few.size(), 2U);
   EXPECT_LE(few.size(), 6U) << "three seconds at the most";
-  ASSERT_TRUE(guard_->set_records_a_second(NP_SMTP_RECORDS_A_SECOND));
+  ASSERT_TRUE(programs_->connect.set_records_a_second(NP_SMTP_RECORDS_A_SECOND));
   ::sleep(1);
   expect_limit_held(connect(1), 0);
   const auto next = records();
@@ -119,7 +119,7 @@ TEST_F(Telemetry, FewerRecordsTellOfAllTheSame) {
 }
 
 TEST_F(Telemetry, MoreThanTheWholeIsTheWhole) {
-  ASSERT_TRUE(guard_->set_records_a_second(1'000'000));
+  ASSERT_TRUE(programs_->connect.set_records_a_second(1'000'000));
   connect(kTries);
   EXPECT_GE(records().size(), NP_SMTP_RECORDS_A_SECOND);
 }

@@ -160,9 +160,10 @@ TEST_F(Tree, SaysWhatIsNoCgroupMount) {
   EXPECT_NE(tree.error().text.find("/tmp is not a cgroup v2 mount"), std::string::npos) << tree.error().text;
 }
 
-TEST_F(Tree, StandInsHoldAProcessThatNoControllerHolds) {
+TEST_F(Tree, RlimitFallbackHoldsAProcessThatNoControllerHolds) {
   const auto results = run_in({}, [] {
-    if (!apply_stand_ins(::getpid(), {.address_space_bytes = 64ULL << 20, .processes = 32})) return std::vector{-1};
+    if (!apply_rlimit_fallback(::getpid(), {.address_space_bytes = 64ULL << 20, .processes = 32}))
+      return std::vector{-1};
     rlimit processes{};
     ::getrlimit(RLIMIT_NPROC, &processes);
     void* const block = std::malloc(256ULL << 20);

@@ -47,7 +47,7 @@ AccountStats Status::stats_of(const AccountEntry& entry, const Usage& usage) {
   if (entry.applied.cgroup_id)
     if (const auto row = usage.find(*entry.applied.cgroup_id); row != usage.end()) stats.usage = *row->second;
   if (core_.reconciler.smtp()) {
-    stats.smtp = core_.reconciler.smtp()->count(entry.account.slot);
+    stats.smtp = core_.reconciler.smtp()->connect.count(entry.account.slot);
     stats.mail = mail_.figures(entry);
   }
   stats.degraded = core_.editor.degraded(entry).size();
@@ -81,7 +81,7 @@ AgentStatus Status::now() {
                      .smtp_reason = core_.reconciler.smtp_reason(),
                      .smtp_attached_ms = core_.reconciler.attached_ms(),
                      .smtp_ports = core_.config.smtp_ports,
-                     .smtp = core_.reconciler.smtp() ? core_.reconciler.smtp()->total() : np_smtp_total{},
+                     .smtp = core_.reconciler.smtp() ? core_.reconciler.smtp()->connect.total() : np_smtp_total{},
                      .unattributed = mail_.unattributed(),
                      .log_lines_lost = log_lines_lost(),
                      .usage_dropped = core_.reconciler.usage() ? core_.reconciler.usage()->dropped() : 0,

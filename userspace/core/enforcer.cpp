@@ -45,7 +45,7 @@ void Enforcer::apply(AccountEntry& entry) {
 
 void Enforcer::apply_all() {
   const auto start = Steady::now();
-  std::vector<SmtpGuard::Owner> owners;
+  std::vector<Identity::Owner> owners;
   for (auto& [name, entry] : core_.accounts.all()) {
     // What is being deleted keeps its limits until its last process is gone, but nothing is made for it anew.
     if (entry.account.state != AccountState::deleting) {
@@ -68,7 +68,7 @@ void Enforcer::apply_all() {
   }
   // What still speaks of a slot would speak of its next owner.
   if (core_.reconciler.smtp())
-    for (const uint32_t slot : core_.reconciler.smtp()->used_slots()) core_.accounts.withhold(slot);
+    for (const uint32_t slot : core_.reconciler.smtp()->identity.used_slots()) core_.accounts.withhold(slot);
   figures_.full_seconds = std::chrono::duration<double>(Steady::now() - start).count();
   log_info(std::to_string(core_.accounts.all().size()) + " accounts compared with the kernel in " +
            std::to_string(figures_.full_seconds) + " s, " + std::to_string(figures_.writes) + " writes");
@@ -160,7 +160,7 @@ void Enforcer::refresh_subuids() {
   std::vector<Subuids::Account> accounts;
   for (const auto& [name, entry] : core_.accounts.all())
     accounts.push_back({.name = name, .slot = entry.account.slot, .uid = entry.account.uid});
-  if (const auto set = core_.reconciler.smtp()->set_subuids(subuids_.owners(accounts)); !set) {
+  if (const auto set = core_.reconciler.smtp()->identity.set_subuids(subuids_.owners(accounts)); !set) {
     subuids_.look_again();
     log_error("subordinate uids: " + set.error().text + "; tried again every second");
   }
@@ -171,7 +171,7 @@ void Enforcer::refresh_subuids() {
 void Enforcer::recount_open() {
   if (!core_.reconciler.smtp()) return;
   const Overhead::Meter meter(core_.overhead, NP_EMAIL_RATE_LIMITING);
-  const auto corrected = core_.reconciler.smtp()->recount_open();
+  const auto corrected = core_.reconciler.smtp()->recount.next_slots();
   if (!corrected)
     log_error(corrected.error().text + "; tried again every second");
   else if (*corrected > 0)
@@ -205,7 +205,7 @@ void Enforcer::finish_renames() {
 void Enforcer::watch_overhead() {
   if (const UsageWalk* usage = core_.reconciler.usage())
     core_.overhead.watch(NP_CGROUPS_ISOLATION, {.programs = usage->program_fds(), .maps = usage->map_fds()});
-  const SmtpGuard* smtp = core_.reconciler.smtp();
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
   if (!smtp) return;
   KernelCost::Objects mail{.programs = smtp->program_fds(), .maps = smtp->map_fds()};
   if (const ConnectionOpeners* openers = core_.reconciler.openers()) {

@@ -50,7 +50,7 @@ Result<Features> stored_features(Store& store) {
 void FeatureControl::take_from_kernel() {
   if (!unknown_) return;
   if (!core_.reconciler.smtp() && core_.reconciler.may_hold_accounts()) return;  // once it can be asked
-  if (core_.reconciler.smtp()) core_.features = Features::from(core_.reconciler.smtp()->gates());
+  if (core_.reconciler.smtp()) core_.features = Features::from(core_.reconciler.smtp()->features.table());
   unknown_ = false;
   std::ignore = core_.reconciler.set_features(core_.features.kernel());  // in our words: nobody has changed them
   write_back();
@@ -217,7 +217,7 @@ void FeatureControl::apply_shed() {
   constexpr std::array<uint32_t, kShedMost + 1> kRecords = {NP_SMTP_RECORDS_A_SECOND, NP_SMTP_RECORDS_A_SECOND / 10, 0};
   if (!core_.reconciler.smtp()) return;
   if (const auto set =
-          core_.reconciler.smtp()->set_records_a_second(kRecords[core_.overhead.shed(NP_EMAIL_RATE_LIMITING)]);
+          core_.reconciler.smtp()->connect.set_records_a_second(kRecords[core_.overhead.shed(NP_EMAIL_RATE_LIMITING)]);
       !set)
     log_error("records of refusals: " + set.error().text + "; carrying on");
 }

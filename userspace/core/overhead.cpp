@@ -59,7 +59,7 @@ std::vector<std::pair<Feature, OverheadOrder>> Overhead::tick(const Features& fe
     agent_[feature].add(spent_[feature].ns, spent_[feature].tasks, now_ms);
     const auto now = cost(feature);
     if (!now || !features.on(feature)) continue;
-    const bool limits = features.kernel()[feature].mode == NP_GATE_ENFORCE;
+    const bool limits = features.kernel()[feature].mode == NP_FEATURE_ENFORCE;
     if (auto order = watch_.judge(feature, judged(feature, *now), limits, now_ms))
       orders.emplace_back(feature, std::move(*order));
   }

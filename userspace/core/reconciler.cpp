@@ -97,11 +97,11 @@ bool Reconciler::open_missing(const Config& config, const std::set<uid_t>& exemp
   }
   if (!smtp_) {
     attached_first_ = !Pins::any(pin_dir_);
-    smtp_ = value_or_reason(SmtpGuard::attach({.cgroup_fd = tree_->mount_fd(),
-                                               .account_level = tree_->account_level(),
-                                               .pin_dir = config.pin_dir,
-                                               .rules = rules_of(config, exempt),
-                                               .gates = features}),
+    smtp_ = value_or_reason(SmtpPrograms::attach({.cgroup_fd = tree_->mount_fd(),
+                                                  .account_level = tree_->account_level(),
+                                                  .pin_dir = config.pin_dir,
+                                                  .rules = rules_of(config, exempt),
+                                                  .features = features}),
                             smtp_reason_);
     attached_first_ = attached_first_ && smtp_;
     if (attached_first_) std::ignore = set_mark(pin_dir_, kAttachedMark + std::to_string(boot_ms()));
@@ -114,7 +114,7 @@ bool Reconciler::open_missing(const Config& config, const std::set<uid_t>& exemp
   return came;
 }
 
-// Its maps are those of SmtpGuard.
+// Its maps are those of SmtpPrograms.
 void Reconciler::watch_connections(const Config& config) {
   if (!smtp_) {
     openers_reason_ = smtp_reason_;
@@ -166,17 +166,18 @@ bool Reconciler::find_devices() {
 
 Result<int> Reconciler::set_features(const FeatureTable& features) {
   if (!smtp_) return 0;
-  return smtp_->set_gates(features);
+  return smtp_->features.set(features);
 }
 
-Result<SmtpGuard::Former> Reconciler::set_rules(const Config& config, const std::set<uid_t>& exempt) {
+Result<ConnectHook::Programs> Reconciler::set_rules(const Config& config, const std::set<uid_t>& exempt) {
   if (!smtp_) return nullptr;
-  return smtp_->set_rules(rules_of(config, exempt));
+  return smtp_->connect.switch_to(NP_TRY(smtp_->connect.prepare(rules_of(config, exempt))));
 }
 
-Result<void> Reconciler::put_back(SmtpGuard::Former former) {
+Result<void> Reconciler::put_back(ConnectHook::Programs former) {
   if (!smtp_ || !former) return {};
-  return smtp_->put_back(std::move(former));
+  NP_TRY(smtp_->connect.switch_to(std::move(former)));
+  return {};
 }
 
 void Reconciler::follow(const Config& config) {
@@ -229,7 +230,7 @@ void Reconciler::apply_rlimit_fallback_to_all(const Cgroup& cgroup, const Accoun
     return;
   }
   for (const pid_t pid : *pids)
-    if (const auto set = fallback == wanted ? apply_stand_ins(pid, wanted) : lift_stand_ins(pid, wanted);
+    if (const auto set = fallback == wanted ? apply_rlimit_fallback(pid, wanted) : lift_rlimit_fallback(pid, wanted);
         !set && set.error().code != ESRCH)
       applied.problems.push_back("pid " + std::to_string(pid) + ": " + set.error().text);
 }
@@ -254,7 +255,7 @@ Result<bool> Reconciler::leave_directory(const std::string& directory) const {
 
 Result<void> Reconciler::forget_uid(const Account& account) {
   if (!smtp_) return {};
-  return smtp_->forget_uid(account);
+  return smtp_->identity.forget_uid(account.slot, account.uid);
 }
 
 std::optional<uint64_t> Reconciler::cgroup_id(const std::string& directory) const {
@@ -268,7 +269,7 @@ std::vector<HeldAccount> Reconciler::held() const {
   std::vector<HeldAccount> all;
   const auto directories = tree_ ? tree_->list() : Result<std::vector<std::string>>();
   if (!directories) return all;
-  const auto by_cgroup = smtp_ ? smtp_->held() : std::map<uint64_t, SmtpGuard::Held>();
+  const auto by_cgroup = smtp_ ? smtp_->held() : std::map<uint64_t, SmtpPrograms::Held>();
   for (const std::string& directory : *directories) {
     const auto cgroup = tree_->find(directory);
     if (!cgroup) continue;
@@ -289,9 +290,9 @@ std::vector<HeldAccount> Reconciler::held() const {
   return all;
 }
 
-Result<int> Reconciler::forget_all_but(std::span<const SmtpGuard::Owner> known) {
+Result<int> Reconciler::forget_all_but(std::span<const Identity::Owner> known) {
   if (!smtp_) return 0;
-  return smtp_->forget_all_but(known);
+  return smtp_->identity.forget_all_but(known);
 }
 
 std::vector<std::string> Reconciler::orphans(const std::set<std::string>& known, bool keep_empty) {
@@ -346,7 +347,7 @@ Result<void> Reconciler::add_process(const Account& account, const Features& fea
     const Cgroup cgroup = NP_TRY(tree_->find_or_make(cgroup_directory(account)));
     NP_TRY(move_process(process, cgroup, tree_->mount_fd(), move));
   }
-  return apply_stand_ins(pid, rlimit_fallback_for(effective(account, features), host_));
+  return apply_rlimit_fallback(pid, rlimit_fallback_for(effective(account, features), host_));
 }
 
 std::vector<std::string> Reconciler::degraded(const Account& account, const Features& features,

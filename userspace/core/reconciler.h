@@ -14,7 +14,7 @@
 #include "kernel/account_tree.h"
 #include "kernel/connection_opener.h"
 #include "kernel/pins.h"
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 #include "kernel/usage_walk.h"
 #include "model/feature.h"
 #include "model/loss.h"
@@ -53,8 +53,8 @@ class Reconciler {
   // Obeyed by the very next connect(); what cgroups hold follows with apply().
   Result<int> set_features(const FeatureTable& features);
   // The rules of direct SMTP, all of them or none; put_back() brings those before back. Without SMTP nothing is done.
-  Result<SmtpGuard::Former> set_rules(const Config& config, const std::set<uid_t>& exempt);
-  Result<void> put_back(SmtpGuard::Former former);
+  Result<ConnectHook::Programs> set_rules(const Config& config, const std::set<uid_t>& exempt);
+  Result<void> put_back(ConnectHook::Programs former);
   // Whatever else a reload may change: what of it cannot be had is missing from then on.
   void follow(const Config& config);
   // An account that is new: full bucket, counts of zero.
@@ -81,7 +81,7 @@ class Reconciler {
   Result<void> remember_loss() const { return set_mark(pin_dir_, kLossMark); }
   Result<void> forget_loss() const { return remove_mark(pin_dir_, kLossMark); }
   // Drops what the kernel holds of accounts that are not among these.
-  [[nodiscard]] Result<int> forget_all_but(std::span<const SmtpGuard::Owner> known);
+  [[nodiscard]] Result<int> forget_all_but(std::span<const Identity::Owner> known);
   // Cgroups that belong to no account, by directory. Empty ones are removed first, unless `keep_empty`.
   [[nodiscard]] std::vector<std::string> orphans(const std::set<std::string>& known, bool keep_empty);
 
@@ -104,7 +104,7 @@ class Reconciler {
                                                   const Applied& applied) const;
 
   // nullptr when missing; the reason says why.
-  [[nodiscard]] SmtpGuard* smtp() { return smtp_ ? &*smtp_ : nullptr; }
+  [[nodiscard]] SmtpPrograms* smtp() { return smtp_ ? &*smtp_ : nullptr; }
   // Only beside smtp().
   [[nodiscard]] const ConnectionOpeners* openers() const { return openers_ ? &*openers_ : nullptr; }
   [[nodiscard]] UsageWalk* usage() { return usage_ ? &*usage_ : nullptr; }
@@ -133,7 +133,7 @@ class Reconciler {
   HostAbilities host_;
   bool in_container_ = false;  // for good
   std::optional<AccountTree> tree_;
-  std::optional<SmtpGuard> smtp_;
+  std::optional<SmtpPrograms> smtp_;
   std::optional<ConnectionOpeners> openers_;
   std::optional<UsageWalk> usage_;
   std::optional<std::string> tree_reason_;

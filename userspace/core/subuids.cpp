@@ -24,7 +24,7 @@ bool Subuids::is_stale() const {
   return version() != version_;
 }
 
-std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& accounts) {
+std::vector<Identity::Subuids> Subuids::owners(const std::vector<Account>& accounts) {
   version_ = version();  // first: a change while we read is seen the next time
   const auto text = read_file_at(AT_FDCWD, subuid_);
   if (!text) return {};  // a host without it has no such uids
@@ -56,7 +56,7 @@ std::vector<SmtpGuard::Subuids> Subuids::owners(const std::vector<Account>& acco
   std::map<uint32_t, std::vector<SubuidRange>> by_slot;
   for (SubuidRange& range : found.ranges)
     if (const auto slot = slot_of(range.user)) by_slot[*slot].push_back(std::move(range));
-  std::vector<SmtpGuard::Subuids> owners;
+  std::vector<Identity::Subuids> owners;
   owners.reserve(by_slot.size());
   for (auto& [slot, ranges] : by_slot) owners.push_back({.slot = slot, .ranges = std::move(ranges)});
   return owners;

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernel/smtp_guard.h"
+#include "kernel/smtp_programs.h"
 
 namespace npanel {
 
@@ -30,7 +30,7 @@ class Subuids {
   void look_again() { version_ = kNever; }
   // Has something changed since owners() was asked?
   [[nodiscard]] bool is_stale() const;
-  [[nodiscard]] std::vector<SmtpGuard::Subuids> owners(const std::vector<Account>& accounts);
+  [[nodiscard]] std::vector<Identity::Subuids> owners(const std::vector<Account>& accounts);
   // What is wrong with the file, once.
   [[nodiscard]] std::vector<std::string> take_complaints() { return std::exchange(complaints_, {}); }
 

@@ -61,6 +61,14 @@ MappedValues::~MappedValues() {
   if (address_) ::munmap(address_, (bytes_ + page - 1) / page * page);
 }
 
+void share_maps(const bpf_object* object, const Pins& pins, std::string_view own) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string name = bpf_map__name(map);
+    if (!bpf_map__is_internal(map) && name != own) bpf_map__set_pin_path(map, pins.path(name).c_str());
+  }
+}
+
 std::vector<int> program_fds_of(const bpf_object* object) {
   std::vector<int> fds;
   bpf_program* program = nullptr;

@@ -8,10 +8,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "kernel/pins.h"
 
 namespace npanel {
 
@@ -56,7 +59,11 @@ class MappedValues {
       : address_(std::exchange(other.address_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   MappedValues(const MappedValues&) = delete;
   MappedValues& operator=(const MappedValues&) = delete;
-  MappedValues& operator=(MappedValues&&) = delete;
+  MappedValues& operator=(MappedValues&& other) noexcept {
+    std::swap(address_, other.address_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
   ~MappedValues();
 
   template <class Value>
@@ -74,6 +81,10 @@ class MappedValues {
   void* address_;
   size_t bytes_;
 };
+
+// Before the load, which then takes over what is pinned under the same name and layout, with all it holds, and pins the
+// rest: so programs of several objects share a map. Only `own` is of this load alone.
+void share_maps(const bpf_object* object, const Pins& pins, std::string_view own = {});
 
 // Of a loaded object; they live as long as it does.
 [[nodiscard]] std::vector<int> program_fds_of(const bpf_object* object);

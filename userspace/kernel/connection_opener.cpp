@@ -56,10 +56,7 @@ Result<SkeletonPtr<np_opener_bpf>> load(const Pins& pins, const ConnectionOpener
   skeleton->rodata->np_netns = NP_TRY(own_netns());
   bpf_program__set_autoload(skeleton->progs.np_opened, by_function);
   bpf_program__set_autoload(skeleton->progs.np_opened_ops, !by_function);
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton->obj) {
-    if (!bpf_map__is_internal(map)) bpf_map__set_pin_path(map, pins.path(bpf_map__name(map)).c_str());
-  }
+  share_maps(skeleton->obj, pins);
   if (const int error = np_opener_bpf::load(skeleton.get()); error != 0)
     return libbpf_failure("load BPF opener", -error);
   return skeleton;

@@ -32,7 +32,7 @@ class ConnectionOpeners {
   struct Options {
     int cgroup_fd;                // the cgroup v2 root
     int account_level;            // depth of an account's cgroup below it
-    std::string pin_dir;          // that of SmtpGuard, whose maps say who is whose: after it
+    std::string pin_dir;          // that of SmtpPrograms, whose maps say who is whose: after it
     std::vector<uint16_t> ports;  // at most NP_SMTP_PORTS
     uint16_t redirect_port = 0;   // of the local MTA; 0: none
   };

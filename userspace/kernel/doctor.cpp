@@ -9,14 +9,16 @@
 #include <iterator>
 
 #include "base/file.h"
+#include "connect.skel.h"
 #include "kernel/block_devices.h"
 #include "kernel/bpf_object.h"
 #include "kernel/cgroup.h"
 #include "kernel/mounts.h"
 #include "kernel/storage_facts.h"
 #include "kernel/usage_walk.h"
+#include "mail_query.skel.h"
 #include "model/settings.h"
-#include "smtp.skel.h"
+#include "recount.skel.h"
 
 namespace npanel {
 namespace {
@@ -49,7 +51,7 @@ Capability cgroup2(const std::optional<std::string>& mount) {
           "not mounted: boot with systemd.unified_cgroup_hierarchy=1; rlimits stand in for memory and pids"};
 }
 
-std::string_view stand_in_for(std::string_view controller) {
+std::string_view fallback_for(std::string_view controller) {
   if (controller == "memory") return "RLIMIT_AS on each process stands in";
   if (controller == "pids") return "RLIMIT_NPROC for the account's user stands in";
   return "nothing stands in";
@@ -61,7 +63,7 @@ Capability controller(const std::string& mount, std::string_view name) {
   if (offered && (" " + *offered).find(" " + std::string(name)) != std::string::npos)
     return {what, State::ok, "the controller is offered by cgroup v2"};
   return {what, State::missing,
-          "cgroup v2 does not offer the controller (a v1 mount may hold it); " + std::string(stand_in_for(name))};
+          "cgroup v2 does not offer the controller (a v1 mount may hold it); " + std::string(fallback_for(name))};
 }
 
 Capability psi() {
@@ -108,10 +110,17 @@ Capability bpffs() {
   return {"bpffs", State::missing, "no bpffs is mounted (mount -t bpf bpf /sys/fs/bpf): SMTP is not limited"};
 }
 
+// False: errno says why not. One at a time, for each has maps of 16 MB here that are shared elsewhere.
+template <class Skeleton>
+bool loads() {
+  return SkeletonPtr<Skeleton>(Skeleton::open_and_load()) != nullptr;
+}
+
 // Loads the real programs and asks for a link to an invalid fd: EBADF says that all but the fd was right.
 Capability smtp() {
   hear_libbpf();
-  const SkeletonPtr<np_smtp_bpf> skeleton(np_smtp_bpf::open_and_load());
+  const bool others = loads<np_mail_query_bpf>() && loads<np_recount_bpf>();
+  const SkeletonPtr<np_connect_bpf> skeleton(others ? np_connect_bpf::open_and_load() : nullptr);
   if (!skeleton)
     return {"bpf.connect", State::missing,
             libbpf_failure("the SMTP programs do not load; SMTP is not limited", errno).error().text};
@@ -122,13 +131,13 @@ Capability smtp() {
 }
 
 Capability usage(const std::string& mount) {
-  constexpr std::string_view kStandIn = "; figures are unavailable, limits are not touched by this";
+  constexpr std::string_view kFallback = "; figures are unavailable, limits are not touched by this";
   const auto root = Cgroup::open(AT_FDCWD, mount);
-  if (!root) return {"bpf.iter_cgroup", State::missing, root.error().text + std::string(kStandIn)};
+  if (!root) return {"bpf.iter_cgroup", State::missing, root.error().text + std::string(kFallback)};
   auto walk = UsageWalk::load(root->fd(), 1, 1024);
-  if (!walk) return {"bpf.iter_cgroup", State::missing, walk.error().text + std::string(kStandIn)};
+  if (!walk) return {"bpf.iter_cgroup", State::missing, walk.error().text + std::string(kFallback)};
   const auto rows = walk->walk();
-  if (!rows) return {"bpf.iter_cgroup", State::missing, rows.error().text + std::string(kStandIn)};
+  if (!rows) return {"bpf.iter_cgroup", State::missing, rows.error().text + std::string(kFallback)};
   return {"bpf.iter_cgroup", State::ok, "one read() brings every account's figures"};
 }
 

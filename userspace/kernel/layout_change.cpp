@@ -15,13 +15,13 @@ namespace {
 
 using BtfPtr = std::unique_ptr<btf, decltype([](btf* types) { btf__free(types); })>;
 
-struct Place {
+struct Field {
   size_t offset, bytes;
 };
 // "bucket.credit" -> where it is
-using Places = std::map<std::string, Place>;
+using Fields = std::map<std::string, Field>;
 
-void find_numbers(const btf* types, unsigned id, const std::string& name, size_t offset, Places& found) {
+void find_numbers(const btf* types, unsigned id, const std::string& name, size_t offset, Fields& found) {
   const int resolved = btf__resolve_type(types, id);
   if (resolved < 0) return;
   const btf_type* type = btf__type_by_id(types, static_cast<unsigned>(resolved));
@@ -49,20 +49,31 @@ uint64_t read_number(std::span<const std::byte> value, size_t offset, size_t byt
   return number;
 }
 
+Result<bpf_map_info> look_at(int map) {
+  bpf_map_info info{};
+  __u32 length = sizeof(info);
+  if (bpf_obj_get_info_by_fd(map, &info, &length) != 0) return errno_failure("look at a BPF map", errno);
+  return info;
+}
+
 }  // namespace
 
-LayoutChange LayoutChange::between(const btf* from, unsigned from_type, const btf* to, unsigned to_type) {
-  Places old_places;
-  Places new_places;
-  find_numbers(from, from_type, "", 0, old_places);
-  find_numbers(to, to_type, "", 0, new_places);
+LayoutChange LayoutChange::between(const btf* from, unsigned from_type, const btf* to, unsigned to_type,
+                                   std::span<const FormerName> renamed) {
+  Fields old_fields;
+  Fields new_fields;
+  find_numbers(from, from_type, "", 0, old_fields);
+  find_numbers(to, to_type, "", 0, new_fields);
   LayoutChange change;
-  for (const auto& [name, place] : new_places) {
-    const auto before = old_places.find(name);
-    if (before == old_places.end()) continue;
+  for (const auto& [name, field] : new_fields) {
+    auto before = old_fields.find(name);
+    if (const auto other = std::ranges::find(renamed, name, &FormerName::now);
+        before == old_fields.end() && other != renamed.end())
+      before = old_fields.find(std::string(other->before));
+    if (before == old_fields.end()) continue;
     const size_t wide = sizeof(uint64_t);
-    if (place.bytes > wide || before->second.bytes > wide) continue;
-    change.numbers_.push_back({before->second.offset, before->second.bytes, place.offset, place.bytes});
+    if (field.bytes > wide || before->second.bytes > wide) continue;
+    change.numbers_.push_back({before->second.offset, before->second.bytes, field.offset, field.bytes});
   }
   return change;
 }
@@ -75,19 +86,17 @@ void LayoutChange::apply(std::span<const std::byte> from, std::span<std::byte> t
   }
 }
 
-Result<void> copy_entries(int old_map, int new_map, const btf* types, unsigned value_type, unsigned long long flags,
-                          const EntryChange& change) {
-  bpf_map_info before{};
-  bpf_map_info after{};
-  __u32 length = sizeof(before);
-  if (bpf_obj_get_info_by_fd(old_map, &before, &length) != 0) return errno_failure("look at the old map", errno);
-  length = sizeof(after);
-  if (bpf_obj_get_info_by_fd(new_map, &after, &length) != 0) return errno_failure("look at the new map", errno);
+Result<void> copy_entries(int old_map, int new_map, unsigned long long flags, const EntryChange& change,
+                          std::span<const FormerName> renamed) {
+  const bpf_map_info before = NP_TRY(look_at(old_map));
+  const bpf_map_info after = NP_TRY(look_at(new_map));
   const std::string name = static_cast<const char*>(before.name);
   if (before.key_size != after.key_size) return failure("map " + name + " has keys of another size", EINVAL);
-  const BtfPtr old_types(btf__load_from_kernel_by_id(before.btf_id));
-  if (!old_types) return errno_failure("read the types of map " + name, errno);
-  const LayoutChange layout = LayoutChange::between(old_types.get(), before.btf_value_type_id, types, value_type);
+  const BtfPtr from(btf__load_from_kernel_by_id(before.btf_id));
+  const BtfPtr to(btf__load_from_kernel_by_id(after.btf_id));
+  if (!from || !to) return errno_failure("read the types of map " + name, errno);
+  const LayoutChange layout =
+      LayoutChange::between(from.get(), before.btf_value_type_id, to.get(), after.btf_value_type_id, renamed);
 
   std::vector<std::byte> key(before.key_size);
   std::vector<std::byte> old_value(before.value_size);

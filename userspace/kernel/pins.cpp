@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Changes with the layout of any pinned map.
-constexpr const char* kLayout = "v7";
+constexpr const char* kLayout = "v8";
 constexpr const char* kLink = "link4";
 
 // On a bpffs that others may write, somebody else may have made it, and put links and maps of his own there.

@@ -73,13 +73,13 @@ std::optional<uid_t> real_uid_in(std::string_view status) {
 
 }  // namespace
 
-Result<void> apply_stand_ins(pid_t pid, const RlimitFallback& fallback) {
+Result<void> apply_rlimit_fallback(pid_t pid, const RlimitFallback& fallback) {
   if (fallback.address_space_bytes) NP_TRY(lower_limit(pid, RLIMIT_AS, *fallback.address_space_bytes, "RLIMIT_AS"));
   if (fallback.processes) NP_TRY(lower_limit(pid, RLIMIT_NPROC, *fallback.processes, "RLIMIT_NPROC"));
   return {};
 }
 
-Result<void> lift_stand_ins(pid_t pid, const RlimitFallback& fallback) {
+Result<void> lift_rlimit_fallback(pid_t pid, const RlimitFallback& fallback) {
   if (fallback.address_space_bytes) NP_TRY(raise_limit(pid, RLIMIT_AS, *fallback.address_space_bytes, "RLIMIT_AS"));
   if (fallback.processes) NP_TRY(raise_limit(pid, RLIMIT_NPROC, *fallback.processes, "RLIMIT_NPROC"));
   return {};

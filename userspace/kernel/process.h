@@ -17,10 +17,10 @@
 namespace npanel {
 
 // prlimit(2) on a process that no controller holds. Never raises a limit that is lower already.
-Result<void> apply_stand_ins(pid_t pid, const RlimitFallback& fallback);
+Result<void> apply_rlimit_fallback(pid_t pid, const RlimitFallback& fallback);
 
-// Gives back what apply_stand_ins() took: a limit that is not the fallback's own was somebody else's and stays.
-Result<void> lift_stand_ins(pid_t pid, const RlimitFallback& fallback);
+// Gives back what apply_rlimit_fallback() took: a limit that is not the fallback's own was somebody else's and stays.
+Result<void> lift_rlimit_fallback(pid_t pid, const RlimitFallback& fallback);
 
 // How many processes are in the cgroup and below it, and the first `most` of them as they are now; one that is just
 // gone is counted and not told.

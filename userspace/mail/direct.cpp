@@ -8,14 +8,14 @@ namespace npanel {
 
 void Mail::on_smtp(std::function<void(int)> tell) {
   tell_smtp_ = std::move(tell);
-  if (core_.reconciler.smtp()) tell_smtp_(core_.reconciler.smtp()->refusals_fd());
+  if (core_.reconciler.smtp()) tell_smtp_(core_.reconciler.smtp()->connect.refusals_fd());
 }
 
 void Mail::take_refusals() {
   if (!core_.reconciler.smtp()) return;
   const Overhead::Meter meter(core_.overhead, NP_EMAIL_RATE_LIMITING);
   const Look look = [this](const np_smtp_refusal& refusal, Seen seen) { look_for(refusal, std::move(seen)); };
-  const auto drained = core_.reconciler.smtp()->drain_refusals(
+  const auto drained = core_.reconciler.smtp()->connect.drain_refusals(
       [this, &look](const np_smtp_refusal& refusal) { refusals_.add(refusal, look); });
   if (!drained) log_error(drained.error().text + "; carrying on");
 }

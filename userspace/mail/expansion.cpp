@@ -23,8 +23,8 @@ uint64_t recipient_id(const MessageId& message, const std::string& recipient) {
 }  // namespace
 
 std::optional<Mail::ChargedMessage> Mail::charged_message(uint64_t id) {
-  const SmtpGuard* smtp = core_.reconciler.smtp();
-  const auto charged = smtp ? smtp->charged(id) : std::nullopt;
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
+  const auto charged = smtp ? smtp->mail.charged(id) : std::nullopt;
   if (!charged) return std::nullopt;
   const AccountEntry* entry = core_.accounts.of_slot(charged->slot);
   if (!entry || charged->at_ns < entry->since_ns) return std::nullopt;
@@ -33,7 +33,7 @@ std::optional<Mail::ChargedMessage> Mail::charged_message(uint64_t id) {
 
 np_mail_question Mail::charge_recipient(const ChargedMessage& message, uint64_t recipient, np_mail_more how) {
   const Account& account = message.entry->account;
-  const auto answer = core_.reconciler.smtp()->ask(account.slot, message.id, recipient, how);
+  const auto answer = core_.reconciler.smtp()->mail.ask(account.slot, message.id, recipient, how);
   if (answer) return *answer;
   ++failed_;
   log_error("account " + account.name + ": " + answer.error().text + "; a recipient is not charged");
@@ -60,14 +60,14 @@ std::optional<CountedDelivery> Mail::take_note(const LoggedDelivery& delivery, b
   const auto message = message_of(delivery);
   if (!message) return std::nullopt;
   const uint64_t recipient = recipient_id(message->id, delivery.recipient);
-  if (asked && !core_.reconciler.smtp()->knows(recipient)) return std::nullopt;
+  if (asked && !core_.reconciler.smtp()->mail.knows(recipient)) return std::nullopt;
   if (delivery.remote) charge_recipient(*message, recipient, NP_MAIL_MORE_ANYWAY);
   const Verdict verdict = verdict_of(delivery.facts);
   // Who has it on this host says nothing of how it is received elsewhere.
   if (verdict.outcome == Outcome::accepted && !delivery.remote) return std::nullopt;
   const bool late = boot_ns() - message->charged.at_ns > kFirstTryNs;
   if (verdict.outcome == Outcome::deferred_recipient && late && !delivery.facts.permanent) return std::nullopt;
-  const auto charged = core_.reconciler.smtp()->charged(message->id.id);
+  const auto charged = core_.reconciler.smtp()->mail.charged(message->id.id);
   // Another message of the same queue id is another one here, too.
   const uint64_t whole = message->id.id ^ message->id.instance;
   const bool decided = delivery.facts.accepted || delivery.facts.permanent;

@@ -43,7 +43,7 @@ void Mail::write_back() {
 void Mail::smtp_came() {
   configured();
   restore_budgets();
-  if (tell_smtp_) tell_smtp_(core_.reconciler.smtp()->refusals_fd());
+  if (tell_smtp_) tell_smtp_(core_.reconciler.smtp()->connect.refusals_fd());
 }
 
 void Mail::account_leaves(const Account&) {

@@ -103,8 +103,8 @@ void Mail::adjust(const Account& account, Account& effective) const {
 // RFC 5321: 452 insufficient storage, 550 refused for a policy, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4 message
 // too big, 5.5.3 too many recipients.
 std::string Mail::deferral(uint32_t slot, const Whose& whose, const np_mail_amount& amount, uint32_t verdict) {
-  const SmtpGuard& smtp = *core_.reconciler.smtp();
-  const np_mail_limit limit = smtp.mail_limit(slot);
+  const SmtpPrograms& smtp = *core_.reconciler.smtp();
+  const np_mail_limit limit = smtp.mail.limit(slot);
   const std::string what = subject(whose.account.value_or("")) + " has a limit of " + limit_text(verdict, limit);
   const std::string advice = whose.account ? "" : "; to the administrator: " + std::string(remedy(whose.why));
   // What is larger than the limit will not fit tomorrow either.
@@ -116,7 +116,7 @@ std::string Mail::deferral(uint32_t slot, const Whose& whose, const np_mail_amou
     default:
       break;
   }
-  const auto wait = fits_in_s(smtp.budget(slot), limit, amount, mail_time_ns());
+  const auto wait = fits_in_s(smtp.mail.budget(slot), limit, amount, mail_time_ns());
   return "452 4.7.1 Try again later: " + what + ", which is used up" +
          (wait ? "; it is free again in " + in_words(*wait) : "") + advice;
 }
@@ -153,7 +153,7 @@ std::string Mail::answer_for(const PolicyRequest& request, const Whose& whose, u
   const bool charge = request.state == kEndOfMessage;
   const np_mail_amount amount = amount_of(request, recipients_of(request));
   const auto answer =
-      core_.reconciler.smtp()->ask(slot, amount, message_id(request), charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
+      core_.reconciler.smtp()->mail.ask(slot, amount, message_id(request), charge ? NP_MAIL_CHARGE : NP_MAIL_ASK);
   if (!answer) {
     ++failed_;
     log_error(subject(whose.account.value_or("")) + ": " + answer.error().text + "; the mail passes");
@@ -192,11 +192,11 @@ void Mail::flush_queries() {
 }
 
 void Mail::save_budgets() {
-  const SmtpGuard* smtp = core_.reconciler.smtp();
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
   if (!smtp) return;
   std::vector<StoredBudget> changed;
   for (const auto& [slot, owner] : core_.accounts.slots()) {
-    const np_mail_budget budget = smtp->budget(slot);
+    const np_mail_budget budget = smtp->mail.budget(slot);
     const auto state = std::tuple(budget.cell, budget.sent.messages, budget.sent.recipients, budget.sent.bytes);
     if (owner.empty() || budget.cell == 0 || saved_[slot] == state) continue;
     saved_[slot] = state;
@@ -211,7 +211,7 @@ void Mail::save_budgets() {
 
 // The kernel's map is empty after a reboot. Before the accounts are known to the hooks: what is there already stays.
 void Mail::restore_budgets() {
-  SmtpGuard* smtp = core_.reconciler.smtp();
+  SmtpPrograms* smtp = core_.reconciler.smtp();
   if (!smtp) return;
   const auto stored = core_.ledger.store().budgets(now_ms(), mail_time_ns());
   if (!stored) {
@@ -221,7 +221,7 @@ void Mail::restore_budgets() {
   for (const StoredBudget& each : *stored) {
     const auto entry = core_.accounts.all().find(each.account);
     if (entry == core_.accounts.all().end()) continue;
-    if (const auto put = smtp->put_budget(entry->second.account.slot, each.budget); !put)
+    if (const auto put = smtp->mail.put_budget(entry->second.account.slot, each.budget); !put)
       log_error("account " + each.account + ": " + put.error().text + "; it starts with nothing sent");
   }
 }

@@ -20,12 +20,12 @@ bool is_refusal(const Event& event) {
 }  // namespace
 
 MailFigures Mail::figures(const AccountEntry& entry) {
-  const SmtpGuard* smtp = core_.reconciler.smtp();
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
   if (!smtp) return {};
   const uint32_t slot = entry.account.slot;
   const uint64_t now = mail_time_ns();
-  const np_mail_budget budget = smtp->budget(slot);
-  return {.count = smtp->mail_count(slot),
+  const np_mail_budget budget = smtp->mail.budget(slot);
+  return {.count = smtp->mail.count(slot),
           .limit = kernel_limit(core_.enforcer.effective(entry.account).mail),
           .sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now), sent(budget, NP_MAIL_DAY, now)},
           .deliveries = deliveries_.last_hour(entry.account.name),
@@ -34,7 +34,7 @@ MailFigures Mail::figures(const AccountEntry& entry) {
 }
 
 MailStatus Mail::status_of(const AccountEntry& entry) {
-  const SmtpGuard* smtp = core_.reconciler.smtp();
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
   const Account& account = entry.account;
   MailStatus status{.account = account.name,
                     .mode = core_.features.mode_for(NP_EMAIL_RATE_LIMITING, account.name),
@@ -42,9 +42,9 @@ MailStatus Mail::status_of(const AccountEntry& entry) {
                     .raise = account.raise,
                     .throttle = decisions_of(account.name).throttle,
                     .figures = figures(entry),
-                    .direct = smtp ? smtp->count(account.slot) : np_smtp_count{}};
+                    .direct = smtp ? smtp->connect.count(account.slot) : np_smtp_count{}};
   const np_mail_amount one{.messages = 1, .recipients = 1, .bytes = 1};
-  if (smtp) status.free_in_s = fits_in_s(smtp->budget(account.slot), status.figures.limit, one, mail_time_ns());
+  if (smtp) status.free_in_s = fits_in_s(smtp->mail.budget(account.slot), status.figures.limit, one, mail_time_ns());
   return status;
 }
 

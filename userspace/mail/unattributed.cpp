@@ -8,7 +8,7 @@
 namespace npanel {
 namespace {
 
-constexpr __u32 kLastPlace = 99;  // of a rollout: on when all accounts are
+constexpr __u32 kLastBucket = 99;  // of a rollout: on when all accounts are
 constexpr int64_t kJustNowMs = 60'000;
 constexpr np_mail_amount kOneMessage{.messages = 1, .recipients = 1, .bytes = 1};
 
@@ -33,15 +33,15 @@ void Mail::configured() {
 
 // Again each second: what others change in the kernel's map is put back.
 void Mail::put_unattributed_limits() {
-  SmtpGuard* smtp = core_.reconciler.smtp();
+  SmtpPrograms* smtp = core_.reconciler.smtp();
   if (!smtp) return;
-  const auto written = smtp->set_unattributed(core_.config.unattributed_mail, kLastPlace);
+  const auto written = smtp->set_unattributed(core_.config.unattributed_mail, kLastBucket);
   if (!written) log_error("mail that no account owns: " + written.error().text + "; tried again each second");
 }
 
 FeatureMode Mail::unattributed_mode() const {
   return static_cast<FeatureMode>(
-      np_gate_mode_of(&core_.features.kernel()[NP_EMAIL_RATE_LIMITING], kLastPlace, NP_OVERRIDE_NONE));
+      np_feature_mode_of(&core_.features.kernel()[NP_EMAIL_RATE_LIMITING], kLastBucket, NP_OVERRIDE_NONE));
 }
 
 UnattributedMail Mail::unattributed() {
@@ -49,11 +49,11 @@ UnattributedMail Mail::unattributed() {
                         .limits = core_.config.unattributed_mail,
                         .counts = unattributed_.counts(),
                         .newest = unattributed_.newest()};
-  const SmtpGuard* smtp = core_.reconciler.smtp();
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
   if (!smtp) return mail;
   const uint64_t now = mail_time_ns();
-  const np_mail_budget budget = smtp->budget(NP_SLOT_NOBODY);
-  mail.figures.count = smtp->mail_count(NP_SLOT_NOBODY);
+  const np_mail_budget budget = smtp->mail.budget(NP_SLOT_NOBODY);
+  mail.figures.count = smtp->mail.count(NP_SLOT_NOBODY);
   mail.figures.limit = kernel_limit(core_.config.unattributed_mail);
   mail.figures.sent = {sent(budget, NP_MAIL_QUARTER, now), sent(budget, NP_MAIL_HOUR, now),
                        sent(budget, NP_MAIL_DAY, now)};
@@ -82,8 +82,8 @@ std::optional<Opener> Mail::opener_of(const PolicyRequest& request) {
 
 // As the kernel's programs know it.
 std::optional<uint32_t> Mail::slot_of_user(uid_t uid) {
-  const SmtpGuard* smtp = core_.reconciler.smtp();
-  return smtp ? smtp->slot_of_user(uid) : std::nullopt;
+  const SmtpPrograms* smtp = core_.reconciler.smtp();
+  return smtp ? smtp->identity.slot_of_user(uid) : std::nullopt;
 }
 
 std::optional<bool> Mail::is_local(const NetAddress& address) {

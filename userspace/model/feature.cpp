@@ -150,9 +150,9 @@ Features Features::from(const FeatureTable& kernel) {
   Features features;
   for (size_t i = 0; i < kernel.size(); ++i)
     features.set(static_cast<Feature>(i),
-                 {.enabled = kernel[i].mode != NP_GATE_OFF,
-                  .mode = kernel[i].mode == NP_GATE_OBSERVE ? FeatureMode::observe : FeatureMode::enforce,
-                  .rollout = kernel[i].mode == NP_GATE_OFF ? kWhole : std::min(kernel[i].percent, kWhole)});
+                 {.enabled = kernel[i].mode != NP_FEATURE_OFF,
+                  .mode = kernel[i].mode == NP_FEATURE_OBSERVE ? FeatureMode::observe : FeatureMode::enforce,
+                  .rollout = kernel[i].mode == NP_FEATURE_OFF ? kWhole : std::min(kernel[i].percent, kWhole)});
   return features;
 }
 
@@ -180,10 +180,10 @@ np_override Features::override_for(Feature feature, std::string_view account) co
 }
 
 FeatureMode Features::mode_for(Feature feature, std::string_view account) const {
-  const np_gate& gate = kernel_[feature];
-  if (gate.mode == NP_GATE_OFF) return FeatureMode::off;
-  const __u32 place = np_rollout_place(account.data(), static_cast<__u32>(account.size()), feature);
-  return static_cast<FeatureMode>(np_gate_mode_of(&gate, place, override_for(feature, account)));
+  const np_feature_state& state = kernel_[feature];
+  if (state.mode == NP_FEATURE_OFF) return FeatureMode::off;
+  const __u32 bucket = np_rollout_bucket(account.data(), static_cast<__u32>(account.size()), feature);
+  return static_cast<FeatureMode>(np_feature_mode_of(&state, bucket, override_for(feature, account)));
 }
 
 }  // namespace npanel

@@ -10,13 +10,13 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "npanel/gate.h"
+#include "npanel/feature.h"
 
 namespace npanel {
 
 using Feature = np_feature;
 
-enum class FeatureMode : uint32_t { off = NP_GATE_OFF, observe = NP_GATE_OBSERVE, enforce = NP_GATE_ENFORCE };
+enum class FeatureMode : uint32_t { off = NP_FEATURE_OFF, observe = NP_FEATURE_OBSERVE, enforce = NP_FEATURE_ENFORCE };
 [[nodiscard]] std::string_view to_string(FeatureMode mode);
 [[nodiscard]] std::optional<FeatureMode> parse_feature_mode(std::string_view text);  // observe, enforce
 
@@ -59,7 +59,7 @@ struct FeatureChange {
 [[nodiscard]] Result<FeatureState> apply(Feature feature, FeatureState state, const FeatureChange& change);
 
 // As the kernel's map has them. Index: enum np_feature.
-using FeatureTable = std::array<np_gate, NP_FEATURES>;
+using FeatureTable = std::array<np_feature_state, NP_FEATURES>;
 
 // All of them, as the administrator said. Asking is a few nanoseconds: nothing is looked up by text but an account's
 // override. A feature that is not available is off, whatever was stored.
@@ -73,7 +73,7 @@ class Features {
   void rename_account(std::string_view from, const std::string& to);
 
   // Of the whole server.
-  [[nodiscard]] bool on(Feature feature) const { return kernel_[feature].mode != NP_GATE_OFF; }
+  [[nodiscard]] bool on(Feature feature) const { return kernel_[feature].mode != NP_FEATURE_OFF; }
   [[nodiscard]] FeatureMode mode_for(Feature feature, std::string_view account) const;
   [[nodiscard]] np_override override_for(Feature feature, std::string_view account) const;
   [[nodiscard]] const FeatureTable& kernel() const { return kernel_; }

@@ -12,6 +12,7 @@
 #include "model/feature.h"
 #include "model/mail.h"
 #include "model/reputation.h"
+#include "npanel/mail_query.h"
 #include "npanel/smtp.h"
 
 namespace npanel {

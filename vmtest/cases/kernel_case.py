@@ -41,6 +41,7 @@ class KernelCase(unittest.TestCase):
         self.run_all_tests_of("kernel.telemetry_test")
 
     def test_maps_of_another_layout_move_in(self):
+        self.run_all_tests_of("kernel.layout_move_test")
         self.run_all_tests_of("kernel.pins_test")
 
     def test_processes_are_held_while_they_are_moved(self):

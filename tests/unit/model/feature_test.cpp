@@ -58,7 +58,7 @@ TEST(Feature, AllAreOffAtFirst) {
   for (const Feature feature : all_features()) {
     EXPECT_FALSE(features.on(feature));
     EXPECT_EQ(features.mode_for(feature, "bob"), FeatureMode::off);
-    EXPECT_EQ(features.kernel()[feature].mode, static_cast<__u32>(NP_GATE_OFF));
+    EXPECT_EQ(features.kernel()[feature].mode, static_cast<__u32>(NP_FEATURE_OFF));
   }
 }
 
@@ -76,7 +76,7 @@ TEST(Feature, EveryStateGivesWhatItSays) {
             const FeatureInfo& known = info(feature);
             const bool on = enabled && known.available;
             const uint32_t percent = known.per_account ? rollout : 100;
-            const bool below = np_rollout_place("bob", 3, feature) < percent;
+            const bool below = np_rollout_bucket("bob", 3, feature) < percent;
             const FeatureMode as = known.observable ? mode : FeatureMode::enforce;
             EXPECT_EQ(features.on(feature), on) << known.name;
             EXPECT_EQ(features.mode_for(feature, "bob"), on && override.value_or(below) ? as : FeatureMode::off)
@@ -115,10 +115,10 @@ TEST(Feature, AnotherFeatureBeginsWithOtherAccounts) {
 
 // What an account's place is may never change: a server that is upgraded would switch accounts on and off.
 TEST(Feature, PlacesAreTheSameForEver) {
-  EXPECT_EQ(np_rollout_place("bob", 3, NP_CGROUPS_ISOLATION), 97U);
-  EXPECT_EQ(np_rollout_place("bob", 3, NP_EMAIL_RATE_LIMITING), 25U);
-  EXPECT_EQ(np_rollout_place("alice", 5, NP_CGROUPS_ISOLATION), 6U);
-  EXPECT_EQ(np_rollout_place("", 0, NP_UPGRADE_FRAMEWORK), 93U);
+  EXPECT_EQ(np_rollout_bucket("bob", 3, NP_CGROUPS_ISOLATION), 97U);
+  EXPECT_EQ(np_rollout_bucket("bob", 3, NP_EMAIL_RATE_LIMITING), 25U);
+  EXPECT_EQ(np_rollout_bucket("alice", 5, NP_CGROUPS_ISOLATION), 6U);
+  EXPECT_EQ(np_rollout_bucket("", 0, NP_UPGRADE_FRAMEWORK), 93U);
 }
 
 TEST(Feature, ChangesAreCheckedBeforeTheyAreMade) {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "npanel/gate.h"
+#include "npanel/feature.h"
 #include "sample.h"
 #include "store/database.h"
 #include "store/migrate.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* gate.h: is this feature on for this account? The kernel and user space run this very code. */
-#ifndef NPANEL_GATE_H
-#define NPANEL_GATE_H
+/* feature.h: is this feature on for this account? The kernel and user space run this very code. */
+#ifndef NPANEL_FEATURE_H
+#define NPANEL_FEATURE_H
 
-#include "wall.h"
+#include "abi.h"
 
-/* Place in np_gate, and in the list of all features; append only. */
+/* Index in the map np_feature, and in the list of all features; append only. */
 enum np_feature {
 	NP_CGROUPS_ISOLATION,
 	NP_EMAIL_RATE_LIMITING,
@@ -25,10 +25,10 @@ enum np_feature {
 	NP_FEATURES,
 };
 
-enum np_gate_mode {
-	NP_GATE_OFF = 0,
-	NP_GATE_OBSERVE = 1, /* look and count, change nothing */
-	NP_GATE_ENFORCE = 2,
+enum np_feature_mode {
+	NP_FEATURE_OFF = 0,
+	NP_FEATURE_OBSERVE = 1, /* look and count, change nothing */
+	NP_FEATURE_ENFORCE = 2,
 };
 
 /* What the administrator said about one account, whatever the percentage says. */
@@ -39,18 +39,18 @@ enum np_override {
 };
 
 /* Written by the agent, read by the kernel. Index: enum np_feature. All zero: off. */
-struct np_gate {
-	__u32 mode;    /* enum np_gate_mode */
+struct np_feature_state {
+	__u32 mode;    /* enum np_feature_mode */
 	__u32 percent; /* 0 … 100 of the accounts */
 };
-NP_ASSERT(sizeof(struct np_gate) == 8);
+NP_ASSERT(sizeof(struct np_feature_state) == 8);
 
 /*
- * Where an account stands in the rollout of a feature: 0 … 99, the same for ever. On are the accounts below the
+ * The account's bucket in the rollout of a feature: 0 … 99, the same for ever. On are the accounts below the
  * percentage, so growing it only adds accounts. FNV-1a over "feature name", then a finalizer (splitmix64's) because
  * FNV alone spreads short names badly; another feature puts other accounts first.
  */
-static inline __u32 np_rollout_place(const char *account, __u32 length, __u32 feature)
+static inline __u32 np_rollout_bucket(const char *account, __u32 length, __u32 feature)
 {
 	__u64 hash = 0xcbf29ce484222325ULL ^ feature;
 	__u32 i;
@@ -68,14 +68,14 @@ static inline __u32 np_rollout_place(const char *account, __u32 length, __u32 fe
 	return (__u32)(hash % 100);
 }
 
-/* enum np_gate_mode for one account. An override chooses who takes part; the mode stays the feature's. */
-static inline __u32 np_gate_mode_of(const struct np_gate *gate, __u32 place, __u32 override)
+/* enum np_feature_mode for one account. An override chooses who takes part; the mode stays the feature's. */
+static inline __u32 np_feature_mode_of(const struct np_feature_state *state, __u32 bucket, __u32 override)
 {
 	if (override == NP_OVERRIDE_OFF)
-		return NP_GATE_OFF;
-	if (override == NP_OVERRIDE_ON || place < gate->percent)
-		return gate->mode;
-	return NP_GATE_OFF;
+		return NP_FEATURE_OFF;
+	if (override == NP_OVERRIDE_ON || bucket < state->percent)
+		return state->mode;
+	return NP_FEATURE_OFF;
 }
 
 #endif

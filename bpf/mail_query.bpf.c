@@ -1,21 +1,13 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
-/* mail.bpf.h: the mail budget, which the connect hooks and the MTA's questions charge alike. */
-#ifndef NPANEL_MAIL_BPF_H
-#define NPANEL_MAIL_BPF_H
-
+// SPDX-License-Identifier: GPL-2.0-only
+/* mail_query.bpf.c: may this account send one more mail? The MTA asks, before it accepts a message or a recipient. */
+#include <stdbool.h>
+#include <linux/bpf.h>
 #include <asm-generic/errno-base.h>
+#include <bpf/bpf_helpers.h>
 
-#include "lib/account.bpf.h"
-#include "lib/budget.bpf.h"
-#include "npanel/smtp.h"
-
-/* Key: slot. Value: what it may send. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NP_BUDGETS);
-	__type(key, __u32);
-	__type(value, struct np_mail_limit);
-} np_mail_limit SEC(".maps");
+#include "lib/mail_charge.bpf.h"
+#include "lib/smtp_limit.bpf.h"
+#include "npanel/mail_query.h"
 
 /* Key: slot. Value: how the MTA's questions were answered since the account was made. */
 struct {
@@ -41,89 +33,6 @@ struct {
 	__type(key, __u64);
 	__type(value, __u32);
 } np_mail_known SEC(".maps");
-
-static __always_inline __u64 mail_time(void)
-{
-	return bpf_ktime_get_coarse_ns() + NP_MAIL_BEFORE_BOOT_NS;
-}
-
-/*
- * np_mail_verdict() of this budget alone. Without a limit all passes: fail open. Not static: the verifier looks at such
- * a function once, and not once for each verdict that the one before may have had.
- */
-__noinline __u32 charge_one(__u32 slot, const struct np_mail_amount *amount, __u32 charge, __u64 now_ns)
-{
-	const struct np_mail_limit *limit = bpf_map_lookup_elem(&np_mail_limit, &slot);
-	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
-	__u32 verdict;
-
-	if (!limit || !limit->known || !budget || !amount)
-		return 0;
-	bpf_spin_lock(&budget->lock);
-	verdict = np_mail_take(budget, limit, amount, charge, now_ns);
-	bpf_spin_unlock(&budget->lock);
-	return verdict;
-}
-
-__noinline int give_back(__u32 slot, const struct np_mail_amount *amount, __u64 now_ns)
-{
-	struct np_mail_budget *budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
-
-	if (!budget || !amount)
-		return 0;
-	bpf_spin_lock(&budget->lock);
-	np_mail_give_back(budget, amount, now_ns);
-	bpf_spin_unlock(&budget->lock);
-	return 0;
-}
-
-/* The slot above; NP_SLOTS: none. */
-static __always_inline __u32 parent_of(__u32 slot)
-{
-	const struct np_mail_limit *limit = bpf_map_lookup_elem(&np_mail_limit, &slot);
-
-	if (!limit || !limit->parent || generation_of(limit->parent - 1) != limit->parent_generation)
-		return NP_SLOTS;
-	return limit->parent - 1;
-}
-
-/*
- * Charges the allowances above the account, which has been charged already, one lock after the other: BPF takes no two
- * at once. When one refuses, those below it get back what they were charged; the account's own is left to the caller.
- */
-static __always_inline __u32 charge_above(__u32 slot, const struct np_mail_amount *amount, __u32 charge, __u64 now_ns)
-{
-	__u32 parent = parent_of(slot);
-	__u32 grandparent, verdict, over;
-
-	if (parent >= NP_SLOTS)
-		return 0;
-	verdict = charge_one(parent, amount, charge, now_ns);
-	if (verdict)
-		verdict += NP_MAIL_LEVEL;
-	grandparent = parent_of(parent);
-	if (grandparent >= NP_SLOTS || (verdict && charge != NP_MAIL_CHARGE_ANYWAY))
-		return verdict;
-	over = charge_one(grandparent, amount, charge, now_ns);
-	if (over && charge == NP_MAIL_CHARGE)
-		give_back(parent, amount, now_ns);
-	return verdict ? verdict : over ? over + 2 * NP_MAIL_LEVEL : 0;
-}
-
-/* np_mail_verdict(). */
-static __always_inline __u32 charge_mail(__u32 slot, const struct np_mail_amount *amount, __u32 charge)
-{
-	__u64 now_ns = mail_time();
-	__u32 verdict = charge_one(slot, amount, charge, now_ns);
-	__u32 above;
-
-	if (verdict && charge != NP_MAIL_CHARGE_ANYWAY)
-		return verdict;
-	above = charge_above(slot, amount, charge, now_ns);
-	if (above && charge == NP_MAIL_CHARGE)
-		give_back(slot, amount, now_ns);
-	return verdict ? verdict : above;
-}
 
 /* An id that another account has charged since: where the message of this one is remembered from then on. */
 static __always_inline __u64 beside(__u64 id, __u32 slot)
@@ -197,7 +106,7 @@ static __always_inline void answer_more(struct np_mail_question *question, struc
 	question->verdict = charge_mail(question->slot, &one, left ? NP_MAIL_CHARGE_ANYWAY : NP_MAIL_CHARGE);
 	if (question->verdict && !left) {
 		__sync_fetch_and_add(&message->known, -1);
-		if (mode == NP_GATE_OBSERVE) {
+		if (mode == NP_FEATURE_OBSERVE) {
 			question->answer = NP_MAIL_WOULD_DEFER;
 			__sync_fetch_and_add(&count->would_defer, 1);
 			return;
@@ -220,12 +129,12 @@ static __always_inline void answer_mail(struct np_mail_question *question)
 	struct np_mail_charged *before;
 	__u32 mode;
 
-	question->answer = NP_MAIL_FREE;
+	question->answer = NP_MAIL_NOT_LIMITED;
 	question->verdict = 0;
 	if (!limit || !count)
 		return;
-	mode = mode_of(limit, NP_GATE_ENFORCE);
-	if (mode == NP_GATE_OFF)
+	mode = mode_of(limit, NP_FEATURE_ENFORCE);
+	if (mode == NP_FEATURE_OFF)
 		return;
 	before = question->id ? charged_before(question) : NULL;
 	if (question->charge >= NP_MAIL_MORE) {
@@ -239,7 +148,7 @@ static __always_inline void answer_mail(struct np_mail_question *question)
 		return;
 	}
 	question->verdict = charge_mail(question->slot, &question->amount, question->charge);
-	if (question->verdict && mode == NP_GATE_OBSERVE) {
+	if (question->verdict && mode == NP_FEATURE_OBSERVE) {
 		question->answer = NP_MAIL_WOULD_DEFER;
 		__sync_fetch_and_add(&count->would_defer, 1);
 		return;
@@ -259,4 +168,22 @@ static __always_inline void answer_mail(struct np_mail_question *question)
 		remember_charged(question);
 }
 
-#endif
+/*
+ * Never attached to a device: the agent runs it (BPF_PROG_TEST_RUN, bpf(2)), because only a program can charge under
+ * the lock that the connect hooks take. BPF_PROG_TYPE_SYSCALL may not take one before Linux 6.8.
+ */
+SEC("xdp")
+int np_mail_answer(struct xdp_md *ctx)
+{
+	struct np_mail_question *packet = (void *)(long)ctx->data;
+	struct np_mail_question question;
+
+	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	question = *packet;
+	answer_mail(&question);
+	*packet = question;
+	return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* budget.bpf.h: what has the account in this slot used up, and which of the slot's lives is this? */
-#ifndef NPANEL_BUDGET_BPF_H
-#define NPANEL_BUDGET_BPF_H
+/* mail_budget.bpf.h: what has the account in this slot used up, and which of the slot's lives is this? */
+#ifndef NPANEL_MAIL_BUDGET_BPF_H
+#define NPANEL_MAIL_BUDGET_BPF_H
 
 #include <bpf/bpf_helpers.h>
 

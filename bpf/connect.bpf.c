@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* smtp.bpf.c: may this process open one more connection to an SMTP port, and this account send one more mail? */
+/* connect.bpf.c: may this process open one more connection to an SMTP port? */
 #include <stdbool.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -7,10 +7,11 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "lib/account.bpf.h"
 #include "lib/identity.bpf.h"
-#include "lib/mail.bpf.h"
+#include "lib/mail_charge.bpf.h"
+#include "lib/open_socket.bpf.h"
 #include "lib/refusal.bpf.h"
+#include "lib/smtp_limit.bpf.h"
 #include "lib/smtp_port.bpf.h"
 #include "npanel/smtp.h"
 
@@ -25,6 +26,7 @@ const volatile bool np_has_allow;
 const volatile __u32 np_mta4;
 const volatile __u32 np_mta6[4];
 const volatile __u16 np_mta_port;
+
 /* Key: slot. Value: verdicts since the account was made. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -42,14 +44,6 @@ struct {
 	__type(key, struct np_smtp_net);
 	__type(value, __u32);
 } np_smtp_allow SEC(".maps");
-
-/* Whose open socket is it? Lives as long as the socket. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct np_smtp_socket);
-} np_smtp_socket SEC(".maps");
 
 enum verdict {
 	REFUSE = 0, /* connect() returns EPERM */
@@ -219,7 +213,7 @@ static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, __u32 slot
 		__sync_fetch_and_add(&count->exempt, 1);
 		return PASS;
 	}
-	if (limit.step == NP_SMTP_REDIRECT && np_mta_port && port != NP_SMTP_IMPLICIT_TLS) {
+	if (limit.action == NP_SMTP_REDIRECT && np_mta_port && port != NP_SMTP_IMPLICIT_TLS) {
 		__sync_fetch_and_add(enforced ? &count->redirected : &count->would_redirect, 1);
 		if (enforced)
 			redirect(ctx, v6);
@@ -314,73 +308,6 @@ int BPF_PROG(np_smtp_over, struct sock *sk)
 	if (any_counts(sum))
 		count_out(bpf_sk_storage_get(&np_smtp_socket, sk, NULL, 0), sum);
 	return 0;
-}
-
-/*
- * Never attached to a device: the agent runs it (BPF_PROG_TEST_RUN, bpf(2)), because only a program can charge under
- * the lock that the connect hooks take. BPF_PROG_TYPE_SYSCALL may not take one before Linux 6.8.
- */
-SEC("xdp")
-int np_mail_answer(struct xdp_md *ctx)
-{
-	struct np_mail_question *packet = (void *)(long)ctx->data;
-	struct np_mail_question question;
-
-	if ((void *)(packet + 1) > (void *)(long)ctx->data_end)
-		return XDP_ABORTED;
-	question = *packet;
-	answer_mail(&question);
-	*packet = question;
-	return XDP_PASS;
-}
-
-/* Key: slot. Value: sockets that count, of the recount that runs. The agent sets it to 0 before. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, NP_SLOTS);
-	__type(key, __u32);
-	__type(value, __u64);
-} np_smtp_found SEC(".maps");
-
-/* Walks the sockets that have storage of ours: the kernel's own list of what is open. */
-SEC("iter/bpf_sk_storage_map")
-int np_smtp_recount(struct bpf_iter__bpf_sk_storage_map *ctx)
-{
-	struct np_smtp_socket *socket = ctx->value;
-	__u64 *found;
-	__u32 slot;
-
-	if (!socket || !ctx->sk || !socket->counted)
-		return 0;
-	slot = socket->slot;
-	found = bpf_map_lookup_elem(&np_smtp_found, &slot);
-	if (found && generation_of(slot) == socket->generation)
-		(*found)++;
-	return 0;
-}
-
-/* Like np_mail_answer: run by the agent, because only a program can compare and write under the lock. */
-SEC("xdp")
-int np_smtp_correct(struct xdp_md *ctx)
-{
-	struct np_smtp_correction *wanted = (void *)(long)ctx->data;
-	struct np_mail_budget *budget;
-	bool right;
-	__u32 slot;
-
-	if ((void *)(wanted + 1) > (void *)(long)ctx->data_end)
-		return XDP_ABORTED;
-	slot = wanted->slot;
-	budget = bpf_map_lookup_elem(&np_mail_budget, &slot);
-	if (!budget)
-		return XDP_ABORTED;
-	bpf_spin_lock(&budget->lock);
-	right = budget->generation == wanted->generation && budget->open == wanted->counted;
-	if (right)
-		budget->open = wanted->found;
-	bpf_spin_unlock(&budget->lock);
-	return right ? XDP_PASS : XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* wall.h: which words may a header use that clang -target bpf, gcc and g++ all compile? */
-#ifndef NPANEL_WALL_H
-#define NPANEL_WALL_H
+/* abi.h: which words may a header use that clang -target bpf, gcc and g++ all compile? */
+#ifndef NPANEL_ABI_H
+#define NPANEL_ABI_H
 
 #include <linux/types.h>
 
