@@ -47,6 +47,7 @@ TEST(Net, HoldsWhatIsInIt) {
   EXPECT_TRUE(holds_text("2001:db8::/33", "2001:db8:7fff::1"));
   EXPECT_FALSE(holds_text("2001:db8::/33", "2001:db8:8000::1"));
   EXPECT_FALSE(holds_text("::1", "127.0.0.1"));
+  EXPECT_FALSE(holds_text("::/1", "8000::1"));
   EXPECT_TRUE(holds_text("0.0.0.0/0", "203.0.113.9"));
 }
 
