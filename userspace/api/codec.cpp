@@ -217,6 +217,10 @@ Json encode(const Account& account) {
 
 Json encode(const AccountView& view) {
   Json json = encode(view.account);
+  json["effective"] = {{"limits", encode(view.effective.limits)},
+                       {"smtp", encode(view.effective.smtp)},
+                       {"mail", encode(view.effective.mail)}};
+  json["reasons"] = view.reasons;
   json["degraded"] = view.degraded;
   json["features"] = {{"cgroups_isolation", to_string(view.isolation)}, {"email_rate_limiting", to_string(view.mail)}};
   return json;

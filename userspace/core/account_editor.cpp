@@ -41,6 +41,8 @@ std::vector<std::string> AccountEditor::degraded(const AccountEntry& entry) cons
 AccountView AccountEditor::view(const AccountEntry& entry) const {
   const std::string& name = entry.account.name;
   return {.account = entry.account,
+          .effective = with_features(core_.enforcer.effective(entry.account), name, core_.features),
+          .reasons = core_.enforcer.reasons(entry.account),
           .degraded = degraded(entry),
           .isolation = core_.features.mode_for(NP_CGROUPS_ISOLATION, name),
           .mail = core_.features.mode_for(NP_EMAIL_RATE_LIMITING, name)};

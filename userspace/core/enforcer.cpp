@@ -27,10 +27,16 @@ std::string of(size_t done, size_t total) {
 
 }  // namespace
 
-Account Enforcer::effective(const Account& account) const {
-  Account now = account;
+EffectiveLimits Enforcer::effective(const Account& account) const {
+  EffectiveLimits now{.limits = account.limits, .smtp = account.smtp, .mail = account.mail};
   for (const Room* room : core_.rooms) room->adjust(account, now);
   return now;
+}
+
+std::vector<std::string> Enforcer::reasons(const Account& account) const {
+  std::vector<std::string> reasons = reasons_of_features(account.name, core_.features);
+  for (const Room* room : core_.rooms) room->add_reasons(account, reasons);
+  return reasons;
 }
 
 void Enforcer::apply(AccountEntry& entry) {

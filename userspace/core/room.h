@@ -8,6 +8,7 @@
 
 #include "api/route.h"
 #include "model/account.h"
+#include "model/effective.h"
 
 namespace npanel {
 
@@ -25,8 +26,9 @@ class Room {
   virtual void configured() {}
   // The kernel's side of direct SMTP is there, at the start or later.
   virtual void smtp_came() {}
-  // What of an account's limits is different at this moment from what was said.
-  virtual void adjust(const Account&, Account& /*effective*/) const {}
+  // What of an account's limits is different at this moment from what was said, and why: a sentence each.
+  virtual void adjust(const Account& /*said*/, EffectiveLimits&) const {}
+  virtual void add_reasons(const Account& /*said*/, std::vector<std::string>&) const {}
   // What waits to be told of the account happened under the name, and with the slot, that it has until now.
   virtual void account_leaves(const Account&) {}
   // It is neither in the store nor in the kernel any more.

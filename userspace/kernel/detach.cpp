@@ -21,13 +21,7 @@ void lift(const AccountTree& tree, const HostAbilities& host, const std::string&
   }
   Account unlimited;
   unlimited.name = name;
-  unlimited.limits = {.cpu_percent = {},
-                      .memory_max_bytes = {},
-                      .memory_high_bytes = {},
-                      .swap_max_bytes = {},
-                      .io_read_bytes_per_s = {},
-                      .io_write_bytes_per_s = {},
-                      .pids_max = {}};
+  unlimited.limits = kUnlimited;
   for (const std::string& problem : apply_settings(*cgroup, unlimited, host, only_raises()).problems) complain(problem);
   const auto busy = cgroup->populated();
   if (busy && *busy) {

@@ -65,7 +65,8 @@ class Mail final : public Room {
   [[nodiscard]] std::vector<Route> routes() override;
   void configured() override;
   void smtp_came() override;
-  void adjust(const Account& account, Account& effective) const override;
+  void adjust(const Account& said, EffectiveLimits& effective) const override;
+  void add_reasons(const Account& said, std::vector<std::string>& reasons) const override;
   void account_leaves(const Account& account) override;
   void account_gone(const std::string& name) override;
   void account_renamed(const std::string& from, const std::string& to) override;

@@ -93,11 +93,18 @@ MessageId message_id(const PolicyRequest& request) {
   return {.id = hash(request.message), .instance = hash(request.instance)};
 }
 
-// Raised, throttled.
-void Mail::adjust(const Account& account, Account& effective) const {
-  const bool raised = account.raise && !is_over(*account.raise, now_ms(), boot_ms());
-  effective.mail = effective_mail_limits(account.mail, raised ? account.raise : std::nullopt,
-                                         decisions_of(account.name).throttle.has_value());
+void Mail::adjust(const Account& said, EffectiveLimits& effective) const {
+  const bool raised = said.raise && !is_over(*said.raise, now_ms(), boot_ms());
+  effective.mail = effective_mail_limits(said.mail, raised ? said.raise : std::nullopt,
+                                         decisions_of(said.name).throttle.has_value());
+}
+
+void Mail::add_reasons(const Account& said, std::vector<std::string>& reasons) const {
+  if (said.raise && !is_over(*said.raise, now_ms(), boot_ms()))
+    reasons.push_back("mail: raised to " + std::to_string(said.raise->messages_per_hour) + " messages an hour until " +
+                      utc_time(said.raise->until_ms));
+  if (const auto throttle = decisions_of(said.name).throttle)
+    reasons.push_back("mail: throttled until " + utc_time(throttle->until_ms) + ": " + reason_text(*throttle));
 }
 
 // RFC 5321: 452 insufficient storage, 550 refused for a policy, 552 exceeded allocation; RFC 3463: 4.7.1, 5.3.4 message

@@ -39,6 +39,14 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+inline constexpr Limits kUnlimited{.cpu_percent = std::nullopt,
+                                   .memory_max_bytes = std::nullopt,
+                                   .memory_high_bytes = std::nullopt,
+                                   .swap_max_bytes = std::nullopt,
+                                   .io_read_bytes_per_s = std::nullopt,
+                                   .io_write_bytes_per_s = std::nullopt,
+                                   .pids_max = std::nullopt};
+
 // One row per number of Limits: the same names in the API, the database and the configuration, and what each may be.
 struct LimitField {
   const char* name;

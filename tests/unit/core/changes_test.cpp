@@ -109,6 +109,24 @@ TEST_F(Changes, ADeletedAccountsSlotIsFree) {
   EXPECT_EQ(count("SELECT slot FROM account WHERE name = 'ann'"), 1);
 }
 
+TEST_F(Changes, WhatHoldsIsShownBesideWhatWasSaidAndWhy) {
+  const Json before = get(kBob);
+  EXPECT_EQ(before["effective"]["limits"]["pids_max"], nullptr) << "the feature is off";
+  EXPECT_THAT(before["reasons"].dump(), HasSubstr("cgroups_isolation is off"));
+  enable("cgroups_isolation");
+  enable("email_rate_limiting");
+  const Json bob = get(kBob);
+  EXPECT_EQ(bob["reasons"], Json::array());
+  for (const char* key : {"limits", "smtp", "mail"}) EXPECT_EQ(bob["effective"][key], bob[key]) << key;
+  EXPECT_EQ(post(std::string(kBob) + "/mail/raise", R"({"messages_per_hour":200,"seconds":600})").status, 200);
+  const Json raised = get(kBob);
+  EXPECT_EQ(raised["mail"]["messages_per_hour"], 100);
+  EXPECT_EQ(raised["effective"]["mail"]["messages_per_hour"], 200);
+  EXPECT_THAT(raised["reasons"].dump(), HasSubstr("raised to 200 messages an hour until"));
+  enable("email_rate_limiting", "observe");
+  EXPECT_THAT(get(kBob)["reasons"].dump(), HasSubstr("observes"));
+}
+
 TEST_F(Changes, ARaiseEndsByItselfByHandAndInTheTrail) {
   enable("email_rate_limiting");
   EXPECT_EQ(post(std::string(kBob) + "/mail/raise", R"({"messages_per_hour":50,"seconds":600})").status, 400);

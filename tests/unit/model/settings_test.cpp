@@ -10,14 +10,6 @@
 namespace npanel {
 namespace {
 
-const Limits kNoLimits{.cpu_percent = {},
-                       .memory_max_bytes = {},
-                       .memory_high_bytes = {},
-                       .swap_max_bytes = {},
-                       .io_read_bytes_per_s = {},
-                       .io_write_bytes_per_s = {},
-                       .pids_max = {}};
-
 std::string text_of(const std::vector<Setting>& settings, std::string_view file) {
   const auto found = std::ranges::find(settings, file, &Setting::file);
   return found == settings.end() ? "absent" : found->text;
@@ -32,7 +24,7 @@ TEST(Settings, SayTheDefaultsOfAnAccount) {
 }
 
 TEST(Settings, SayMaxWhereThereIsNoLimit) {
-  const auto settings = settings_for({.name = "bob", .limits = kNoLimits}, capable_host());
+  const auto settings = settings_for({.name = "bob", .limits = kUnlimited}, capable_host());
   EXPECT_EQ(text_of(settings, "cpu.max"), "max 100000");
   EXPECT_EQ(text_of(settings, "memory.max"), "max");
   EXPECT_EQ(text_of(settings, "pids.max"), "max");
@@ -174,10 +166,10 @@ TEST(Held, IsReadBackAsItWasWritten) {
 }
 
 TEST(Held, WhatIsMissingOrStrangeLimitsNothing) {
-  EXPECT_EQ(limits_in({}), kNoLimits);
+  EXPECT_EQ(limits_in({}), kUnlimited);
   EXPECT_EQ(limits_in({{"cpu.max", "50000\n"}, {"pids.max", "many\n"}, {"io.max", "\n"}, {"memory.max", "max\n"}}),
-            kNoLimits);
-  EXPECT_EQ(limits_in({{"cpu.max", "50000 0\n"}}), kNoLimits);
+            kUnlimited);
+  EXPECT_EQ(limits_in({{"cpu.max", "50000 0\n"}}), kUnlimited);
 }
 
 TEST(Held, OfSeveralDevicesTheOneThatIsLimitedMostCounts) {

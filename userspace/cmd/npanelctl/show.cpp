@@ -133,9 +133,15 @@ std::string account_view(const json& answer) {
     pairs.emplace_back(option, limit(name, field(field(answer, "limits"), name)));
   pairs.emplace_back("smtp", smtp_cell(field(answer, "smtp")));
   pairs.emplace_back("mail", mail_cell(field(answer, "mail")));
-  if (const json& raise = field(answer, "raise"); !raise.is_null())
-    pairs.emplace_back("raised",
-                       plain(field(raise, "messages_per_hour")) + " messages/h until " + plain(field(raise, "until")));
+  const json& effective = field(answer, "effective");
+  for (const auto& [option, name] : kLimits)
+    if (const json& now = field(field(effective, "limits"), name); now != field(field(answer, "limits"), name))
+      pairs.emplace_back("now", std::string(option) + " " + limit(name, now));
+  if (const json& now = field(effective, "smtp"); now != field(answer, "smtp"))
+    pairs.emplace_back("now", "smtp " + smtp_cell(now));
+  if (const json& now = field(effective, "mail"); now != field(answer, "mail"))
+    pairs.emplace_back("now", "mail " + mail_cell(now));
+  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", foreign(reason));
   for (const auto& [name, mode] : field(answer, "features").items())
     pairs.emplace_back("feature", name + " " + plain(mode));
   add_degraded(pairs, answer);
