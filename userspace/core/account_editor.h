@@ -84,5 +84,8 @@ class AccountEditor {
 
 // Accounts, their processes, and comparing all of them with the kernel.
 [[nodiscard]] std::vector<Route> account_routes(Core& core);
+// For other rooms' routes about an account: it, and what an If-Match of it is about.
+[[nodiscard]] Result<Response> show_account(Core& core, const Call& call);
+[[nodiscard]] Result<Json> account_version(Core& core, const Call& call);
 
 }  // namespace npanel

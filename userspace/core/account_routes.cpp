@@ -33,10 +33,6 @@ Result<Job> start_apply(Core& core, const Caller& caller) {
   return core.jobs.find(id);
 }
 
-Result<Json> version(Core& core, const Call& call) {
-  return encode(NP_TRY(find(core, call.name)).account);
-}
-
 Result<Response> list_accounts(Core& core, const Call& call) {
   return page_by_name<AccountView>(
       call.query, "accounts",
@@ -62,10 +58,6 @@ Result<Response> create_account(Core& core, const Call& call) {
   wanted.mail = NP_TRY(decode_mail(body.value("mail", Json::object()), core.config.default_mail));
   wanted.contact = NP_TRY(decode_contact(body.value("contact", Json::object()), {}));
   return account(NP_TRY(core.editor.create(call.caller, std::move(wanted), !body.contains("uid"))), 201);
-}
-
-Result<Response> show_account(Core& core, const Call& call) {
-  return account(NP_TRY(find(core, call.name)));
 }
 
 // By the name that the request gives it.
@@ -155,6 +147,14 @@ Result<Response> apply_all(Core& core, const Call& call) {
 
 }  // namespace
 
+Result<Json> account_version(Core& core, const Call& call) {
+  return encode(NP_TRY(find(core, call.name)).account);
+}
+
+Result<Response> show_account(Core& core, const Call& call) {
+  return account(NP_TRY(find(core, call.name)));
+}
+
 std::vector<Route> account_routes(Core& core) {
   return {
       {.method = "GET", .path = "/api/v1/accounts", .handler = over(core, list_accounts)},
@@ -168,32 +168,32 @@ std::vector<Route> account_routes(Core& core) {
        .path = "/api/v1/accounts/*",
        .handler = over(core, change_account),
        .action = "account.change",
-       .version = over(core, version),
+       .version = over(core, account_version),
        .done = over(core, account_changed)},
       {.method = "DELETE",
        .path = "/api/v1/accounts/*",
        .handler = over(core, delete_account),
        .action = "account.delete",
-       .version = over(core, version),
+       .version = over(core, account_version),
        .done = over(core, account_deleted)},
       {.method = "POST",
        .path = "/api/v1/accounts/*/suspend",
        .handler = over(core, suspend_account),
        .action = "account.suspend",
-       .version = over(core, version),
+       .version = over(core, account_version),
        .done = over(core, show_account)},
       {.method = "POST",
        .path = "/api/v1/accounts/*/resume",
        .handler = over(core, resume_account),
        .action = "account.resume",
-       .version = over(core, version),
+       .version = over(core, account_version),
        .done = over(core, show_account)},
       {.method = "POST",
        .path = "/api/v1/accounts/*/smtp",
        .handler = over(core, change_smtp),
        .action = "account.smtp",
        .feature = NP_EMAIL_RATE_LIMITING,
-       .version = over(core, version),
+       .version = over(core, account_version),
        .done = over(core, show_account)},
       {.method = "POST",
        .path = "/api/v1/accounts/*/drain",

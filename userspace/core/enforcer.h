@@ -13,6 +13,7 @@
 #include "core/accounts.h"
 #include "core/subuids.h"
 #include "daemon/new_process.h"
+#include "model/effective.h"
 #include "model/job.h"
 #include "model/stats.h"
 

@@ -29,7 +29,6 @@ class Database final : public Room {
   // After the accounts were loaded. `began_empty`: the database is new.
   void recall_loss(bool began_empty);
 
-  [[nodiscard]] Result<AccountView> account(const std::string& name);
   Result<Job> start_backup(const Caller& caller);
   // What the kernel holds of accounts that the database has lost, or never had.
   [[nodiscard]] LostAccounts lost_accounts();

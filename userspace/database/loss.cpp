@@ -180,10 +180,6 @@ LostAccounts Database::lost_accounts() {
   return lost;
 }
 
-Result<AccountView> Database::account(const std::string& name) {
-  return core_.editor.view(*NP_TRY(core_.accounts.find(name)));
-}
-
 Result<AccountView> Database::adopt(const Caller& caller, const std::string& name) {
   NP_TRY(core_.editor.check_name_is_free(name));
   for (const HeldAccount& held : core_.reconciler.held()) {

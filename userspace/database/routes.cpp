@@ -17,8 +17,8 @@ Result<Response> on_adopt_account(Database& database, const Call& call) {
   return adopted(NP_TRY(database.adopt(call.caller, call.name)));
 }
 
-Result<Response> account_adopted(Database& database, const Call& call) {
-  return adopted(NP_TRY(database.account(call.name)));
+Result<Response> account_adopted(Core& core, const Call& call) {
+  return adopted(core.editor.view(*NP_TRY(core.accounts.find(call.name))));
 }
 
 Result<Response> on_confirm_accounts(Database& database, const Call& call) {
@@ -44,7 +44,7 @@ std::vector<Route> Database::routes() {
        .path = "/api/v1/lost-accounts/*/adopt",
        .handler = over(database, on_adopt_account),
        .action = "account.adopt",
-       .done = over(database, account_adopted)},
+       .done = over(core_, account_adopted)},
       {.method = "POST",
        .path = "/api/v1/lost-accounts/confirm",
        .handler = over(database, on_confirm_accounts),

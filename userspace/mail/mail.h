@@ -42,7 +42,6 @@ class Mail final : public Room {
   // What was decided since the backup was made that came back is written with the next minute.
   void write_back();
   // What the API asks for.
-  [[nodiscard]] Result<AccountView> account(const std::string& name);
   // What the account has sent, what it may, and who was refused last.
   [[nodiscard]] Result<MailStatus> status(const std::string& name);
   // Those that have sent something within a day, or were deferred: the most in this hour first. Without refusals.

@@ -48,10 +48,6 @@ MailStatus Mail::status_of(const AccountEntry& entry) {
   return status;
 }
 
-Result<AccountView> Mail::account(const std::string& name) {
-  return core_.editor.view(*NP_TRY(core_.accounts.find(name)));
-}
-
 Result<MailStatus> Mail::status(const std::string& name) {
   MailStatus status = status_of(*NP_TRY(core_.accounts.find(name)));
   for (Event& event : NP_TRY(core_.ledger.store().events(name, kEventsSearched)))

@@ -8,10 +8,6 @@ namespace {
 constexpr uint64_t kTopUsually = 20;
 constexpr uint64_t kLeastSeconds = 60;
 
-Result<Json> version(Mail& mail, const Call& call) {
-  return encode(NP_TRY(mail.account(call.name)).account);
-}
-
 Response account(const AccountView& view) {
   return versioned(encode(view), encode(view.account));
 }
@@ -48,12 +44,7 @@ Result<Response> show_unattributed(Mail& mail, const Call&) {
   return ok(encode(mail.unattributed()));
 }
 
-Result<Response> show_account(Mail& mail, const Call& call) {
-  return account(NP_TRY(mail.account(call.name)));
-}
-
 Result<Response> on_raise(Mail& mail, const Call& call) {
-  NP_TRY(mail.account(call.name));
   const Json body = NP_TRY(parse_object(call.request.body));
   NP_TRY(only_keys(body, "", {"messages_per_hour", "seconds"}));
   for (const char* field : {"messages_per_hour", "seconds"})
@@ -75,6 +66,10 @@ Result<Response> on_release_throttle(Mail& mail, const Call& call) {
 
 std::vector<Route> Mail::routes() {
   Mail& mail = *this;
+  const auto on_raise_of_known = [this](const Call& call) -> Result<Response> {
+    NP_TRY(core_.accounts.find(call.name));
+    return on_raise(*this, call);
+  };
   return {
       {.method = "GET", .path = "/api/v1/mail", .handler = over(mail, show_top), .feature = NP_EMAIL_RATE_LIMITING},
       {.method = "GET",
@@ -95,25 +90,25 @@ std::vector<Route> Mail::routes() {
        .feature = NP_EMAIL_RATE_LIMITING},
       {.method = "POST",
        .path = "/api/v1/accounts/*/mail/raise",
-       .handler = over(mail, on_raise),
+       .handler = on_raise_of_known,
        .action = "account.mail_raise",
        .feature = NP_EMAIL_RATE_LIMITING,
-       .version = over(mail, version),
-       .done = over(mail, show_account)},
+       .version = over(core_, account_version),
+       .done = over(core_, show_account)},
       {.method = "DELETE",
        .path = "/api/v1/accounts/*/mail/raise",
        .handler = over(mail, on_end_raise),
        .action = "account.mail_raise",
        .feature = NP_EMAIL_RATE_LIMITING,
-       .version = over(mail, version),
-       .done = over(mail, show_account)},
+       .version = over(core_, account_version),
+       .done = over(core_, show_account)},
       {.method = "DELETE",
        .path = "/api/v1/accounts/*/mail/throttle",
        .handler = over(mail, on_release_throttle),
        .action = "account.mail_throttle",
        .feature = NP_EMAIL_RATE_LIMITING,
-       .version = over(mail, version),
-       .done = over(mail, show_account)},
+       .version = over(core_, account_version),
+       .done = over(core_, show_account)},
   };
 }
 

@@ -124,6 +124,25 @@ TEST(Show, CostThatTheKernelDoesNotTellIsADash) {
   EXPECT_TRUE(has(feature_view(feature(cost)), "kernel -, agent 1.000% of one core, memory -\n"));
 }
 
+TEST(Show, WhatHoldsNowStandsBesideWhatWasSaidWithItsReason) {
+  json account = {{"name", "bob"},
+                  {"limits", {{"cpu_percent", 50}, {"pids_max", 256}}},
+                  {"mail", {{"messages_per_hour", 100}}},
+                  {"degraded", json::array()}};
+  EXPECT_FALSE(has(account_view(account), "now:")) << "an agent that does not say";
+  account["effective"] = {{"limits", account["limits"]}, {"mail", account["mail"]}};
+  account["reasons"] = json::array();
+  EXPECT_FALSE(has(account_view(account), "now:")) << account_view(account);
+  account["effective"]["limits"]["cpu_percent"] = nullptr;
+  account["effective"]["mail"]["messages_per_hour"] = 200;
+  account["reasons"] = {"mail: raised to 200 messages an hour until tomorrow"};
+  const std::string text = account_view(account);
+  EXPECT_TRUE(has(text, "now:         cpu max\n")) << text;
+  EXPECT_TRUE(has(text, "now:         mail ")) << text;
+  EXPECT_FALSE(has(text, "now:         pids")) << text;
+  EXPECT_TRUE(has(text, "because:     mail: raised to 200 messages an hour until tomorrow\n")) << text;
+}
+
 TEST(Show, AccountWhoseFeaturesAreNotOnIsMarked) {
   json account = {{"name", "bob"}, {"degraded", json::array()}};
   const auto list = [&account] { return accounts_view({{"accounts", json::array({account})}}); };

@@ -126,6 +126,18 @@ std::string lost_view(const json& answer) {
   return text + "the kernel holds, beside the database's accounts:\n" + table.text();
 }
 
+// Where what holds now is not what was said, and why.
+void add_effective(Pairs& pairs, const json& answer) {
+  const json& now = field(answer, "effective");
+  if (!now.is_object()) return;  // an older agent
+  for (const auto& [option, name] : kLimits)
+    if (const json& holds = field(field(now, "limits"), name); holds != field(field(answer, "limits"), name))
+      pairs.emplace_back("now", std::string(option) + " " + limit(name, holds));
+  if (field(now, "smtp") != field(answer, "smtp")) pairs.emplace_back("now", "smtp " + smtp_cell(field(now, "smtp")));
+  if (field(now, "mail") != field(answer, "mail")) pairs.emplace_back("now", "mail " + mail_cell(field(now, "mail")));
+  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", foreign(reason));
+}
+
 std::string account_view(const json& answer) {
   Pairs pairs;
   for (const char* name : {"name", "uid", "state"}) pairs.emplace_back(name, plain(field(answer, name)));
@@ -133,15 +145,7 @@ std::string account_view(const json& answer) {
     pairs.emplace_back(option, limit(name, field(field(answer, "limits"), name)));
   pairs.emplace_back("smtp", smtp_cell(field(answer, "smtp")));
   pairs.emplace_back("mail", mail_cell(field(answer, "mail")));
-  const json& effective = field(answer, "effective");
-  for (const auto& [option, name] : kLimits)
-    if (const json& now = field(field(effective, "limits"), name); now != field(field(answer, "limits"), name))
-      pairs.emplace_back("now", std::string(option) + " " + limit(name, now));
-  if (const json& now = field(effective, "smtp"); now != field(answer, "smtp"))
-    pairs.emplace_back("now", "smtp " + smtp_cell(now));
-  if (const json& now = field(effective, "mail"); now != field(answer, "mail"))
-    pairs.emplace_back("now", "mail " + mail_cell(now));
-  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", foreign(reason));
+  add_effective(pairs, answer);
   for (const auto& [name, mode] : field(answer, "features").items())
     pairs.emplace_back("feature", name + " " + plain(mode));
   add_degraded(pairs, answer);
