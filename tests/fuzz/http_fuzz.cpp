@@ -12,12 +12,12 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 #include "api/listen.h"
 #include "api/request_guard.h"
 #include "api/server.h"
 #include "must.h"
-#include "unit/api/fake_service.h"
 
 namespace npanel {
 namespace {
@@ -31,9 +31,80 @@ constexpr std::string_view kHeadersEnd = "\r\n\r\n";
 struct Seen {
   std::string_view sent;
   bool stranger = false;
-  FakeService service = {};
+  int changes = 0;
+  std::map<std::pair<std::string, std::string>, IdempotentReply> kept = {};
   std::string received = {};
 };
+
+Result<Response> show(Seen&, const Call& call) {
+  NP_TRY(only_parameters(call.query, {"limit", "after", "below", "text"}));
+  NP_TRY(limit_in(call.query));
+  NP_TRY(text_in(call.query, "text"));
+  const Json json{{"name", call.name}, {"query", call.query}};
+  return versioned(json, call.name);
+}
+
+Result<Response> change(Seen& seen, const Call& call) {
+  ++seen.changes;
+  return ok({{"name", call.name}, {"by", call.caller.actor}});
+}
+
+Result<Response> change_by_body(Seen& seen, const Call& call) {
+  const Json body = NP_TRY(parse_object(call.request.body));
+  ++seen.changes;
+  return ok(body, 201);
+}
+
+Result<Json> version(Seen&, const Call& call) {
+  return Json(call.name);
+}
+
+// A route of every kind that the agent has: who may ask, what stands in the path, what is read of the request.
+std::vector<Route> routes(Seen& seen) {
+  return {
+      {.method = "GET", .path = "/healthz", .handler = over(seen, show), .access = Access::open},
+      {.method = "GET", .path = "/metrics", .handler = over(seen, show), .access = Access::scrape},
+      {.method = "GET", .path = "/api/v1/accounts", .handler = over(seen, show)},
+      {.method = "POST", .path = "/api/v1/accounts", .handler = over(seen, change_by_body), .action = "account.create"},
+      {.method = "GET", .path = "/api/v1/accounts/*", .handler = over(seen, show)},
+      {.method = "PATCH",
+       .path = "/api/v1/accounts/*",
+       .handler = over(seen, change_by_body),
+       .action = "account.change",
+       .version = over(seen, version)},
+      {.method = "DELETE", .path = "/api/v1/accounts/*", .handler = over(seen, change), .action = "account.delete"},
+      {.method = "GET",
+       .path = "/api/v1/accounts/*/mail",
+       .handler = over(seen, show),
+       .feature = NP_EMAIL_RATE_LIMITING},
+      {.method = "POST", .path = "/api/v1/accounts/*/suspend", .handler = over(seen, change), .action = "suspend"},
+      {.method = "GET", .path = "/api/v1/features", .handler = over(seen, show)},
+      {.method = "POST", .path = "/api/v1/reload", .handler = over(seen, change), .action = "config.reload"},
+      {.method = "GET", .path = "/api/v1/tokens", .handler = over(seen, show), .access = Access::secret},
+      {.method = "POST",
+       .path = "/api/v1/tokens",
+       .handler = over(seen, change_by_body),
+       .action = "token.create",
+       .access = Access::secret},
+  };
+}
+
+// Every feature is on, and nobody has a token.
+GuardSources sources(Seen& seen) {
+  const auto find = [&seen](const std::string& client,
+                            const std::string& key) -> Result<std::optional<IdempotentReply>> {
+    const auto found = seen.kept.find({client, key});
+    return found == seen.kept.end() ? std::nullopt : std::optional(found->second);
+  };
+  const auto keep = [&seen](const IdempotentReply& reply) -> Result<void> {
+    seen.kept[{reply.client, reply.key}] = reply;
+    return {};
+  };
+  return {.find_token = [](std::string_view) { return std::nullopt; },
+          .is_on = [](Feature) { return true; },
+          .audit_refusal = [](const AuditEntry&) {},
+          .replies = {.find = find, .keep = keep, .lived_ms = [] { return int64_t{1}; }}};
+}
 
 void judge_request(const Seen& seen, const Request& request) {
   const auto was_sent = [&](std::string_view text) { return seen.sent.find(text) != std::string_view::npos; };
@@ -51,7 +122,9 @@ Response answer(Seen& seen, const Request& request) {
   judge_request(seen, request);
   Request as_it_came = request;
   if (seen.stranger) as_it_came.uid.reset();  // as over TCP
-  RequestGuard guard(seen.service.routes(), seen.service.guard_sources(), RateRules{});
+  Router router;
+  router.add(routes(seen));
+  RequestGuard guard(std::move(router), sources(seen), RateRules{});
   const Response response = guard.answer(as_it_came);
   if (seen.stranger)
     must(response.status >= 400 || request.path == "/healthz", "a stranger learns nothing", request.path);
@@ -162,12 +235,10 @@ void judge_answers(const Seen& seen) {
 
 void judge(World& world, std::string_view sent, size_t piece_bytes, bool stranger) {
   Seen seen{.sent = sent, .stranger = stranger};
-  seen.service.enable_all();
-  seen.service.add("bob");
   world.seen = &seen;
   exchange(world, piece_bytes);
   judge_answers(seen);
-  if (stranger) must(seen.service.changes == 0, "a stranger changes nothing");
+  if (stranger) must(seen.changes == 0, "a stranger changes nothing");
 }
 
 }  // namespace
