@@ -440,6 +440,26 @@ TEST_F(RequestGuardTest, RefusesABadKey) {
   EXPECT_EQ(post(kAccounts, R"({"name":"ann"})", {{"idempotency-key", std::string(64, '~')}}).status, 201);
 }
 
+// The disk takes the answer that it did not take the change.
+TEST_F(RequestGuardTest, KeepsNoFailure) {
+  bool fails = true;
+  Router router;
+  router.add({{.method = "POST",
+               .path = kAccounts,
+               .handler = [&](const Call&) -> Result<Response> {
+                 if (fails) return failure("disk full", ENOSPC);
+                 return ok(Json::object(), 201);
+               },
+               .action = "account.create"}});
+  RequestGuard asking(std::move(router), agent->guard_sources(), RateRules{});
+  const Request request = local("POST", kAccounts, "{}", {{"idempotency-key", "k1"}});
+  EXPECT_EQ(asking.answer(request).status, 503);
+  EXPECT_EQ(kept(), 0);
+  fails = false;
+  EXPECT_EQ(asking.answer(request).status, 201);
+  EXPECT_EQ(kept(), 1);
+}
+
 TEST_F(RequestGuardTest, KeepsNoAnswerThatAnotherTryWouldBetter) {
   const Headers key{{"idempotency-key", "k1"}};
   {
