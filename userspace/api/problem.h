@@ -16,7 +16,8 @@ inline constexpr const char* kProblemType = "application/problem+json";
 // have to be on.
 [[nodiscard]] Response problem(int status, std::string_view detail, std::string_view field = {},
                                std::string_view feature = {});
-// By the error's code, see service.h.
+// By the error's code: with a field EINVAL is 400, EACCES 403, ESRCH and EPERM 422; ENOENT is 404, EEXIST and EBUSY
+// 409, anything else 503.
 [[nodiscard]] Response problem(const Error& error);
 
 // What problem() was told; "" for an answer that is no problem.

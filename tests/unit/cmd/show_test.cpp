@@ -135,7 +135,7 @@ TEST(Show, WhatHoldsNowStandsBesideWhatWasSaidWithItsReason) {
   EXPECT_FALSE(has(account_view(account), "now:")) << account_view(account);
   account["effective"]["limits"]["cpu_percent"] = nullptr;
   account["effective"]["mail"]["messages_per_hour"] = 200;
-  account["reasons"] = {"mail: raised to 200 messages an hour until tomorrow"};
+  account["reasons"] = json::array({"mail: raised to 200 messages an hour until tomorrow"});
   const std::string text = account_view(account);
   EXPECT_TRUE(has(text, "now:         cpu max\n")) << text;
   EXPECT_TRUE(has(text, "now:         mail ")) << text;

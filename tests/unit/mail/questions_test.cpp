@@ -28,7 +28,7 @@ std::string question_of(const Json& row, bool is_remembered) {
 }
 
 TEST(Questions, AreEachWhoseTheyAre) {
-  std::ifstream file(NPANEL_SOURCE_DIR "/tests/unit/agent/data/questions.jsonl");
+  std::ifstream file(NPANEL_SOURCE_DIR "/tests/unit/mail/data/questions.jsonl");
   int asked = 0;
   for (std::string line; std::getline(file, line); ++asked) {
     const Json row = Json::parse(line);
