@@ -135,7 +135,7 @@ void add_effective(Pairs& pairs, const json& answer) {
       pairs.emplace_back("now", std::string(option) + " " + limit(name, holds));
   if (field(now, "smtp") != field(answer, "smtp")) pairs.emplace_back("now", "smtp " + smtp_cell(field(now, "smtp")));
   if (field(now, "mail") != field(answer, "mail")) pairs.emplace_back("now", "mail " + mail_cell(field(now, "mail")));
-  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", foreign(reason));
+  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", plain(reason));
 }
 
 std::string account_view(const json& answer) {
