@@ -577,14 +577,15 @@ TEST_F(RequestGuardTest, AuditsAFloodOnce) {
 
 TEST_F(RequestGuardTest, AuditsNoSecretsAndNoBodies) {
   const std::string secret = "npt_panel_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-AbCdE";
-  const std::string large(60'000, 'x');
+  std::string large_key = R"({")" + std::string(60'000, 'x');
+  large_key.append(secret).append(R"(":1})");
   for (const Request& request :
        {local("POST", "/api/v1/tokens", "{\"" + secret + "\":1}"),
         local("POST", "/api/v1/tokens", R"({"name":"a","scope":")" + secret + "\"}"),
         local("POST", "/api/v1/tokens", R"({"name":")" + secret + R"(","scope":"read"})"),
         local("DELETE", "/api/v1/tokens/" + secret), local("POST", "/api/v1/tokens/" + secret + "/rotate"),
         local("POST", "/api/v1/" + secret), local("DELETE", "/api/v1/accounts/" + secret),
-        local("PATCH", "/api/v1/features/" + secret, "{}"), local("PATCH", kBob, "{\"" + large + secret + "\":1}"),
+        local("PATCH", "/api/v1/features/" + secret, "{}"), local("PATCH", kBob, large_key),
         remote("DELETE", kBob, secret), local("POST", "/api/v1/accounts?" + secret + "=%", "{}"),
         local("PATCH", kBob, "{\"" + std::string(198, 'a') + "ä\":1}")}) {
     refusals.clear();

@@ -29,7 +29,7 @@ class LedgerTest : public testing::Test {
   }
   static Notes event(const std::string& kind) { return {.events = {event_now("bob", kind)}, .audit = {}}; }
   // By the log of the agent.
-  std::string logged(const std::function<void()>& what) {
+  static std::string logged(const std::function<void()>& what) {
     testing::internal::CaptureStderr();
     what();
     return testing::internal::GetCapturedStderr();

@@ -79,6 +79,18 @@ void add_degraded(Pairs& pairs, const json& account) {
   for (const json& reason : degraded) pairs.emplace_back("degraded", plain(reason));
 }
 
+// Where what holds now is not what was said, and why.
+void add_effective(Pairs& pairs, const json& answer) {
+  const json& now = field(answer, "effective");
+  if (!now.is_object()) return;  // an older agent
+  for (const auto& [option, name] : kLimits)
+    if (const json& holds = field(field(now, "limits"), name); holds != field(field(answer, "limits"), name))
+      pairs.emplace_back("now", std::string(option) + " " + limit(name, holds));
+  if (field(now, "smtp") != field(answer, "smtp")) pairs.emplace_back("now", "smtp " + smtp_cell(field(now, "smtp")));
+  if (field(now, "mail") != field(answer, "mail")) pairs.emplace_back("now", "mail " + mail_cell(field(now, "mail")));
+  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", plain(reason));
+}
+
 std::string smtp_state(const json& smtp) {
   const json& attached = field(smtp, "attached");
   if (!attached.is_boolean()) return kUnavailable;
@@ -124,18 +136,6 @@ std::string lost_view(const json& answer) {
                cell("cpu_percent"), cell("memory_max_bytes"), cell("pids_max"), smtp_cell(field(each, "smtp"))});
   }
   return text + "the kernel holds, beside the database's accounts:\n" + table.text();
-}
-
-// Where what holds now is not what was said, and why.
-void add_effective(Pairs& pairs, const json& answer) {
-  const json& now = field(answer, "effective");
-  if (!now.is_object()) return;  // an older agent
-  for (const auto& [option, name] : kLimits)
-    if (const json& holds = field(field(now, "limits"), name); holds != field(field(answer, "limits"), name))
-      pairs.emplace_back("now", std::string(option) + " " + limit(name, holds));
-  if (field(now, "smtp") != field(answer, "smtp")) pairs.emplace_back("now", "smtp " + smtp_cell(field(now, "smtp")));
-  if (field(now, "mail") != field(answer, "mail")) pairs.emplace_back("now", "mail " + mail_cell(field(now, "mail")));
-  for (const json& reason : field(answer, "reasons")) pairs.emplace_back("because", plain(reason));
 }
 
 std::string account_view(const json& answer) {
