@@ -146,7 +146,7 @@ Result<std::string> Database::adopt(const Caller& caller, const HeldAccount& hel
     if (const auto fresh = core_.reconciler.start_fresh(account); !fresh)
       log_error("account " + *name + ": " + fresh.error().text + "; carrying on");
   NP_TRY(core_.ledger.commit(caller,
-                             {.events = {event_now(*name, "account_adopted", after)},
+                             {.events = {event_now(name, "account_adopted", after)},
                               .audit = {audit_entry(caller, "account.adopt", name, "", nullptr, after)}},
                              [&](Store& store, const Notes& notes) { return store.put(account, notes); }));
   core_.editor.seek_uid(account);
