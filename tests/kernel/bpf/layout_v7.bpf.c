@@ -5,6 +5,8 @@
 
 #include "layout_v7.h"
 
+#define V7_BUDGETS 10001U
+
 #define V7_MAP(map, map_type, flags, entries, key_type, value_type)                                                    \
 	struct {                                                                                                       \
 		__uint(type, map_type);                                                                                \

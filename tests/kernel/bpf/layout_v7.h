@@ -6,8 +6,6 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define V7_BUDGETS 10001U
-
 struct v7_gate {
 	__u32 mode;
 	__u32 percent;
