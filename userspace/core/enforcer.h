@@ -26,7 +26,7 @@ class Enforcer {
  public:
   explicit Enforcer(Core& core) : core_(core) {}
 
-  // What holds for the account at this moment: what was said, as the rooms adjust it.
+  // What is applied to the account at this moment: what was said, as the rooms adjust it.
   [[nodiscard]] EffectiveLimits effective(const Account& account) const;
   // Each difference between the two, and what else keeps a limit from being enforced: a sentence each.
   [[nodiscard]] std::vector<std::string> reasons(const Account& account) const;

@@ -13,7 +13,7 @@ Response adopted(const AccountView& view) {
   return versioned(encode(view), encode(view.account), 201);
 }
 
-Result<Response> on_adopt_account(Database& database, const Call& call) {
+Result<Response> adopt_account(Database& database, const Call& call) {
   return adopted(NP_TRY(database.adopt(call.caller, call.name)));
 }
 
@@ -42,7 +42,7 @@ std::vector<Route> Database::routes() {
       {.method = "GET", .path = "/api/v1/lost-accounts", .handler = over(database, show_lost)},
       {.method = "POST",
        .path = "/api/v1/lost-accounts/*/adopt",
-       .handler = over(database, on_adopt_account),
+       .handler = over(database, adopt_account),
        .action = "account.adopt",
        .done = over(core_, account_adopted)},
       {.method = "POST",

@@ -13,7 +13,7 @@ namespace npanel {
 
 struct AccountView {
   Account account;
-  EffectiveLimits effective = {};            // what holds now
+  EffectiveLimits effective = {};            // what is applied now
   std::vector<std::string> reasons = {};     // why that is not what was said, a sentence each
   std::vector<std::string> degraded;         // one sentence for each limit that is not in force as asked for
   FeatureMode isolation = FeatureMode::off;  // what the features make of it now

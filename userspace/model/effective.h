@@ -10,7 +10,7 @@
 
 namespace npanel {
 
-// What holds for an account at this moment.
+// What the agent applies to an account at this moment; whether the kernel enforces it is another question (degraded).
 struct EffectiveLimits {
   Limits limits = {};
   SmtpLimit smtp = {};

@@ -109,7 +109,7 @@ std::string reason_of(long status, const json& answer) {
 
 std::string accounts_view(const json& answer) {
   Table table({"NAME", ">UID", "STATE", ">CPU", ">MEMORY", ">SWAP", ">IO-READ", ">IO-WRITE", ">PIDS", "SMTP",
-               "DEGRADED", "GATES"});
+               "DEGRADED", "FEATURES"});
   for (const json& account : field(answer, "accounts")) {
     const json& limits = field(account, "limits");
     const auto cell = [&limits](const char* name) { return limit(name, field(limits, name)); };
